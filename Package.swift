@@ -5,7 +5,9 @@ import PackageDescription
 let cpu = Context.environment["DGA_CPU"] ?? "native"
 // Warnings stop the build on continuous integration, not on a laptop with a newer compiler.
 let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
-let fast: [SwiftSetting] = strict + [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(cpu)"])]
+// Owners of memory hand out spans, whose lifetime annotations the language still calls experimental.
+let lifetimes: [SwiftSetting] = strict + [.enableExperimentalFeature("Lifetimes")]
+let fast: [SwiftSetting] = lifetimes + [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(cpu)"])]
 
 let package = Package(
   name: "dga",
@@ -34,7 +36,7 @@ let package = Package(
     .target(
       name: "Corpus",
       dependencies: ["Configuration", "CSentencePiece", "CXXHash", "CZlib"], swiftSettings: strict),
-    .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: strict),
+    .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
     .target(
       name: "Training",
       dependencies: [

@@ -1,0 +1,71 @@
+/// What one AdamW update needs besides its arrays (Loshchilov and Hutter, arXiv 1711.05101).
+public struct AdamWStep: Sendable {
+  /// The learning rate of this step.
+  public var learningRate: Float
+  /// The share of the old first moment that is kept, beta_1.
+  public var firstDecay: Float
+  /// The share of the old second moment that is kept, beta_2.
+  public var secondDecay: Float
+  /// The number added to the root of the second moment.
+  public var epsilon: Float
+  /// The decoupled weight decay, lambda: weights shrink by learningRate * lambda.
+  public var weightDecay: Float
+  /// A factor on every gradient, from clipping.
+  public var gradientScale: Float
+  /// The number of this update, from 1, for bias correction.
+  public var step: Int
+
+  /// Gathers the numbers of one update.
+  public init(
+    learningRate: Float, firstDecay: Float, secondDecay: Float, epsilon: Float, weightDecay: Float,
+    gradientScale: Float, step: Int
+  ) {
+    self.learningRate = learningRate
+    self.firstDecay = firstDecay
+    self.secondDecay = secondDecay
+    self.epsilon = epsilon
+    self.weightDecay = weightDecay
+    self.gradientScale = gradientScale
+    self.step = step
+  }
+
+  /// Updates parameters and both moments in one pass over memory.
+  ///
+  /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p (1 - lr lambda) - lr m' / (sqrt(v') + eps) with m' = m / (1 - b1^t)
+  /// and v' = v / (1 - b2^t): the order of operations of PyTorch's `AdamW`. All views have one contiguous shape.
+  public func update(parameters: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix) {
+    let count = parameters.count
+    precondition(gradients.count == count && firstMoments.count == count && secondMoments.count == count, "same shapes")
+    precondition(
+      parameters.isContiguous && gradients.isContiguous && firstMoments.isContiguous && secondMoments.isContiguous,
+      "contiguous views")
+    let stepSize = splat(Float(Double(learningRate) / (1 - power(firstDecay))))
+    let root = splat(Float(1 / (1 - power(secondDecay)).squareRoot()))
+    let shrink = splat(1 - learningRate * weightDecay)
+    let (p, g, m, v) = (parameters.base, gradients.base, firstMoments.base, secondMoments.base)
+    let (b1, b2, eps, clip) = (splat(firstDecay), splat(secondDecay), splat(epsilon), splat(gradientScale))
+    let (c1, c2) = (splat(1 - firstDecay), splat(1 - secondDecay))
+    forEachVector(count) { i, n in
+      let gradient = load(g + i, n) * clip
+      let first = (load(m + i, n) * b1).addingProduct(gradient, c1)
+      let second = (load(v + i, n) * b2).addingProduct(gradient * gradient, c2)
+      store(first, m + i, n)
+      store(second, v + i, n)
+      let denominator = eps.addingProduct(second.squareRoot(), root)
+      store((load(p + i, n) * shrink) - stepSize * first / denominator, p + i, n)
+    }
+  }
+
+  /// decay^step in Double.
+  private func power(_ decay: Float) -> Double {
+    var result = 1.0
+    var base = Double(decay)
+    var exponent = step
+    while exponent > 0 {
+      if exponent & 1 == 1 { result *= base }
+      base *= base
+      exponent >>= 1
+    }
+    return result
+  }
+}

@@ -1,0 +1,43 @@
+import COpenBLAS
+
+/// The BLAS library under the kernels.
+public enum BLAS {
+  /// The kernel family that OpenBLAS chose for this processor, such as `Zen` or `SkylakeX`.
+  ///
+  /// Different kernels give different bits and very different speed.
+  public static var coreName: String { String(cString: openblas_get_corename()) }
+
+  /// The number of threads that a matrix product uses.
+  public static var threads: Int { Int(openblas_get_num_threads()) }
+
+  /// Sets the number of threads of matrix products, and makes this thread treat subnormal floats as zero.
+  ///
+  /// Call once before the first kernel.
+  public static func start(threads: Int) {
+    openblas_set_num_threads(Int32(threads))
+    dga_flush_subnormals()
+  }
+
+  /// Measures the matrix product's ceiling with the present threads: the best rate of several products of 1,024 x 1,024, in
+  /// floating-point operations a second.
+  ///
+  /// - Parameter seconds: How long to go on measuring; at least three products are made.
+  public static func measureCeiling(seconds: Double) -> Double {
+    let size = 1024
+    let storage = Arena(count: 3 * size * size)
+    let a = storage.matrix(at: 0, rows: size, columns: size)
+    let b = storage.matrix(at: size * size, rows: size, columns: size)
+    let c = storage.matrix(at: 2 * size * size, rows: size, columns: size)
+    for i in 0..<(2 * size * size) { storage.base[i] = Float(i % 13) * 0.01 }
+    let clock = ContinuousClock()
+    let start = clock.now
+    var best = Duration.seconds(3600)
+    var rounds = 0
+    while rounds < 3 || start.duration(to: clock.now) < .seconds(seconds) {
+      let took = clock.measure { multiply(a, by: b, into: c) }
+      best = min(best, took)
+      rounds += 1
+    }
+    return 2 * Double(size * size * size) / (best / .seconds(1))
+  }
+}

@@ -1,0 +1,43 @@
+/// sqrt(2 / pi), of the tanh form of GELU.
+private let slope: Float = 0.797_884_560_8
+private let cubic: Float = 0.044_715
+
+/// Applies GELU in its tanh form (Hendrycks and Gimpel, arXiv 1606.08415): y = x / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3).
+///
+/// Shapes: input and output (N, O). tanh is written through the logistic function: 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)).
+public func geluForward(_ input: Matrix, into output: Matrix) {
+  precondition(input.rows == output.rows && input.columns == output.columns, "GELU keeps the shape")
+  for row in 0..<input.rows {
+    let source = input.base + row * input.stride
+    let target = output.base + row * output.stride
+    forEachVector(input.columns) { i, n in
+      let x = load(source + i, n)
+      store(x * gate(x), target + i, n)
+    }
+  }
+}
+
+/// Turns the gradient of GELU's output into that of its input, in place.
+///
+/// Shapes: gradient and input (N, O). With s = 1 / (1 + e^(-2u)): dy/dx = s + x s (1 - s) 2 u'.
+public func geluBackward(_ gradient: Matrix, input: Matrix) {
+  precondition(input.rows == gradient.rows && input.columns == gradient.columns, "GELU keeps the shape")
+  for row in 0..<input.rows {
+    let source = input.base + row * input.stride
+    let target = gradient.base + row * gradient.stride
+    forEachVector(input.columns) { i, n in
+      let x = load(source + i, n)
+      let s = gate(x)
+      let twiceSlope = splat(2 * slope).addingProduct(splat(6 * slope * cubic), x * x)
+      let derivative = s.addingProduct(x * s * (splat(1) - s), twiceSlope)
+      store(load(target + i, n) * derivative, target + i, n)
+    }
+  }
+}
+
+/// 1 / (1 + e^(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3).
+@inline(__always)
+private func gate(_ x: Lanes) -> Lanes {
+  let minusTwoU = (splat(-2 * slope) * x) * splat(1).addingProduct(splat(cubic), x * x)
+  return splat(1) / (splat(1) + exponential(minusTwoU))
+}

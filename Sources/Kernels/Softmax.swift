@@ -1,0 +1,37 @@
+/// Replaces `count` scores by e^(score - largest); returns the largest score and the sum of what was stored.
+///
+/// Subtracting the largest keeps every exponential in (0, 1]. Softmax is the result over the sum; the log-normaliser
+/// is largest + log(sum).
+func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int) -> (largest: Float, sum: Float) {
+  let largest = maximum(scores, count)
+  var sum = Lanes.zero
+  forEachVector(count) { i, n in
+    let value = exponential(load(scores + i, n) - splat(largest))
+    store(value, scores + i, n)
+    sum += n == laneCount ? value : load(scores + i, n)
+  }
+  return (largest, sum.sum())
+}
+
+/// Multiplies `count` values by `factor`.
+func scale(_ values: UnsafeMutablePointer<Float>, _ count: Int, by factor: Float) {
+  forEachVector(count) { i, n in store(load(values + i, n) * splat(factor), values + i, n) }
+}
+
+/// The largest of `count` values; negative infinity for none.
+private func maximum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+  var lanes = splat(-.infinity)
+  let full = count / laneCount * laneCount
+  var i = 0
+  while i < full {
+    let value = load(values + i)
+    lanes = lanes.replacing(with: value, where: value .> lanes)
+    i += laneCount
+  }
+  var result = lanes.max()
+  while i < count {
+    result = Swift.max(result, values[i])
+    i += 1
+  }
+  return result
+}

@@ -1,0 +1,102 @@
+import Kernels
+
+/// The parameters of one block in an arena of parameters or of gradients.
+///
+/// Shapes: LayerNorm vectors (1, C), joint (C, 3 C), projection (C, C), expansion (C, 4 C), contraction (4 C, C), biases (1, out).
+struct BlockParameters {
+  let firstGain, firstBias: Matrix
+  let joint, jointBias: Matrix
+  let projection, projectionBias: Matrix
+  let secondGain, secondBias: Matrix
+  let expansion, expansionBias: Matrix
+  let contraction, contractionBias: Matrix
+
+  /// Cuts a block out of `arena`; `tensors` are the twelve of this block in layout order.
+  init(_ tensors: ArraySlice<ParameterLayout.Tensor>, in arena: borrowing Arena) {
+    let first = tensors.startIndex
+    firstGain = tensors[first].view(of: arena)
+    firstBias = tensors[first + 1].view(of: arena)
+    joint = tensors[first + 2].view(of: arena)
+    jointBias = tensors[first + 3].view(of: arena)
+    projection = tensors[first + 4].view(of: arena)
+    projectionBias = tensors[first + 5].view(of: arena)
+    secondGain = tensors[first + 6].view(of: arena)
+    secondBias = tensors[first + 7].view(of: arena)
+    expansion = tensors[first + 8].view(of: arena)
+    expansionBias = tensors[first + 9].view(of: arena)
+    contraction = tensors[first + 10].view(of: arena)
+    contractionBias = tensors[first + 11].view(of: arena)
+  }
+}
+
+/// What one block's forward pass keeps for its backward pass, N = B T rows each.
+struct BlockActivations {
+  /// The first LayerNorm's output (N, C) and statistics (2, N).
+  let firstNormal, firstStatistics: Matrix
+  /// Queries, keys and values (N, 3 C).
+  let joint: Matrix
+  /// The log-normalisers of attention (B H, T) and its output (N, C).
+  let normalisers, attended: Matrix
+  /// The residual stream between the halves (N, C).
+  let middle: Matrix
+  /// The second LayerNorm's output (N, C) and statistics (2, N).
+  let secondNormal, secondStatistics: Matrix
+  /// The perceptron before and after GELU (N, 4 C).
+  let expanded, activated: Matrix
+}
+
+/// One pre-LayerNorm transformer block: x + attention(LN(x)), then x + perceptron(LN(x)).
+struct Block {
+  let attention: CausalAttention
+
+  /// Computes the block's output from its input, both (N, C).
+  func forward(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix, into output: Matrix) {
+    layerNormForward(
+      input, gain: weights.firstGain, bias: weights.firstBias, statistics: kept.firstStatistics, into: kept.firstNormal)
+    linearForward(kept.firstNormal, weight: weights.joint, bias: weights.jointBias, into: kept.joint)
+    attention.forward(qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch, into: kept.attended)
+    linearForward(
+      kept.attended, weight: weights.projection, bias: weights.projectionBias, residual: input, into: kept.middle)
+
+    layerNormForward(
+      kept.middle, gain: weights.secondGain, bias: weights.secondBias, statistics: kept.secondStatistics,
+      into: kept.secondNormal)
+    linearForward(kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded)
+    geluForward(kept.expanded, into: kept.activated)
+    linearForward(
+      kept.activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
+  }
+
+  /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), adding weight gradients.
+  ///
+  /// `wide` (N, 4 C) and `narrow` (N, C) are working memory.
+  func backward(
+    _ stream: Matrix, input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, _ gradients: BlockParameters,
+    wide: Matrix, narrow: Matrix, scratch: Matrix
+  ) {
+    linearBackward(
+      outputGradient: stream, input: kept.activated, weight: weights.contraction,
+      weightGradient: gradients.contraction, biasGradient: gradients.contractionBias, inputGradient: wide)
+    geluBackward(wide, input: kept.expanded)
+    linearBackward(
+      outputGradient: wide, input: kept.secondNormal, weight: weights.expansion,
+      weightGradient: gradients.expansion, biasGradient: gradients.expansionBias, inputGradient: narrow)
+    layerNormBackward(
+      outputGradient: narrow, input: kept.middle, gain: weights.secondGain, statistics: kept.secondStatistics,
+      gainGradient: gradients.secondGain, biasGradient: gradients.secondBias, addingTo: stream)
+
+    let joint = wide.reshaped(columns: kept.joint.columns)
+    linearBackward(
+      outputGradient: stream, input: kept.attended, weight: weights.projection,
+      weightGradient: gradients.projection, biasGradient: gradients.projectionBias, inputGradient: narrow)
+    attention.backward(
+      outputGradient: narrow, output: kept.attended, qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch,
+      qkvGradient: joint)
+    linearBackward(
+      outputGradient: joint, input: kept.firstNormal, weight: weights.joint,
+      weightGradient: gradients.joint, biasGradient: gradients.jointBias, inputGradient: narrow)
+    layerNormBackward(
+      outputGradient: narrow, input: input, gain: weights.firstGain, statistics: kept.firstStatistics,
+      gainGradient: gradients.firstGain, biasGradient: gradients.firstBias, addingTo: stream)
+  }
+}

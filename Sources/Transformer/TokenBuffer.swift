@@ -1,0 +1,17 @@
+/// Token ids of a micro-batch in memory of their own, one after the other.
+struct TokenBuffer {
+  private var ids: [Int32]
+
+  /// Makes room for `count` ids.
+  init(count: Int) { ids = [Int32](repeating: 0, count: count) }
+
+  /// All ids.
+  var span: Span<Int32> { ids.span }
+
+  /// Takes `length` ids from place `first` on of each window of `length` + 1 ids.
+  mutating func copy(_ windows: Span<Int32>, from first: Int, sequences: Int, length: Int) {
+    for sequence in 0..<sequences {
+      for t in 0..<length { ids[sequence * length + t] = windows[sequence * (length + 1) + first + t] }
+    }
+  }
+}

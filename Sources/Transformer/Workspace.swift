@@ -1,0 +1,100 @@
+import Kernels
+
+/// The plan of activation memory for micro-batches of B sequences of T tokens, and the memory itself.
+///
+/// One arena holds what every layer keeps for backward and the working memory that all layers share. Memory grows with
+/// tokens, not with T squared or tokens times vocabulary.
+struct Workspace: ~Copyable {
+  let model: ModelConfiguration
+  let sequences: Int
+  let length: Int
+  private let arena: Arena
+
+  /// Plans memory for `sequences` sequences of `length` tokens each.
+  init(_ model: ModelConfiguration, sequences: Int, length: Int) {
+    self.model = model
+    self.sequences = sequences
+    self.length = length
+    arena = Arena(count: Self.count(model, sequences: sequences, length: length))
+  }
+
+  /// The number of floats that such a workspace takes.
+  static func count(_ model: ModelConfiguration, sequences: Int, length: Int) -> Int {
+    Plan(model, sequences: sequences, length: length).total
+  }
+
+  /// The places of all buffers; a value computed anew whenever asked, with nothing on the heap.
+  private struct Plan {
+    let rows, width, statistics, normalisers: Int
+    let layerCount: Int
+    let stream, finalNormal, finalStatistics, losses: Int
+    let gradient, narrow, wide, attention, head, total: Int
+
+    init(_ model: ModelConfiguration, sequences: Int, length: Int) {
+      rows = sequences * length
+      width = Arena.aligned(rows * model.width)
+      statistics = Arena.aligned(2 * rows)
+      normalisers = Arena.aligned(sequences * model.heads * length)
+      // Per layer: two normals, attended and middle (C each), joint (3 C), expanded and activated (4 C each).
+      layerCount = 15 * width + 2 * statistics + normalisers
+      stream = model.layers * layerCount
+      finalNormal = stream + (model.layers + 1) * width
+      finalStatistics = finalNormal + width
+      losses = finalStatistics + statistics
+      gradient = losses + Arena.aligned(rows)
+      narrow = gradient + width
+      wide = narrow + width
+      attention = wide + 4 * width
+      head = attention + Arena.aligned(CausalAttention.scratchCount(length: length))
+      total = head + CrossEntropyHead.scratchCount(rows: rows, vocabularySize: model.vocabularySize)
+    }
+  }
+
+  private var plan: Plan { Plan(model, sequences: sequences, length: length) }
+  private var rows: Int { sequences * length }
+
+  /// The residual stream that enters layer `index` (N, C); that of index L enters the final LayerNorm.
+  func stream(_ index: Int) -> Matrix {
+    arena.matrix(at: plan.stream + index * plan.width, rows: rows, columns: model.width)
+  }
+
+  /// What layer `index` keeps.
+  func block(_ index: Int) -> BlockActivations {
+    let plan = plan
+    let start = index * plan.layerCount
+    let width = plan.width
+    let statistics = start + 15 * width
+    func view(_ slot: Int, _ multiple: Int = 1) -> Matrix {
+      arena.matrix(at: start + slot * width, rows: rows, columns: multiple * model.width)
+    }
+    return BlockActivations(
+      firstNormal: view(0), firstStatistics: arena.matrix(at: statistics, rows: 2, columns: rows),
+      joint: view(1, 3),
+      normalisers: arena.matrix(at: statistics + 2 * plan.statistics, rows: sequences * model.heads, columns: length),
+      attended: view(4), middle: view(5),
+      secondNormal: view(6), secondStatistics: arena.matrix(at: statistics + plan.statistics, rows: 2, columns: rows),
+      expanded: view(7, 4), activated: view(11, 4))
+  }
+
+  /// The final LayerNorm's output (N, C).
+  var finalNormal: Matrix { arena.matrix(at: plan.finalNormal, rows: rows, columns: model.width) }
+  /// The final LayerNorm's statistics (2, N).
+  var finalStatistics: Matrix { arena.matrix(at: plan.finalStatistics, rows: 2, columns: rows) }
+  /// The loss of every token (1, N).
+  var losses: Matrix { arena.matrix(at: plan.losses, rows: 1, columns: rows) }
+  /// The gradient of the residual stream (N, C).
+  var gradient: Matrix { arena.matrix(at: plan.gradient, rows: rows, columns: model.width) }
+  /// Working memory (N, C).
+  var narrow: Matrix { arena.matrix(at: plan.narrow, rows: rows, columns: model.width) }
+  /// Working memory (N, 4 C).
+  var wide: Matrix { arena.matrix(at: plan.wide, rows: rows, columns: 4 * model.width) }
+  /// Attention's scratch memory.
+  var attentionScratch: Matrix {
+    arena.matrix(at: plan.attention, rows: 1, columns: CausalAttention.scratchCount(length: length))
+  }
+  /// The loss head's scratch memory.
+  var headScratch: Matrix {
+    let count = CrossEntropyHead.scratchCount(rows: rows, vocabularySize: model.vocabularySize)
+    return arena.matrix(at: plan.head, rows: 1, columns: count)
+  }
+}
