@@ -25,10 +25,10 @@ public struct Matrix {
     return Matrix(base: base + first, rows: rows, columns: count, stride: stride)
   }
 
-  /// The same rows with fewer columns, packed at the start of the same memory.
-  public func reshaped(columns count: Int) -> Matrix {
-    precondition(isContiguous && count <= columns, "a contiguous view that is no wider than before")
-    return Matrix(base: base, rows: rows, columns: count, stride: count)
+  /// A contiguous view of another shape over the start of the same memory.
+  public func reshaped(rows newRows: Int, columns newColumns: Int) -> Matrix {
+    precondition(isContiguous && newRows * newColumns <= count, "the new shape does not fit in the view")
+    return Matrix(base: base, rows: newRows, columns: newColumns, stride: newColumns)
   }
 
   /// The number of elements.

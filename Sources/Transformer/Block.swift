@@ -85,7 +85,7 @@ struct Block {
       outputGradient: narrow, input: kept.middle, gain: weights.secondGain, statistics: kept.secondStatistics,
       gainGradient: gradients.secondGain, biasGradient: gradients.secondBias, addingTo: stream)
 
-    let joint = wide.reshaped(columns: kept.joint.columns)
+    let joint = wide.reshaped(rows: wide.rows, columns: kept.joint.columns)
     linearBackward(
       outputGradient: stream, input: kept.attended, weight: weights.projection,
       weightGradient: gradients.projection, biasGradient: gradients.projectionBias, inputGradient: narrow)

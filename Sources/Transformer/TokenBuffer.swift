@@ -2,10 +2,10 @@
 struct TokenBuffer {
   private var ids: [Int32]
 
-  /// Makes room for `count` ids.
-  init(count: Int) { ids = [Int32](repeating: 0, count: count) }
+  /// Makes room for `capacity` ids.
+  init(capacity: Int) { ids = [Int32](repeating: 0, count: capacity) }
 
-  /// All ids.
+  /// All ids; those past the present micro-batch are left from an earlier one.
   var span: Span<Int32> { ids.span }
 
   /// Takes `length` ids from place `first` on of each window of `length` + 1 ids.

@@ -6,13 +6,17 @@ import Kernels
 /// tokens, not with T squared or tokens times vocabulary.
 struct Workspace: ~Copyable {
   let model: ModelConfiguration
-  let sequences: Int
+  /// The most sequences that there is room for.
+  let capacity: Int
   let length: Int
+  /// The sequences of the present micro-batch; views have B T rows for this B.
+  var sequences: Int
   private let arena: Arena
 
-  /// Plans memory for `sequences` sequences of `length` tokens each.
+  /// Plans memory for at most `sequences` sequences of `length` tokens each.
   init(_ model: ModelConfiguration, sequences: Int, length: Int) {
     self.model = model
+    capacity = sequences
     self.sequences = sequences
     self.length = length
     arena = Arena(count: Self.count(model, sequences: sequences, length: length))
@@ -50,7 +54,7 @@ struct Workspace: ~Copyable {
     }
   }
 
-  private var plan: Plan { Plan(model, sequences: sequences, length: length) }
+  private var plan: Plan { Plan(model, sequences: capacity, length: length) }
   private var rows: Int { sequences * length }
 
   /// The residual stream that enters layer `index` (N, C); that of index L enters the final LayerNorm.
