@@ -1,0 +1,219 @@
+import Configuration
+import Foundation
+
+/// The description of a corpus, `manifest.json`: domains, targets, tokenizer and checksums.
+public struct Manifest: Codable, Equatable, Sendable {
+  /// The value of `format` that tells a corpus from other JSON files.
+  public static let format = "dga corpus"
+
+  /// The version of the format that this program writes.
+  public static let version = 1
+
+  /// The name of the file in the corpus directory.
+  static let fileName = "manifest.json"
+
+  /// `dga corpus`.
+  public var format = Manifest.format
+
+  /// The version of the format.
+  public var version = Manifest.version
+
+  /// The seed of the split and of the order of documents.
+  public var seed: Int
+
+  /// The tokenizer that made the tokens.
+  public var tokenizer: TokenizerRecord
+
+  /// Domains in the order of the recipe.
+  public var domains: [DomainRecord]
+
+  /// Targets in the order of the recipe.
+  public var targets: [TargetRecord]
+
+  /// What was left out on the way.
+  public var removed: Removed
+
+  /// Size and checksum of every other file of the corpus, by name.
+  public var files: [String: FileRecord]
+
+  /// The checksum of this manifest written without its checksum.
+  public var checksum: Checksum.Digest?
+
+  /// What a corpus remembers of its tokenizer.
+  public struct TokenizerRecord: Codable, Equatable, Sendable {
+    /// `bytes` or `sentencepiece`.
+    public var kind: String
+    /// The number of token ids.
+    public var vocabularySize: Int
+    /// The id that closes a document.
+    public var endOfDocument: Int
+    /// The model's file in the corpus directory, if the tokenizer needs one.
+    public var file: String?
+    /// The tokenizer's hash, the same in corpora and checkpoints.
+    public var hash: Checksum.Digest
+  }
+
+  /// Some consecutive documents of one part of the corpus.
+  public struct Extent: Codable, Equatable, Sendable {
+    /// The first document's number within the part.
+    public var firstDocument: Int
+    /// The number of documents.
+    public var documents: Int
+    /// The number of tokens.
+    public var tokens: Int
+    /// The number of UTF-8 bytes of text.
+    public var bytes: Int
+  }
+
+  /// One domain.
+  public struct DomainRecord: Codable, Equatable, Sendable {
+    /// The name in the recipe.
+    public var name: String
+    /// Its documents in `train`.
+    public var train: Extent
+    /// Its documents in `validation`.
+    public var validation: Extent
+  }
+
+  /// One target.
+  public struct TargetRecord: Codable, Equatable, Sendable {
+    /// The name in the recipe.
+    public var name: String
+    /// Its documents in `steering`.
+    public var steering: Extent
+    /// Its documents in `evaluation`.
+    public var evaluation: Extent
+  }
+
+  /// Counts of documents that are not in the corpus.
+  public struct Removed: Codable, Equatable, Sendable {
+    /// Documents whose text was there already.
+    public var duplicates = 0
+    /// Documents of domains that are also steering or evaluation documents of a target.
+    public var targetDocuments = 0
+    /// Documents without anything but white space.
+    public var empty = 0
+    /// Files that are not text.
+    public var binary = 0
+    /// Documents in which invalid UTF-8 was replaced by U+FFFD; these are kept.
+    public var repaired = 0
+  }
+
+  /// Size and checksum of a file.
+  public struct FileRecord: Codable, Equatable, Sendable {
+    /// The size in bytes.
+    public var bytes: Int
+    /// The checksum of the content.
+    public var checksum: Checksum.Digest
+  }
+
+  /// A part of a corpus; the raw value is the name of its `.bin` and `.idx` files.
+  enum Part: String, CaseIterable {
+    case train, validation, steering, evaluation
+  }
+
+  /// What the four parts hold, in order, with the owner's name.
+  func extents(of part: Part) -> [(owner: String, extent: Extent)] {
+    switch part {
+    case .train: domains.map { ("Domain '\($0.name)'", $0.train) }
+    case .validation: domains.map { ("Domain '\($0.name)'", $0.validation) }
+    case .steering: targets.map { ("Target '\($0.name)'", $0.steering) }
+    case .evaluation: targets.map { ("Target '\($0.name)'", $0.evaluation) }
+    }
+  }
+}
+
+// MARK: - Reading and writing
+
+extension Manifest {
+  /// Reads and checks a manifest on its own, without the files that it describes.
+  ///
+  /// - Throws: `Failure`: `.missingInput` without the file, `.badData` with the key of the first fault.
+  init(contentsOf path: String) throws {
+    let file = try MappedFile(path)
+    // JSON decoders trust their input's depth and numbers, not its size: the largest manifest has a million domains.
+    guard file.bytes.count <= 1 << 30 else {
+      throw Failure(.badData, "\(path) is larger than 1 GiB; it is no manifest.")
+    }
+    do {
+      self = try JSONDecoder().decode(Manifest.self, from: Data(file.bytes))
+    } catch let error as DecodingError {
+      throw Failure(.badData, "\(path): \(Manifest.explanation(of: error))")
+    } catch {
+      throw Failure(.badData, "\(path): This is not well-formed JSON.")
+    }
+    try validate(path)
+  }
+
+  private func validate(_ path: String) throws {
+    func bad(_ problem: String) -> Failure { Failure(.badData, "\(path): \(problem)") }
+    guard format == Manifest.format else { throw bad("The format is '\(format)', not '\(Manifest.format)'.") }
+    guard version == Manifest.version else {
+      throw bad("The corpus has format version \(version), where \(Manifest.version) is known. Build it again.")
+    }
+    guard (1...Int(Int32.max)).contains(tokenizer.vocabularySize),
+      (0..<tokenizer.vocabularySize).contains(tokenizer.endOfDocument)
+    else { throw bad("The tokenizer's vocabulary size or end of document is impossible.") }
+    guard tokenizer.file == nil || tokenizer.file == Tokenizer.modelFileName else {
+      throw bad("The tokenizer's file has to be \(Tokenizer.modelFileName) in the corpus directory.")
+    }
+    guard !domains.isEmpty else { throw bad("The corpus has no domains.") }
+    for (kind, names) in [("domain", domains.map(\.name)), ("target", targets.map(\.name))] {
+      var seen: Set<String> = []
+      for name in names where name.isEmpty || !seen.insert(name).inserted {
+        throw bad("The \(kind) name '\(name)' is empty or used twice.")
+      }
+    }
+    for part in Part.allCases {
+      var next = 0
+      for (owner, extent) in extents(of: part) {
+        let (end, overflow) = next.addingReportingOverflow(extent.documents)
+        guard extent.firstDocument == next, extent.documents >= 1, extent.tokens >= 1, extent.bytes >= 0, !overflow
+        else {
+          throw bad("\(owner) has impossible counts in its part '\(part)'.")
+        }
+        next = end
+      }
+    }
+    let expected = Part.allCases.flatMap { ["\($0).bin", "\($0).idx"] } + (tokenizer.file.map { [$0] } ?? [])
+    guard Set(files.keys) == Set(expected) else {
+      throw bad("The files listed are not the \(expected.count) files of a corpus with this tokenizer.")
+    }
+  }
+
+  private static func explanation(of error: DecodingError) -> String {
+    func place(_ path: [any CodingKey]) -> String {
+      path.isEmpty
+        ? "the top level" : path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+    switch error {
+    case .keyNotFound(let key, let context):
+      return "The key '\(key.stringValue)' is missing in \(place(context.codingPath))."
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      return "The value of \(place(context.codingPath)) has the wrong type."
+    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "This is not well-formed JSON."
+    case .dataCorrupted(let context): return "The value of \(place(context.codingPath)) is invalid."
+    @unknown default: return "This is not a manifest."
+    }
+  }
+
+  /// The text of the file, its own checksum included.
+  func encoded() throws -> Data {
+    var sealed = self
+    sealed.checksum = try ownChecksum()
+    return try sealed.json()
+  }
+
+  /// The checksum of the text without its checksum.
+  func ownChecksum() throws -> Checksum.Digest {
+    var bare = self
+    bare.checksum = nil
+    return Checksum.digest(of: try bare.json())
+  }
+
+  private func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self) + Data("\n".utf8)
+  }
+}

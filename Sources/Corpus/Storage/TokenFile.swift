@@ -1,0 +1,56 @@
+import Configuration
+
+/// One part of a corpus: a `.bin` file of tokens with its `.idx`, both mapped.
+final class TokenFile: Sendable {
+  /// The `.bin` file.
+  let data: MappedFile
+  let index: TokenIndex
+  let vocabularySize: Int
+
+  /// Opens `<prefix>.bin` and `<prefix>.idx`.
+  ///
+  /// - Throws: `Failure`: `.missingInput` without the files, `.badData` if they contradict each other.
+  init(prefix: String, vocabularySize: Int) throws {
+    data = try MappedFile(prefix + ".bin")
+    index = try TokenIndex(try MappedFile(prefix + ".idx"), dataSize: data.bytes.count)
+    self.vocabularySize = vocabularySize
+  }
+
+  /// Copies tokens as 32-bit ids and returns the largest of them, as if unsigned.
+  ///
+  /// - Precondition: the tokens lie within the file.
+  func copy(from first: Int, into target: UnsafeMutableBufferPointer<Int32>) -> UInt32 {
+    precondition(first >= 0 && first + target.count <= index.tokenCount, "tokens beyond the end of \(data.path)")
+    guard target.count > 0, let base = data.bytes.baseAddress else { return 0 }
+    var largest: UInt32 = 0
+    switch index.width {
+    case .uint16:
+      let source = base.assumingMemoryBound(to: UInt16.self) + first
+      for i in 0..<target.count {
+        let token = UInt32(source[i])
+        largest = max(largest, token)
+        target[i] = Int32(bitPattern: token)
+      }
+    case .int32:
+      let source = base.assumingMemoryBound(to: UInt32.self) + first
+      for i in 0..<target.count {
+        let token = source[i]
+        largest = max(largest, token)
+        target[i] = Int32(bitPattern: token)
+      }
+    }
+    return largest
+  }
+
+  /// Makes the failure for the first of some tokens whose id is not in the vocabulary.
+  func outsideVocabulary(_ tokens: Span<Int32>, from first: Int) -> Failure {
+    let isOutside = { (token: Int32) in token < 0 || Int(token) >= self.vocabularySize }
+    var place = 0
+    while place < tokens.count - 1, !isOutside(tokens[place]) { place += 1 }
+    return Failure(
+      .badData,
+      "\(data.path), offset \((first + place) * index.width.size): The token id \(tokens[place]) is beyond the "
+        + "vocabulary of \(vocabularySize); the file is damaged or was made with another tokenizer. Build it again."
+    )
+  }
+}

@@ -1,0 +1,126 @@
+import Configuration
+
+/// How one token is stored; the raw value is Megatron's code for it.
+enum TokenWidth: UInt8 {
+  case int32 = 4
+  case uint16 = 8
+
+  /// The narrowest width that holds every id of a vocabulary.
+  init(vocabularySize: Int) { self = vocabularySize <= 1 << 16 ? .uint16 : .int32 }
+
+  /// Bytes of one token.
+  var size: Int { self == .uint16 ? 2 : 4 }
+}
+
+/// An index of documents in Megatron's format (`.idx`), checked when it is opened.
+///
+/// Little-endian throughout:
+///
+///     offset 0   9 bytes       "MMIDIDX\0\0"
+///            9   u64           version, 1
+///           17   u8            code of the token's type: 8 = u16, 4 = i32
+///           18   u64           number of sequences S
+///           26   u64           number of document starts D (documents + 1)
+///           34   i32[S]        tokens of each sequence
+///                i64[S]        byte offset of each sequence in the .bin
+///                i64[D]        first sequence of each document, then S
+struct TokenIndex: Sendable {
+  static let magic: [UInt8] = Array("MMIDIDX\0\0".utf8)
+  static let headerSize = 34
+
+  let width: TokenWidth
+  let sequenceCount: Int
+  let documentCount: Int
+  let tokenCount: Int
+  private let file: MappedFile
+
+  /// The size of the `.idx` file.
+  var byteCount: Int { file.bytes.count }
+
+  /// Reads and checks an index against the size of its `.bin` file.
+  ///
+  /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
+  init(_ file: MappedFile, dataSize: Int) throws {
+    let bytes = file.bytes
+    func damaged(_ offset: Int, _ problem: String) -> Failure {
+      Failure(.badData, "\(file.path), offset \(offset): \(problem)")
+    }
+    guard bytes.count >= TokenIndex.headerSize else {
+      throw damaged(bytes.count, "The file ends inside its header of 34 bytes; it is truncated or no token index.")
+    }
+    guard bytes.prefix(9).elementsEqual(TokenIndex.magic) else {
+      throw damaged(0, "The file does not begin with MMIDIDX; it is no token index in Megatron's format.")
+    }
+    let version = bytes.loadUnaligned(fromByteOffset: 9, as: UInt64.self)
+    guard version == 1 else { throw damaged(9, "The version of the index is \(version), where 1 is known.") }
+    guard let width = TokenWidth(rawValue: bytes[17]) else {
+      throw damaged(17, "The token type has code \(bytes[17]), where 8 (16 bits) and 4 (32 bits) are known.")
+    }
+    let sequences = bytes.loadUnaligned(fromByteOffset: 18, as: UInt64.self)
+    let starts = bytes.loadUnaligned(fromByteOffset: 26, as: UInt64.self)
+    // Bounding both by the file's size first keeps the sum below from overflowing.
+    guard sequences <= bytes.count / 12, starts <= bytes.count / 8,
+      TokenIndex.headerSize + 12 * Int(sequences) + 8 * Int(starts) == bytes.count
+    else {
+      throw damaged(
+        18, "\(sequences) sequences and \(starts) document starts do not make a file of \(bytes.count) bytes.")
+    }
+    guard starts >= 1 else { throw damaged(26, "The index has no document starts, not even the closing one.") }
+
+    self.file = file
+    self.width = width
+    sequenceCount = Int(sequences)
+    documentCount = Int(starts) - 1
+    guard dataSize % width.size == 0 else {
+      throw Failure(
+        .badData, "\(file.path): Its .bin file has \(dataSize) bytes, which is no multiple of \(width.size).")
+    }
+    tokenCount = dataSize / width.size
+
+    var end = 0
+    for sequence in 0..<sequenceCount {
+      let offset = TokenIndex.headerSize + 4 * sequence
+      let length = Int(bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self))
+      guard length >= 0 else { throw damaged(offset, "Sequence \(sequence) has \(length) tokens.") }
+      let pointer = bytes.loadUnaligned(fromByteOffset: pointers + 8 * sequence, as: Int64.self)
+      guard pointer == end else {
+        throw damaged(
+          pointers + 8 * sequence, "Sequence \(sequence) begins at byte \(pointer), where \(end) is expected.")
+      }
+      end += length * width.size
+      guard end <= dataSize else {
+        throw damaged(
+          offset, "Sequence \(sequence) ends at byte \(end) of a .bin file of \(dataSize) bytes; it is truncated.")
+      }
+    }
+    guard end == dataSize else {
+      throw damaged(bytes.count, "The sequences end at byte \(end) of a .bin file of \(dataSize) bytes.")
+    }
+    var previous = 0
+    for document in 0...documentCount {
+      let start = self.start(ofDocument: document)
+      let isInOrder = document == 0 ? start == 0 : start >= previous
+      guard isInOrder, start <= sequenceCount, document < documentCount || start == sequenceCount else {
+        throw damaged(
+          documentStarts + 8 * document,
+          "Document \(document) begins with sequence \(start) of \(sequenceCount), after \(previous).")
+      }
+      previous = start
+    }
+  }
+
+  /// The position in tokens of the first token of a document, or of the end for `documentCount`.
+  func position(ofDocument document: Int) -> Int {
+    precondition(document >= 0 && document <= documentCount, "there are \(documentCount) documents")
+    let sequence = start(ofDocument: document)
+    guard sequence < sequenceCount else { return tokenCount }
+    return Int(file.bytes.loadUnaligned(fromByteOffset: pointers + 8 * sequence, as: Int64.self)) / width.size
+  }
+
+  private var pointers: Int { TokenIndex.headerSize + 4 * sequenceCount }
+  private var documentStarts: Int { pointers + 8 * sequenceCount }
+
+  private func start(ofDocument document: Int) -> Int {
+    Int(file.bytes.loadUnaligned(fromByteOffset: documentStarts + 8 * document, as: Int64.self))
+  }
+}

@@ -1,0 +1,55 @@
+import Configuration
+
+/// Consecutive tokens of a corpus on disk: one part of a domain or target.
+///
+/// Documents follow each other in a seeded shuffled order, each closed by the end-of-document token, so any prefix is a
+/// fair sample.
+public struct TokenSlice: Sendable {
+  /// The number of tokens, ends of documents included.
+  public let tokenCount: Int
+
+  /// The number of UTF-8 bytes of the text that these tokens came from.
+  public let byteCount: Int
+
+  /// The number of documents.
+  public let documentCount: Int
+
+  private let file: TokenFile
+  private let start: Int
+
+  init(_ file: TokenFile, start: Int, tokenCount: Int, byteCount: Int, documentCount: Int) {
+    self.file = file
+    self.start = start
+    self.tokenCount = tokenCount
+    self.byteCount = byteCount
+    self.documentCount = documentCount
+  }
+
+  /// Copies tokens into the beginning of a span as 32-bit ids.
+  ///
+  /// - Precondition: `range` lies within `0..<tokenCount`; `tokens` has room for it.
+  /// - Throws: `Failure(.badData)` with file, offset and id if an id is beyond the vocabulary.
+  public func copy(_ range: Range<Int>, into tokens: inout MutableSpan<Int32>) throws(Failure) {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= tokenCount, "tokens \(range) of a slice of \(tokenCount) tokens")
+    precondition(range.count <= tokens.count, "\(range.count) tokens do not fit into \(tokens.count)")
+    let first = start + range.lowerBound
+    let largest = tokens.withUnsafeMutableBufferPointer {
+      file.copy(from: first, into: UnsafeMutableBufferPointer(rebasing: $0[..<range.count]))
+    }
+    guard largest < file.vocabularySize || range.isEmpty else {
+      throw file.outsideVocabulary(tokens.span.extracting(first: range.count), from: first)
+    }
+  }
+
+  /// Copies tokens into a new array.
+  ///
+  /// - Precondition: `range` lies within `0..<tokenCount`.
+  /// - Throws: `Failure(.badData)` with file, offset and id if an id is beyond the vocabulary.
+  public func tokens(_ range: Range<Int>) throws(Failure) -> [Int32] {
+    var result = [Int32](repeating: 0, count: range.count)
+    var span = result.mutableSpan
+    try copy(range, into: &span)
+    return result
+  }
+}
