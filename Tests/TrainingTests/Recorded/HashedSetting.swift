@@ -1,0 +1,1 @@
+../../TransformerTests/Recorded/HashedSetting.swift
