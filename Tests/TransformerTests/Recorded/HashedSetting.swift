@@ -23,16 +23,17 @@ enum HashedSetting {
     Double(hash(stream: stream, index) >> 48) / 32768 - 1
   }
 
-  /// Computes the initial value of an element of a tensor: 1 + u / 16 in gains, u / 16 elsewhere, with u in [-1, 1).
+  /// Computes the initial value of an element of a tensor: 1 + spread u in gains, spread u elsewhere, u in [-1, 1).
   ///
   /// - Parameters:
   ///   - tensor: The tensor's index in the order of a Hugging Face GPT-2 (wte, wpe, h.0.ln_1.weight, ..., ln_f.bias).
   ///   - name: Its name there, without the prefix `transformer.`.
   ///   - element: The element's index in row-major order.
-  static func parameter(tensor: Int, name: String, element: Int) -> Double {
+  ///   - spread: 1/16 is the recorded setting; other tests choose wider values, where non-linearities matter more.
+  static func parameter(tensor: Int, name: String, element: Int, spread: Double = 1.0 / 16) -> Double {
     let u = uniform(stream: tensor, element)
     let isGain = name.hasSuffix("ln_1.weight") || name.hasSuffix("ln_2.weight") || name == "ln_f.weight"
-    return isGain ? 1 + u / 16 : u / 16
+    return isGain ? 1 + spread * u : spread * u
   }
 
   /// Computes the windows of `length` + 1 tokens of one step, counted from 1.

@@ -63,19 +63,19 @@ extension Reference {
         blocks: blocks, final: x, normalised: normalised, logits: tiedHead(normalised, p["wte.weight"]))
     }
 
-    /// Computes the logits of every position: (B T, V).
-    func logits(_ batch: Batch) -> Tensor { forward(batch).logits }
+    /// Computes the cross-entropy of every token (B T), in nats.
+    func tokenLosses(_ batch: Batch) -> [Double] { crossEntropy(forward(batch).logits, batch.targets) }
 
     /// Computes the sum of the cross-entropies of each sequence, in nats.
     func sequenceLosses(_ batch: Batch) -> [Double] {
-      let losses = crossEntropy(forward(batch).logits, batch.targets)
+      let losses = tokenLosses(batch)
       return stride(from: 0, to: losses.count, by: batch.length).map {
         losses[$0..<$0 + batch.length].reduce(0, +)
       }
     }
 
     /// Computes the mean cross-entropy over all tokens, in nats.
-    func loss(_ batch: Batch) -> Double { sequenceLosses(batch).reduce(0, +) / Double(batch.targets.count) }
+    func loss(_ batch: Batch) -> Double { tokenLosses(batch).reduce(0, +) / Double(batch.targets.count) }
 
     /// Computes the gradient of `loss` by every parameter.
     func gradients(_ batch: Batch) -> Parameters {
