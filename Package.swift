@@ -7,7 +7,7 @@ let cpu = Context.environment["DGA_CPU"] ?? "native"
 let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
 // Owners of memory hand out spans, whose lifetime annotations the language still calls experimental.
 let lifetimes: [SwiftSetting] = strict + [.enableExperimentalFeature("Lifetimes")]
-let fast: [SwiftSetting] = lifetimes + [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(cpu)"])]
+let fast: [SwiftSetting] = lifetimes + [.unsafeFlags(["-O", "-Xcc", "-march=\(cpu)"])]
 
 let package = Package(
   name: "dga",
@@ -27,7 +27,7 @@ let package = Package(
       name: "CSentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train")]),
 
-    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
+    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: lifetimes),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: fast),
     .target(name: "Mixing", swiftSettings: strict),
     .target(
