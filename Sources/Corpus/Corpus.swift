@@ -22,6 +22,9 @@ public final class Corpus: Sendable {
   /// The targets in the order of the recipe.
   public let targets: [Target]
 
+  /// The four parts' files.
+  let parts: [Manifest.Part: TokenFile]
+
   /// The number of token ids; every id is below it.
   public var vocabularySize: Int { tokenizer.vocabularySize }
 
@@ -42,18 +45,17 @@ public final class Corpus: Sendable {
     }
     let manifest = try Manifest(contentsOf: manifestPath)
     let tokenizer = try Tokenizer(manifest.tokenizer, in: path)
-    var files: [Manifest.Part: TokenFile] = [:]
-    for part in Manifest.Part.allCases {
-      files[part] = try Corpus.open(part, of: manifest, at: path)
-    }
+    var parts: [Manifest.Part: TokenFile] = [:]
+    for part in Manifest.Part.allCases { parts[part] = try Corpus.open(part, of: manifest, at: path) }
     func slice(_ part: Manifest.Part, _ extent: Manifest.Extent) -> TokenSlice {
-      let file = files[part]!
+      let file = parts[part]!
       return TokenSlice(
         file, start: file.index.position(ofDocument: extent.firstDocument), tokenCount: extent.tokens,
         byteCount: extent.bytes, documentCount: extent.documents)
     }
     self.path = path
     self.manifest = manifest
+    self.parts = parts
     self.tokenizer = tokenizer
     domains = manifest.domains.map {
       Domain(name: $0.name, train: slice(.train, $0.train), validation: slice(.validation, $0.validation))
@@ -65,16 +67,9 @@ public final class Corpus: Sendable {
 
   /// Opens one part and checks its index against the manifest.
   private static func open(_ part: Manifest.Part, of manifest: Manifest, at path: String) throws -> TokenFile {
-    let file = try TokenFile(prefix: "\(path)/\(part)", vocabularySize: manifest.tokenizer.vocabularySize)
-    for (name, size) in [("\(part).bin", file.data.bytes.count), ("\(part).idx", file.index.byteCount)] {
-      let expected = manifest.files[name]?.bytes ?? 0
-      guard size == expected else {
-        throw Failure(
-          .badData,
-          "\(path)/\(name) has \(size) bytes, but \(expected) according to \(Manifest.fileName); it is truncated or "
-            + "belongs to another corpus.")
-      }
-    }
+    let data = try open("\(part).bin", of: manifest, at: path)
+    let index = try open("\(part).idx", of: manifest, at: path)
+    let file = try TokenFile(data: data, index: index, vocabularySize: manifest.tokenizer.vocabularySize)
     var documents = 0
     for (owner, extent) in manifest.extents(of: part) {
       let end = extent.firstDocument + extent.documents
@@ -96,6 +91,18 @@ public final class Corpus: Sendable {
         .badData,
         "\(path)/\(part).idx has \(file.index.documentCount) documents, but \(documents) according to "
           + "\(Manifest.fileName).")
+    }
+    return file
+  }
+
+  private static func open(_ name: String, of manifest: Manifest, at path: String) throws -> MappedFile {
+    let file = try MappedFile("\(path)/\(name)")
+    let expected = manifest.files[name]?.bytes ?? 0
+    guard file.count == expected else {
+      throw Failure(
+        .badData,
+        "\(path)/\(name) has \(file.count) bytes, but \(expected) according to \(Manifest.fileName); it is truncated "
+          + "or belongs to another corpus.")
     }
     return file
   }

@@ -66,7 +66,7 @@ public struct Checksum: ~Copyable {
   ///
   /// - Throws: `Failure(.missingInput)` if the file cannot be mapped.
   public static func digest(ofFile path: String) throws -> Digest {
-    digest(of: try MappedFile(path).bytes)
+    try MappedFile(path).withBytes { digest(of: $0) }
   }
 
   /// A 128-bit checksum as a value; in JSON and as text it is 32 hexadecimal digits.

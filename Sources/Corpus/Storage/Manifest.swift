@@ -105,6 +105,12 @@ public struct Manifest: Codable, Equatable, Sendable {
     public var bytes: Int
     /// The checksum of the content.
     public var checksum: Checksum.Digest
+
+    /// Creates the record of a file.
+    public init(bytes: Int, checksum: Checksum.Digest) {
+      self.bytes = bytes
+      self.checksum = checksum
+    }
   }
 
   /// A part of a corpus; the raw value is the name of its `.bin` and `.idx` files.
@@ -132,11 +138,11 @@ extension Manifest {
   init(contentsOf path: String) throws {
     let file = try MappedFile(path)
     // JSON decoders trust their input's depth and numbers, not its size: the largest manifest has a million domains.
-    guard file.bytes.count <= 1 << 30 else {
+    guard file.count <= 1 << 30 else {
       throw Failure(.badData, "\(path) is larger than 1 GiB; it is no manifest.")
     }
     do {
-      self = try JSONDecoder().decode(Manifest.self, from: Data(file.bytes))
+      self = try JSONDecoder().decode(Manifest.self, from: Data(file.content))
     } catch let error as DecodingError {
       throw Failure(.badData, "\(path): \(Manifest.explanation(of: error))")
     } catch {

@@ -9,8 +9,7 @@ final class MappedFile: @unchecked Sendable {
   /// The path the file was opened by.
   let path: String
 
-  /// The whole file; valid as long as this object lives.
-  let bytes: UnsafeRawBufferPointer
+  private let bytes: UnsafeRawBufferPointer
 
   /// Maps a file.
   ///
@@ -36,6 +35,28 @@ final class MappedFile: @unchecked Sendable {
     }
     bytes = UnsafeRawBufferPointer(start: base, count: count)
   }
+
+  /// The size of the file.
+  var count: Int { bytes.count }
+
+  /// Calls a body with the whole file, which stays mapped that long and no longer.
+  func withBytes<Result, Fault: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Fault) -> Result
+  ) throws(Fault) -> Result {
+    // Without this the compiler may free an object that is not used after its pointer was taken.
+    defer { withExtendedLifetime(self) {} }
+    return try body(bytes)
+  }
+
+  /// Reads a number at an offset, little-endian.
+  ///
+  /// - Precondition: it lies within the file.
+  func load<Number: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Number.Type) -> Number {
+    withBytes { Number(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: type)) }
+  }
+
+  /// The whole file, copied.
+  var content: [UInt8] { withBytes { Array($0) } }
 
   deinit {
     if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }

@@ -7,12 +7,12 @@ final class TokenFile: Sendable {
   let index: TokenIndex
   let vocabularySize: Int
 
-  /// Opens `<prefix>.bin` and `<prefix>.idx`.
+  /// Joins a `.bin` file with its `.idx`.
   ///
-  /// - Throws: `Failure`: `.missingInput` without the files, `.badData` if they contradict each other.
-  init(prefix: String, vocabularySize: Int) throws {
-    data = try MappedFile(prefix + ".bin")
-    index = try TokenIndex(try MappedFile(prefix + ".idx"), dataSize: data.bytes.count)
+  /// - Throws: `Failure(.badData)` if they contradict each other.
+  init(data: MappedFile, index: MappedFile, vocabularySize: Int) throws {
+    self.data = data
+    self.index = try TokenIndex(index, dataSize: data.count)
     self.vocabularySize = vocabularySize
   }
 
@@ -21,23 +21,24 @@ final class TokenFile: Sendable {
   /// - Precondition: the tokens lie within the file.
   func copy(from first: Int, into target: UnsafeMutableBufferPointer<Int32>) -> UInt32 {
     precondition(first >= 0 && first + target.count <= index.tokenCount, "tokens beyond the end of \(data.path)")
-    guard target.count > 0, let base = data.bytes.baseAddress else { return 0 }
+    return data.withBytes { bytes in
+      guard target.count > 0, let base = bytes.baseAddress else { return 0 }
+      switch index.width {
+      case .uint16: return TokenFile.copy(base.assumingMemoryBound(to: UInt16.self) + first, into: target)
+      case .int32: return TokenFile.copy(base.assumingMemoryBound(to: UInt32.self) + first, into: target)
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func copy<Stored: FixedWidthInteger>(
+    _ source: UnsafePointer<Stored>, into target: UnsafeMutableBufferPointer<Int32>
+  ) -> UInt32 {
     var largest: UInt32 = 0
-    switch index.width {
-    case .uint16:
-      let source = base.assumingMemoryBound(to: UInt16.self) + first
-      for i in 0..<target.count {
-        let token = UInt32(source[i])
-        largest = max(largest, token)
-        target[i] = Int32(bitPattern: token)
-      }
-    case .int32:
-      let source = base.assumingMemoryBound(to: UInt32.self) + first
-      for i in 0..<target.count {
-        let token = source[i]
-        largest = max(largest, token)
-        target[i] = Int32(bitPattern: token)
-      }
+    for i in 0..<target.count {
+      let token = UInt32(truncatingIfNeeded: source[i])
+      largest = max(largest, token)
+      target[i] = Int32(bitPattern: token)
     }
     return largest
   }

@@ -34,36 +34,34 @@ struct TokenIndex: Sendable {
   let tokenCount: Int
   private let file: MappedFile
 
-  /// The size of the `.idx` file.
-  var byteCount: Int { file.bytes.count }
-
   /// Reads and checks an index against the size of its `.bin` file.
   ///
   /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
   init(_ file: MappedFile, dataSize: Int) throws {
-    let bytes = file.bytes
+    let size = file.count
     func damaged(_ offset: Int, _ problem: String) -> Failure {
       Failure(.badData, "\(file.path), offset \(offset): \(problem)")
     }
-    guard bytes.count >= TokenIndex.headerSize else {
-      throw damaged(bytes.count, "The file ends inside its header of 34 bytes; it is truncated or no token index.")
+    guard size >= TokenIndex.headerSize else {
+      throw damaged(size, "The file ends inside its header of 34 bytes; it is truncated or no token index.")
     }
-    guard bytes.prefix(9).elementsEqual(TokenIndex.magic) else {
+    guard file.withBytes({ $0.prefix(9).elementsEqual(TokenIndex.magic) }) else {
       throw damaged(0, "The file does not begin with MMIDIDX; it is no token index in Megatron's format.")
     }
-    let version = bytes.loadUnaligned(fromByteOffset: 9, as: UInt64.self)
+    let version = file.load(at: 9, as: UInt64.self)
     guard version == 1 else { throw damaged(9, "The version of the index is \(version), where 1 is known.") }
-    guard let width = TokenWidth(rawValue: bytes[17]) else {
-      throw damaged(17, "The token type has code \(bytes[17]), where 8 (16 bits) and 4 (32 bits) are known.")
+    let code = file.load(at: 17, as: UInt8.self)
+    guard let width = TokenWidth(rawValue: code) else {
+      throw damaged(17, "The token type has code \(code), where 8 (16 bits) and 4 (32 bits) are known.")
     }
-    let sequences = bytes.loadUnaligned(fromByteOffset: 18, as: UInt64.self)
-    let starts = bytes.loadUnaligned(fromByteOffset: 26, as: UInt64.self)
+    let sequences = file.load(at: 18, as: UInt64.self)
+    let starts = file.load(at: 26, as: UInt64.self)
     // Bounding both by the file's size first keeps the sum below from overflowing.
-    guard sequences <= bytes.count / 12, starts <= bytes.count / 8,
-      TokenIndex.headerSize + 12 * Int(sequences) + 8 * Int(starts) == bytes.count
+    guard sequences <= size / 12, starts <= size / 8,
+      TokenIndex.headerSize + 12 * Int(sequences) + 8 * Int(starts) == size
     else {
       throw damaged(
-        18, "\(sequences) sequences and \(starts) document starts do not make a file of \(bytes.count) bytes.")
+        18, "\(sequences) sequences and \(starts) document starts do not make a file of \(size) bytes.")
     }
     guard starts >= 1 else { throw damaged(26, "The index has no document starts, not even the closing one.") }
 
@@ -80,9 +78,9 @@ struct TokenIndex: Sendable {
     var end = 0
     for sequence in 0..<sequenceCount {
       let offset = TokenIndex.headerSize + 4 * sequence
-      let length = Int(bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self))
+      let length = Int(file.load(at: offset, as: Int32.self))
       guard length >= 0 else { throw damaged(offset, "Sequence \(sequence) has \(length) tokens.") }
-      let pointer = bytes.loadUnaligned(fromByteOffset: pointers + 8 * sequence, as: Int64.self)
+      let pointer = file.load(at: pointers + 8 * sequence, as: Int64.self)
       guard pointer == end else {
         throw damaged(
           pointers + 8 * sequence, "Sequence \(sequence) begins at byte \(pointer), where \(end) is expected.")
@@ -94,7 +92,7 @@ struct TokenIndex: Sendable {
       }
     }
     guard end == dataSize else {
-      throw damaged(bytes.count, "The sequences end at byte \(end) of a .bin file of \(dataSize) bytes.")
+      throw damaged(size, "The sequences end at byte \(end) of a .bin file of \(dataSize) bytes.")
     }
     var previous = 0
     for document in 0...documentCount {
@@ -114,13 +112,13 @@ struct TokenIndex: Sendable {
     precondition(document >= 0 && document <= documentCount, "there are \(documentCount) documents")
     let sequence = start(ofDocument: document)
     guard sequence < sequenceCount else { return tokenCount }
-    return Int(file.bytes.loadUnaligned(fromByteOffset: pointers + 8 * sequence, as: Int64.self)) / width.size
+    return Int(file.load(at: pointers + 8 * sequence, as: Int64.self)) / width.size
   }
 
   private var pointers: Int { TokenIndex.headerSize + 4 * sequenceCount }
   private var documentStarts: Int { pointers + 8 * sequenceCount }
 
   private func start(ofDocument document: Int) -> Int {
-    Int(file.bytes.loadUnaligned(fromByteOffset: documentStarts + 8 * document, as: Int64.self))
+    Int(file.load(at: documentStarts + 8 * document, as: Int64.self))
   }
 }

@@ -56,7 +56,7 @@ public struct Tokenizer: Sendable {
     case (.bytes, nil): self = .bytes
     case (.sentencepiece, let file?):
       let path = "\(directory)/\(file)"
-      let content = Array(try MappedFile(path).bytes)
+      let content = try MappedFile(path).content
       // Compared before loading, since the library trusts what it loads.
       let digest = Checksum.digest(of: content)
       guard digest == record.hash else {

@@ -1,0 +1,266 @@
+import Configuration
+import Foundation
+
+extension Corpus {
+  /// Builds a corpus from a recipe and opens it.
+  ///
+  /// The directory appears when it is complete; on any failure nothing is left and an older corpus stays as it was. A
+  /// corpus at the same place is replaced, anything else there is not.
+  ///
+  /// - Parameter progress: is called with one line of text now and then.
+  /// - Throws: `Failure`: `.missingInput` or `.badData` for texts, with domain and path; `.badConfiguration` for
+  ///   amounts that a target cannot give; `.cannotCreate` or `.inputOutput` for the output.
+  public static func build(
+    recipe: Recipe, output: String, progress: @escaping (String) -> Void = { _ in }
+  ) throws -> Corpus {
+    // Everything that can be seen without reading is seen before the output exists.
+    let domainFiles = try recipe.domains.map { try $0.source.files() }
+    let targetFiles = try recipe.targets.map { try $0.source.files() }
+    var directory = try OutputDirectory(output, mayReplace: isReplaceable)
+    var reading = TextReading(spool: try Spool(directory.path + "/text.spool"), progress: progress)
+    let targets = try zip(recipe.targets, targetFiles).map { try reading.read($0.source, files: $1) }
+    reading.beginDomains()
+    let domains = try zip(recipe.domains, domainFiles).map { try reading.read($0.source, files: $1) }
+    let (spool, removed) = try reading.finish()
+
+    var builder = try CorpusBuilder(
+      recipe: recipe, directory: directory.path, spool: spool, targets: targets, domains: domains, removed: removed,
+      progress: progress)
+    try builder.writeTargets()
+    try builder.writeDomains()
+    try builder.finish()
+    try directory.commit()
+    return try Corpus(at: directory.destination)
+  }
+
+  /// Tells whether a directory may give way to a corpus: it is empty or a corpus itself.
+  private static func isReplaceable(_ path: String) -> Bool {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return false }
+    if names.isEmpty { return true }
+    guard let manifest = try? MappedFile(path + "/" + Manifest.fileName) else { return false }
+    // A damaged corpus may be replaced too, so the manifest is not parsed.
+    return manifest.withBytes { String(decoding: $0, as: UTF8.self).contains("\"\(Manifest.format)\"") }
+  }
+}
+
+/// The second half of a build: documents that were read become tokens in files.
+struct CorpusBuilder: ~Copyable {
+  private let recipe: Recipe
+  private let directory: String
+  private let spool: SpooledText
+  private let targets: [[Spool.Document]]
+  private let domains: [[Spool.Document]]
+  private let progress: (String) -> Void
+  private let selection: DocumentSelection
+  private let tokenizer: Tokenizer
+  private var manifest: Manifest
+
+  /// Texts that belong to targets and so may not be trained on.
+  private var withheld: Set<Checksum.Digest> = []
+
+  init(
+    recipe: Recipe, directory: String, spool: SpooledText, targets: [[Spool.Document]], domains: [[Spool.Document]],
+    removed: Manifest.Removed, progress: @escaping (String) -> Void
+  ) throws {
+    self.recipe = recipe
+    self.directory = directory
+    self.spool = spool
+    self.targets = targets
+    self.domains = domains
+    self.progress = progress
+    selection = DocumentSelection(seed: UInt64(recipe.seed), spool: spool)
+    tokenizer = try CorpusBuilder.tokenizer(recipe, selection, targets: targets, domains: domains, progress)
+    manifest = Manifest(
+      seed: recipe.seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: removed, files: [:])
+  }
+
+  // MARK: - Tokenizer
+
+  private static func tokenizer(
+    _ recipe: Recipe, _ selection: DocumentSelection, targets: [[Spool.Document]], domains: [[Spool.Document]],
+    _ progress: (String) -> Void
+  ) throws -> Tokenizer {
+    switch recipe.tokenizer {
+    case .bytes: return .bytes
+    case .file(let path): return try Tokenizer(sentencePiece: try MappedFile(path).content, named: path)
+    case .sentencePiece(let vocabulary, let sampleBytes):
+      // No text of a target is looked at, so that what is evaluated is unseen by the tokenizer too.
+      let excluded = Set(targets.joined().map(\.digest))
+      var training = SentencePieceTraining()
+      for documents in domains {
+        // Every domain has the same part in the sample, whatever its size.
+        var rest = max(1, sampleBytes / domains.count)
+        for document in selection.shuffled(documents) where rest > 0 && !excluded.contains(document.digest) {
+          selection.spool.withText(of: document) { text in
+            let length = CorpusBuilder.wholeCharacters(of: text, upTo: rest)
+            training.add(UnsafeRawBufferPointer(rebasing: text[..<length]))
+          }
+          rest -= document.count
+        }
+      }
+      progress("Training the tokenizer on \(training.byteCount) bytes.")
+      let model = try training.train(vocabularySize: vocabulary)
+      let tokenizer = try Tokenizer(sentencePiece: model, named: "The new tokenizer")
+      if tokenizer.vocabularySize < vocabulary {
+        progress("The text has only enough pieces for a vocabulary of \(tokenizer.vocabularySize), not \(vocabulary).")
+      }
+      return tokenizer
+    }
+  }
+
+  /// The length of the longest prefix of at most `limit` bytes that ends with a character.
+  private static func wholeCharacters(of text: UnsafeRawBufferPointer, upTo limit: Int) -> Int {
+    guard limit < text.count else { return text.count }
+    var length = limit
+    while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
+    return length
+  }
+
+  // MARK: - Targets
+
+  /// Divides each target into steering and evaluation documents and writes them.
+  mutating func writeTargets() throws {
+    var steering = try writer(.steering)
+    var evaluation = try writer(.evaluation)
+    for (plan, documents) in zip(recipe.targets, targets) {
+      var documents = selection.shuffled(documents)
+      if documents.count == 1, let cut = selection.cut(documents[0], tailShare: 0.8) {
+        documents = [cut.head, cut.tail]
+      }
+      guard documents.count >= 2 else {
+        throw plan.source.section.failure(
+          "paths", "The \(plan.source.owner) needs at least two documents, one that steers and one that is evaluated.",
+          kind: .badData)
+      }
+      let counts = try division(of: plan, documents)
+      let used = documents[..<(counts.steering + counts.evaluation)]
+      manifest.targets.append(
+        Manifest.TargetRecord(
+          name: plan.name, steering: try write(used[..<counts.steering], to: &steering),
+          evaluation: try write(used[counts.steering...], to: &evaluation)))
+      withheld.formUnion(used.map(\.digest))
+      let record = manifest.targets.last!
+      progress(
+        "Target \(plan.name): \(record.steering.documents) documents (\(record.steering.tokens) tokens) steer, "
+          + "\(record.evaluation.documents) (\(record.evaluation.tokens)) are evaluated.")
+    }
+    try close(&steering, .steering)
+    try close(&evaluation, .evaluation)
+  }
+
+  /// How many documents, in their order, steer and how many are evaluated.
+  ///
+  /// Without amounts a fifth steers and the rest is evaluated; with one amount the other part gets the rest.
+  private func division(
+    of plan: Recipe.TargetPlan, _ documents: [Spool.Document]
+  ) throws -> (steering: Int, evaluation: Int) {
+    let total = documents.count
+    /// The number of documents that an amount takes of some, which must be there.
+    func take(_ amount: Quantity, of documents: ArraySlice<Spool.Document>, _ key: String) throws -> Int {
+      if amount.unit == .documents, amount.count <= documents.count { return amount.count }
+      if amount.unit == .tokens {
+        var tokens = 0
+        for (place, document) in documents.enumerated() {
+          tokens += try encode(document).count
+          if tokens >= amount.count { return place + 1 }
+        }
+      }
+      throw plan.source.section.failure(
+        key,
+        "The \(plan.source.owner) has \(total) different documents, of which \(documents.count) can be used here; "
+          + "that is less than \(amount).")
+    }
+    switch (plan.steering, plan.evaluation) {
+    case (nil, nil):
+      let steering = max(1, total / 5)
+      return (steering, total - steering)
+    case (nil, let amount?):
+      let evaluation = try take(amount, of: documents.dropLast(), "evaluation")
+      return (total - evaluation, evaluation)
+    case (let amount?, nil):
+      let steering = try take(amount, of: documents.dropLast(), "steering")
+      return (steering, total - steering)
+    case (let first?, let second?):
+      let steering = try take(first, of: documents.dropLast(), "steering")
+      return (steering, try take(second, of: documents[steering...], "evaluation"))
+    }
+  }
+
+  // MARK: - Domains
+
+  /// Splits each domain into training and validation documents and writes them.
+  mutating func writeDomains() throws {
+    var train = try writer(.train)
+    var validation = try writer(.validation)
+    for (plan, all) in zip(recipe.domains, domains) {
+      let documents = all.filter { !withheld.contains($0.digest) }
+      manifest.removed.targetDocuments += all.count - documents.count
+      guard !documents.isEmpty else {
+        throw plan.source.section.failure(
+          "paths",
+          "The \(plan.source.owner) is empty: all of its text belongs to a target. Give it other paths or remove it.",
+          kind: .badData)
+      }
+      let chosen = selection.limited(selection.shuffled(documents), to: plan.limit)
+      guard let parts = selection.split(chosen, validationShare: recipe.validationShare) else {
+        throw plan.source.section.failure(
+          "paths", "The \(plan.source.owner) is a single document too short to be cut into training and validation.",
+          kind: .badData)
+      }
+      manifest.domains.append(
+        Manifest.DomainRecord(
+          name: plan.name, train: try write(parts.train[...], to: &train),
+          validation: try write(parts.validation[...], to: &validation)))
+      let record = manifest.domains.last!
+      progress(
+        "Domain \(plan.name): \(record.train.documents) documents (\(record.train.tokens) tokens) to train on, "
+          + "\(record.validation.documents) (\(record.validation.tokens)) held out.")
+    }
+    try close(&train, .train)
+    try close(&validation, .validation)
+  }
+
+  // MARK: - Files
+
+  /// Writes the tokenizer and, last, the manifest.
+  mutating func finish() throws {
+    if let model = tokenizer.modelFile {
+      var file = try OutputFile(directory + "/" + Tokenizer.modelFileName)
+      try file.write(model)
+      manifest.files[Tokenizer.modelFileName] = try file.finish()
+    }
+    var file = try OutputFile(directory + "/" + Manifest.fileName)
+    try file.write(Array(try manifest.encoded()))
+    _ = try file.finish()
+  }
+
+  private func writer(_ part: Manifest.Part) throws -> TokenFileWriter {
+    try TokenFileWriter(prefix: "\(directory)/\(part)", vocabularySize: tokenizer.vocabularySize)
+  }
+
+  private mutating func close(_ writer: inout TokenFileWriter, _ part: Manifest.Part) throws {
+    let (data, index) = try writer.finish()
+    manifest.files["\(part).bin"] = data
+    manifest.files["\(part).idx"] = index
+  }
+
+  private func encode(_ document: Spool.Document) throws -> [Int32] {
+    var tokens = try spool.withText(of: document) { try tokenizer.encode($0) }
+    tokens.append(tokenizer.endOfDocument)
+    return tokens
+  }
+
+  private func write(_ documents: ArraySlice<Spool.Document>, to writer: inout TokenFileWriter) throws
+    -> Manifest.Extent
+  {
+    var extent = Manifest.Extent(
+      firstDocument: writer.documentCount, documents: documents.count, tokens: 0, bytes: 0)
+    for document in documents {
+      let tokens = try encode(document)
+      try writer.append(tokens)
+      extent.tokens += tokens.count
+      extent.bytes += document.count
+    }
+    return extent
+  }
+}

@@ -1,0 +1,58 @@
+import Configuration
+
+extension Corpus {
+  /// Reads everything and checks what opening cannot: checksums, that every id is in the vocabulary, and that every
+  /// document has its end.
+  ///
+  /// - Parameter progress: is called with the name of each file before it is read.
+  /// - Throws: `Failure(.badData)` with file and offset of the first fault.
+  public func verify(progress: (String) -> Void = { _ in }) throws {
+    let manifestPath = "\(path)/\(Manifest.fileName)"
+    guard let checksum = manifest.checksum, try manifest.ownChecksum() == checksum else {
+      throw Failure(
+        .badData, "\(manifestPath) was changed after the corpus was built: its checksum is wrong. Build it again.")
+    }
+    // Ids first: they have an offset to name, a checksum has not.
+    for part in Manifest.Part.allCases {
+      guard let file = parts[part] else { preconditionFailure("an open corpus has all parts") }
+      progress(file.data.path)
+      try checkTokens(of: file)
+    }
+    for (name, record) in manifest.files.sorted(by: { $0.key < $1.key }) {
+      progress("\(path)/\(name)")
+      let digest = try Checksum.digest(ofFile: "\(path)/\(name)")
+      guard digest == record.checksum else {
+        throw Failure(
+          .badData,
+          "\(path)/\(name) is damaged: its checksum is \(digest), where \(record.checksum) is expected. Build the "
+            + "corpus again.")
+      }
+    }
+  }
+
+  private func checkTokens(of file: TokenFile) throws {
+    var buffer = [Int32](repeating: 0, count: 1 << 16)
+    for first in stride(from: 0, to: file.index.tokenCount, by: buffer.count) {
+      let count = min(buffer.count, file.index.tokenCount - first)
+      let largest = buffer.withUnsafeMutableBufferPointer {
+        file.copy(from: first, into: UnsafeMutableBufferPointer(rebasing: $0[..<count]))
+      }
+      guard largest < vocabularySize else {
+        throw file.outsideVocabulary(buffer.span.extracting(first: count), from: first)
+      }
+    }
+    for document in 0..<file.index.documentCount {
+      let end = file.index.position(ofDocument: document + 1)
+      var last = [Int32](repeating: -1, count: 1)
+      if end > file.index.position(ofDocument: document) {
+        _ = last.withUnsafeMutableBufferPointer { file.copy(from: end - 1, into: $0) }
+      }
+      guard last[0] == tokenizer.endOfDocument else {
+        throw Failure(
+          .badData,
+          "\(file.data.path), offset \(max(0, end - 1) * file.index.width.size): Document \(document) does not end "
+            + "with the id \(tokenizer.endOfDocument).")
+      }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/// What is done to bytes before they count as text.
+enum TextRepair {
+  /// Replaces every ill-formed part by U+FFFD, as browsers do; the offset of the first one, or nil if there was none.
+  static func repair(_ bytes: inout [UInt8]) -> Int? {
+    let fault: Int? = bytes.withUnsafeBufferPointer {
+      guard case .some(let error) = validationError($0) else { return nil }
+      return error
+    }
+    guard let fault else { return nil }
+    bytes = Array(String(decoding: bytes, as: UTF8.self).utf8)
+    return fault
+  }
+
+  /// Finds the offset of the first byte that is not part of well-formed UTF-8.
+  private static func validationError(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    do {
+      _ = try UTF8Span(validating: bytes.span)
+      return nil
+    } catch {
+      return error.byteOffsets.lowerBound
+    }
+  }
+
+  /// Tells whether bytes are no text: text has no NUL among its first 8 KiB.
+  static func isBinary(_ bytes: [UInt8]) -> Bool { bytes.prefix(8192).contains(0) }
+
+  /// Tells whether there is nothing but white space.
+  static func isBlank(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+  }
+}
