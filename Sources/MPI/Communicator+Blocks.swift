@@ -1,0 +1,25 @@
+extension Communicator {
+  /// Returns the part of `count` elements that belongs to a rank: consecutive blocks, as even as possible.
+  ///
+  /// The first `count % size` blocks have one element more than the others. This is the layout of `reduceScatter` and
+  /// `allGather`.
+  public func block(of count: Int, rank: Int) -> Range<Int> {
+    let (length, longer) = count.quotientAndRemainder(dividingBy: size)
+    let start = rank * length + min(rank, longer)
+    return start..<start + length + (rank < longer ? 1 : 0)
+  }
+
+  /// Cuts `0..<count` into the consecutive ranges that travel in one call each.
+  func chunks(of count: Int) -> some Sequence<Range<Int>> {
+    let limit = elementsPerCall
+    return stride(from: 0, to: count, by: limit).lazy.map { start in start..<min(start + limit, count) }
+  }
+
+  /// Returns how many elements of `chunk` belong to each rank, when a buffer of `count` elements is cut into blocks.
+  ///
+  /// A chunk is contiguous and blocks are in the order of ranks, so its elements lie one rank after the other too: a
+  /// chunk is a smaller reduce-scatter or all-gather by itself.
+  func shares(of chunk: Range<Int>, in count: Int) -> [CInt] {
+    (0..<size).map { rank in CInt(block(of: count, rank: rank).clamped(to: chunk).count) }
+  }
+}
