@@ -42,7 +42,7 @@ let package = Package(
       dependencies: [
         "MPI", "Kernels", "Mixing", "Configuration", "Corpus", "Transformer",
         .product(name: "Logging", package: "swift-log"),
-      ], swiftSettings: strict),
+      ], swiftSettings: lifetimes),
     .executableTarget(
       name: "dga",
       dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],

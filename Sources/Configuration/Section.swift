@@ -65,6 +65,9 @@ public final class Section {
     return section
   }
 
+  /// The keys that are given here, in the order of the file.
+  public var keys: [String] { entries.map(\.key) }
+
   /// Reads a mapping whose keys the user chose, such as `domains`, in the order of the file.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key, or one of the names in it, holds anything but a mapping.

@@ -29,7 +29,7 @@ private func write(
 private func read(_ reader: SafetensorsReader, _ name: String, count: Int) throws -> [Float] {
   var values = [Float](repeating: .nan, count: count)
   var span = values.mutableSpan
-  try reader.read(name, into: &span)
+  try reader.read(name, into: &span, at: 0..<count)
   return values
 }
 

@@ -81,6 +81,13 @@ public struct DomainSampler: Sendable {
     for slot in windows.indices { windows[slot] = next(domain) }
   }
 
+  /// Draws a domain's next `count` windows into a new array.
+  ///
+  /// - Precondition: the domain has windows.
+  public mutating func draw(domain: Int, count: Int) -> [Window] {
+    (0..<count).map { _ in next(domain) }
+  }
+
   /// Draws a domain's next window and advances its cursor.
   mutating func next(_ domain: Int) -> Window {
     precondition(windowCounts[domain] > 0, "a domain without windows cannot be drawn from")

@@ -124,41 +124,46 @@ public struct SafetensorsReader {
     self.path = path
   }
 
-  /// Reads a tensor of floats.
+  /// Reads a tensor of floats into a range of `values`.
   ///
+  /// - Precondition: the range lies within `values`.
   /// - Throws: `Failure(.badData)` if there is no such tensor, it is not of type F32, or has another number of elements
-  ///   than `values`; `.inputOutput` if reading fails.
-  public func read(_ name: String, into values: inout MutableSpan<Float>) throws(Failure) {
+  ///   than the range; `.inputOutput` if reading fails.
+  public func read(_ name: String, into values: inout MutableSpan<Float>, at range: Range<Int>) throws(Failure) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= values.count, "the range lies within the values")
     guard let tensor = header.tensors.first(where: { $0.name == name }) else {
       throw Failure(.badData, "\(path) has no tensor \(name).")
     }
     guard tensor.type == "F32" else {
       throw Failure(.badData, "The tensor \(name) of \(path) has the type \(tensor.type); only F32 can be read.")
     }
-    guard tensor.count == values.count else {
+    guard tensor.count == range.count else {
       throw Failure(
         .badData,
-        "The tensor \(name) of \(path) has the shape \(tensor.shape), but \(values.count) elements are expected.")
+        "The tensor \(name) of \(path) has the shape \(tensor.shape), but \(range.count) elements are expected.")
     }
     var bytes = values.mutableBytes
-    try Self.fill(&bytes, from: tensor.bytes.lowerBound, of: file.fileDescriptor, path)
+    let width = MemoryLayout<Float>.stride
+    try Self.fill(
+      &bytes, range.lowerBound * width..<range.upperBound * width, from: tensor.bytes.lowerBound,
+      of: file.fileDescriptor, path)
   }
 
   private static func bytes(_ range: Range<Int>, of descriptor: Int32, _ path: String) throws(Failure) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: range.count)
     var span = result.mutableSpan
     var bytes = span.mutableBytes
-    try fill(&bytes, from: range.lowerBound, of: descriptor, path)
+    try fill(&bytes, 0..<range.count, from: range.lowerBound, of: descriptor, path)
     return result
   }
 
   private static func fill(
-    _ bytes: inout MutableRawSpan, from offset: Int, of descriptor: Int32, _ path: String
+    _ bytes: inout MutableRawSpan, _ range: Range<Int>, from offset: Int, of descriptor: Int32, _ path: String
   ) throws(Failure) {
     var done = 0
-    while done < bytes.byteCount {
+    while done < range.count {
       let count = bytes.withUnsafeMutableBytes { all in
-        pread(descriptor, all.baseAddress! + done, all.count - done, off_t(offset + done))
+        pread(descriptor, all.baseAddress! + range.lowerBound + done, range.count - done, off_t(offset + done))
       }
       if count > 0 {
         done += count

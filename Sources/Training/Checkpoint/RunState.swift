@@ -1,0 +1,72 @@
+import Configuration
+import Corpus
+import Foundation
+import Mixing
+import Transformer
+
+/// Everything of a run that changes, besides the large arrays: with these it goes on to the bit.
+struct RunState: Codable {
+  /// Steps done.
+  var step = 0
+  /// Optimizer updates made; less than `step` by those that were skipped.
+  var updates = 0
+  /// Tokens that alignment probes have read.
+  var probeTokens = 0
+  /// Seconds that the run has taken so far, and those of alignment.
+  var seconds = 0.0, alignmentSeconds = 0.0
+  /// Windows drawn so far from each domain, to train on.
+  var cursors: [Int]
+  /// Windows drawn so far from each domain, and last from the target, to probe.
+  var probeCursors: [Int]?
+  /// The weights and their history.
+  var mixture: Mixture.State
+  /// The chained hash of all training windows so far.
+  var batchesHash: Checksum.Digest
+  /// The length of `metrics.jsonl` when this was written.
+  var metricsOffset = 0
+  /// The model's shape: layers, heads, width, context, vocabulary.
+  var model: [Int]
+  /// What a run must have in common with the one that goes on from here, by configuration key.
+  var identity: [String: String]
+
+  /// Reads the state of a checkpoint.
+  ///
+  /// - Throws: `Failure(.badData)` if it is damaged.
+  static func read(from directory: String) throws -> RunState {
+    do {
+      return try JSONDecoder().decode(RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
+    } catch {
+      throw Failure(.badData, "\(directory)/state.json cannot be read: \(error)")
+    }
+  }
+
+  /// Writes the state into a checkpoint's directory.
+  func write(to directory: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    try encoder.encode(self).write(to: URL(fileURLWithPath: directory + "/state.json"))
+  }
+
+  /// The model's shape as a configuration.
+  ///
+  /// - Throws: `Failure(.badData)` if it makes no sense.
+  func modelConfiguration(of directory: String) throws -> ModelConfiguration {
+    guard model.count == 5, model.allSatisfy({ $0 > 0 }), model[2] % model[1] == 0 else {
+      throw Failure(.badData, "\(directory)/state.json has the impossible model \(model).")
+    }
+    return ModelConfiguration(
+      layers: model[0], heads: model[1], width: model[2], context: model[3], vocabularySize: model[4])
+  }
+
+  /// Checks that a configuration goes on with the same run.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` that names the first key that differs.
+  func check(_ identity: [String: String], of directory: String) throws {
+    for (key, value) in self.identity.sorted(by: { $0.key < $1.key }) where identity[key] != value {
+      throw Failure(
+        .badConfiguration,
+        "\(directory) was written with \(key) = \(value), but the configuration now says \(identity[key] ?? "nothing"); "
+          + "restore the key, or start another `run`.")
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import Configuration
+import Foundation
+import Kernels
+import Logging
+import MPI
+import Mixing
+import Transformer
+
+/// What the root rank writes about a run: metrics for programs, the log and progress line for people.
+final class Journal {
+  private let plan: RunPlan
+  private let directory: RunDirectory
+  private let metrics: MetricsFile
+  private let progress = Progress()
+  private let log: Logger
+  private let ceiling: Double
+  private let firstStep: Int
+  private let names: [String]
+
+  /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
+  ///
+  /// - Parameter ceiling: The matrix product's rate of all ranks together, in floating-point operations a second.
+  init(_ plan: RunPlan, in directory: RunDirectory, metricsOffset: Int, ceiling: Double, firstStep: Int) throws {
+    self.plan = plan
+    self.directory = directory
+    self.ceiling = ceiling
+    self.firstStep = firstStep
+    names = plan.corpus.domains.map(\.name)
+    metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
+    try directory.write(plan.configuration.resolved, to: directory.configurationFile)
+    let progress = progress
+    log = Logger(label: "dga") { _ in Console(sharing: progress) }
+  }
+
+  /// The length of `metrics.jsonl`.
+  var metricsOffset: Int { metrics.offset }
+
+  /// Says what starts, on what machine.
+  func begin(world: borrowing Communicator, skippedInEvaluation skipped: [String]) {
+    let parameters = ParameterLayout(plan.model).elementCount
+    log.info(
+      """
+      \(plan.configuration.run): \(parameters) parameters, \(names.count) domains, target \(plan.target.name), \
+      \(plan.configuration.mixture.method.rawValue); \(plan.steps) steps of \(plan.tokensPerStep) tokens
+      """)
+    log.info(
+      """
+      \(world.size) ranks, \(plan.configuration.threads) threads each; OpenBLAS \(BLAS.coreName), \
+      sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \(MPI.libraryVersion)
+      """)
+    if plan.mixEvery != nil { log.info("mixture: \(plan.configuration.mixture.alignment.rule)") }
+    if firstStep > 0 { log.info("going on after step \(firstStep)") }
+    for name in skipped { log.warning("Domain \(name) has too little validation text for one sequence; it is not evaluated.") }
+  }
+
+  /// Records a step.
+  func stepped(
+    _ step: Int, loss: Double, rate: Double, norm: Double, watch: Stopwatch, overheadShare: Double,
+    weights mixture: Mixture, isLast: Bool
+  ) throws {
+    let speed = Double(plan.tokensPerStep) / watch.total
+    let share = speed * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling
+    try metrics.append(
+      MetricRecord.Step(
+        step: step, tokens: step * plan.tokensPerStep, loss: finite(loss), learning_rate: rate, gradient_norm: finite(norm),
+        seconds: watch.seconds, tokens_per_second: speed, flops_share: share))
+    var figures = Progress.Figures(
+      step: step, steps: plan.steps, loss: loss, tokensPerSecond: speed, flopsShare: share, overheadShare: overheadShare)
+    if plan.mixEvery != nil {
+      let leaders = zip(names, mixture.sampledWeights.values).sorted { $0.1 > $1.1 }.prefix(3)
+      figures.leaders = leaders.map { (name: $0.0, weight: $0.1) }
+    }
+    progress.show(figures, firstStep: firstStep, isLast: isLast)
+  }
+
+  /// Records an update of the mixture and passes its warnings on.
+  func mixed(
+    _ step: Int, _ mixture: Mixture, alignment: [Double], _ report: MixingReport, probeTokens: Int, overheadShare: Double
+  ) throws {
+    try metrics.append(
+      MetricRecord.Mixture(
+        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
+        weights: named(mixture.sampledWeights.values), raw_weights: named(mixture.rawWeights.values),
+        alignment: named(alignment.map(finite)), effective_domains: report.effectiveDomains,
+        distance_from_uniform: report.distanceFromUniform, spread: report.spread, overhead_share: overheadShare))
+    for warning in report.warnings {
+      try event(step, "mixture", warning.sentence { names[$0] })
+    }
+  }
+
+  /// Records an evaluation.
+  func evaluated(_ step: Int, _ result: EvaluationResult) throws {
+    try metrics.append(
+      MetricRecord.Evaluation(
+        step: step, tokens: step * plan.tokensPerStep, target: result.target.nats, generic: result.generic,
+        target_standard_error: result.target.standardError,
+        domains: Dictionary(uniqueKeysWithValues: result.domains.map { ($0.name, $0.loss.nats) }),
+        bits_per_byte: result.target.bitsPerByte))
+    log.info(
+      """
+      step \(step): target \(plan.target.name) \(String(format: "%.4f", result.target.nats)) nats \
+      (\(String(format: "%.3f", result.target.bitsPerByte)) bits a byte), generic \(String(format: "%.4f", result.generic))
+      """)
+  }
+
+  /// Records something that a person should know.
+  func event(_ step: Int, _ name: String, _ message: String) throws {
+    try metrics.append(MetricRecord.Event(step: step, name: name, message: message))
+    log.warning("\(message)")
+  }
+
+  /// Writes the weights for runs to come.
+  func finished(weights mixture: Mixture) throws {
+    let file = MixtureFile(
+      weights: named(mixture.averageWeights.values), final: named(mixture.sampledWeights.values))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    try directory.write(String(decoding: encoder.encode(file), as: UTF8.self) + "\n", to: directory.mixtureFile)
+    progress.finishLine()
+  }
+
+  private func named<Value>(_ values: [Value]) -> [String: Value] {
+    Dictionary(uniqueKeysWithValues: zip(names, values))
+  }
+
+  private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+}

@@ -1,0 +1,95 @@
+import Configuration
+import Foundation
+
+/// The records of `metrics.jsonl`, one JSON object a line, told apart by `kind`.
+enum MetricRecord {
+  /// One optimizer step.
+  struct Step: Encodable {
+    let kind = "step"
+    let step, tokens: Int
+    let loss, learning_rate, gradient_norm: Double?
+    let seconds: Seconds
+    let tokens_per_second, flops_share: Double
+
+    /// Where the time of the step went; `total` includes what has no entry of its own.
+    struct Seconds: Encodable {
+      var data = 0.0, forward = 0.0, backward = 0.0, reduce_exposed = 0.0, update = 0.0, alignment = 0.0, total = 0.0
+    }
+  }
+
+  /// One update of the mixture.
+  struct Mixture: Encodable {
+    let kind = "mixture"
+    let step, tokens, probe_tokens: Int
+    let weights, raw_weights: [String: Double]
+    let alignment: [String: Double?]
+    let effective_domains, distance_from_uniform, spread, overhead_share: Double
+  }
+
+  /// One evaluation.
+  struct Evaluation: Encodable {
+    let kind = "evaluation"
+    let step, tokens: Int
+    let target, generic: Double
+    let target_standard_error: Double?
+    let domains: [String: Double]
+    /// Of the target's evaluation part.
+    let bits_per_byte: Double
+  }
+
+  /// Something that a person may want to know later.
+  struct Event: Encodable {
+    let kind = "event"
+    let step: Int
+    let name, message: String
+  }
+}
+
+/// The append-only file `metrics.jsonl`.
+///
+/// Every record is one write; after a crash at most the last line is incomplete, and resuming cuts the file back to where the
+/// checkpoint was written.
+final class MetricsFile {
+  private let path: String
+  private let descriptor: Int32
+  private let encoder = JSONEncoder()
+
+  /// The length of the file so far, for checkpoints.
+  private(set) var offset: Int
+
+  /// Opens the file, keeping its first `offset` bytes.
+  ///
+  /// - Throws: `Failure(.cannotCreate)` with the system's reason.
+  init(at path: String, keeping offset: Int) throws {
+    self.path = path
+    self.offset = offset
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+    guard descriptor >= 0, ftruncate(descriptor, off_t(offset)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {
+      throw Failure(.cannotCreate, "\(path) cannot be written: \(String(cString: strerror(errno))).")
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Appends one record.
+  ///
+  /// - Throws: `Failure(.inputOutput)` with the system's reason, such as a full disk.
+  func append(_ record: some Encodable) throws {
+    var line = try encoder.encode(record)
+    line.append(UInt8(ascii: "\n"))
+    var written = 0
+    while written < line.count {
+      let count = line.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + written, line.count - written) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        let reason = String(cString: strerror(errno))
+        // Half a record would be taken for damage by readers.
+        ftruncate(descriptor, off_t(offset))
+        throw Failure(.inputOutput, "\(path) cannot be written: \(reason). The last checkpoint is intact; resume when there is room.")
+      }
+      written += count
+    }
+    offset += line.count
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// The learning rate of every step: linear warm-up, then the configured shape.
+public struct LearningRateSchedule: Sendable {
+  private let settings: (peak: Double, finalShare: Double, decayShare: Double, shape: OptimizerSettings.Schedule)
+  private let warmupSteps: Int
+  private let totalSteps: Int
+
+  /// Plans a run of `totalSteps` steps.
+  public init(
+    peak: Double, shape: OptimizerSettings.Schedule, warmupSteps: Int, totalSteps: Int,
+    finalShare: Double, decayShare: Double
+  ) {
+    settings = (peak, finalShare, decayShare, shape)
+    self.warmupSteps = warmupSteps
+    self.totalSteps = totalSteps
+  }
+
+  /// The rate of step `step`, counted from 1 to the total.
+  ///
+  /// Warm-up over W steps: peak t / W. After it, with progress p = (t - W) / (total - W): cosine
+  /// final + (1 - final) (1 + cos(pi p)) / 2; wsd 1 until the last share d of the run, then linear down to final.
+  public func rate(at step: Int) -> Double {
+    if step < warmupSteps { return settings.peak * Double(step) / Double(warmupSteps) }
+    let remaining = Double(max(totalSteps - warmupSteps, 1))
+    let progress = min(1, Double(step - warmupSteps) / remaining)
+    switch settings.shape {
+    case .constant: return settings.peak
+    case .cosine:
+      return settings.peak * (settings.finalShare + (1 - settings.finalShare) * 0.5 * (1 + cos(.pi * progress)))
+    case .wsd:
+      let decaySteps = settings.decayShare * Double(totalSteps)
+      let left = Double(totalSteps - step)
+      guard decaySteps > 0, left < decaySteps else { return settings.peak }
+      return settings.peak * (settings.finalShare + (1 - settings.finalShare) * left / decaySteps)
+    }
+  }
+}

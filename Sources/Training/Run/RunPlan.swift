@@ -1,0 +1,124 @@
+import Configuration
+import Corpus
+import Foundation
+import Kernels
+import Mixing
+import Transformer
+
+/// A run worked out before its first step: corpus, model, batch, schedule and memory, with everything checkable checked.
+public struct RunPlan {
+  let configuration: RunConfiguration
+  let corpus: Corpus
+  let target: Target
+  let model: ModelConfiguration
+  let batch: BatchPlan
+  /// The number of optimizer steps.
+  let steps: Int
+  /// Windows of every domain that may be drawn, token limits considered.
+  let windowCounts: [Int]
+  let schedule: LearningRateSchedule
+  let evaluateEvery, checkpointEvery: Int?
+  /// Steps between updates of the mixture; nil for a mixture that stands still.
+  let mixEvery: Int?
+
+  /// Opens the corpus and works everything out for `ranks` ranks.
+  ///
+  /// - Throws: `Failure` that names the key, file, domain or target that is wrong.
+  public init(_ configuration: RunConfiguration, ranks: Int) throws {
+    self.configuration = configuration
+    let corpus = try Corpus(at: configuration.corpus)
+    self.corpus = corpus
+    target = try corpus.target(named: configuration.target)
+    model = configuration.model.configuration(vocabularySize: corpus.vocabularySize)
+    let length = model.context
+    let batch = try configuration.batch.divided(among: ranks, length: length)
+    self.batch = batch
+    let batchTokens = batch.sequences * length
+    let limit = configuration.tokensPerDomain
+    windowCounts = corpus.domains.map { windowCount(tokens: $0.train.tokenCount, context: length, limit: limit) }
+
+    func steps(_ quantity: Quantity) -> Int {
+      switch quantity.unit {
+      case .tokens: return Int((quantity.value / Double(batchTokens)).rounded(.up))
+      case .epochs:
+        let tokens = corpus.domains.reduce(0) { $0 + min($1.train.tokenCount, limit ?? .max) }
+        return Int((quantity.value * Double(tokens) / Double(batchTokens)).rounded(.up))
+      default: return quantity.count
+      }
+    }
+    let total = max(1, steps(configuration.duration))
+    self.steps = total
+    let optimizer = configuration.optimizer
+    schedule = LearningRateSchedule(
+      peak: optimizer.learningRate, shape: optimizer.schedule, warmupSteps: min(steps(optimizer.warmup), total),
+      totalSteps: total, finalShare: optimizer.finalShare, decayShare: optimizer.decayShare)
+    evaluateEvery = configuration.evaluation.every.map { max(1, steps($0)) }
+    checkpointEvery = configuration.checkpoint.every.map { max(1, steps($0)) }
+    mixEvery = configuration.mixture.isConstant ? nil : max(1, steps(configuration.mixture.alignment.every))
+    _ = try sampler()
+  }
+
+  /// The source of training windows, with the weights that the run starts with.
+  ///
+  /// - Throws: `Failure(.badData)` if a domain with weight has too little text for one window.
+  func sampler() throws -> MixtureSampler {
+    var sampler = MixtureSampler(windowCounts: windowCounts, seed: configuration.seed)
+    try sampler.setWeights(mixture().sampledWeights.values) { corpus.domains[$0].name }
+    return sampler
+  }
+
+  /// The mixture that the run starts with.
+  func mixture() throws -> Mixture {
+    try configuration.mixture.mixture(
+      domains: corpus.domains.map(\.name), tokens: corpus.domains.map(\.train.tokenCount))
+  }
+
+  /// Tokens a step, all ranks together.
+  var tokensPerStep: Int { batch.sequences * model.context }
+
+  /// What has to agree between a checkpoint and the run that goes on from it, by configuration key.
+  var identity: [String: String] {
+    [
+      "corpus": corpus.manifest.checksum?.description ?? "unknown",
+      "target": target.name,
+      "model": "\(model.layers) layers, \(model.heads) heads, width \(model.width), context \(model.context)",
+      "batch": "\(batch.sequences) sequences",
+      "seed": "\(configuration.seed)",
+      "mixture.method": configuration.mixture.method.rawValue,
+      "tokens_per_domain": configuration.tokensPerDomain.map(String.init) ?? "unlimited",
+    ]
+  }
+
+  // MARK: For people
+
+  /// What a rank allocates, in bytes.
+  var memory: [(what: String, bytes: Int)] {
+    let arena = ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride
+    var parts = [
+      ("parameters", arena), ("gradients", arena), ("optimizer", 2 * arena),
+      ("activations", GPT2.activationBytes(model, sequences: batch.micro, length: model.context)),
+    ]
+    if mixEvery != nil { parts.append(("alignment", 2 * arena)) }
+    return parts
+  }
+
+  /// The plan as `--dry-run` prints it: configuration, mixture with token counts, and memory.
+  public func describe() throws -> String {
+    var text = configuration.resolved
+    if !text.hasSuffix("\n") { text += "\n" }
+    let parameters = ParameterLayout(model).elementCount
+    text += "\n# \(steps) steps of \(batch.sequences) sequences of \(model.context) tokens: \(steps * tokensPerStep) tokens\n"
+    text += "# \(batch.ranks) ranks, \(batch.accumulation) micro-batches of \(batch.micro) sequences each\n"
+    text += "# \(parameters) parameters; memory a rank:"
+    text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
+    text += String(format: "; together %.1f MB\n", Double(memory.reduce(0) { $0 + $1.bytes }) / 1e6)
+    text += "# domain: weight at the start, training tokens that may be read, times each is read if the weight stays\n"
+    let weights = try mixture().sampledWeights.values
+    for (index, domain) in corpus.domains.enumerated() {
+      let tokens = windowCounts[index] * model.context
+      let epochs = tokens == 0 ? 0 : weights[index] * Double(steps * tokensPerStep) / Double(tokens)
+      text += String(format: "#   %@: %.4f, %ld, %.2f\n", domain.name, weights[index], tokens, epochs)
+    }
+    return text
+  }
+}

@@ -1,0 +1,272 @@
+import Configuration
+import Corpus
+import Foundation
+import Kernels
+import Logging
+import MPI
+import Mixing
+import Transformer
+
+/// The trainer: one loop that owns the step counter and calls the pieces.
+///
+/// Every rank runs the same code with the same state; the root rank also keeps the journal. One rank is a world of one.
+public struct Trainer: ~Copyable {
+  private let plan: RunPlan
+  private var model: GPT2
+  private var parameters: Arena
+  private var optimizer: Optimizer
+  private var sampler: MixtureSampler
+  private var mixture: Mixture
+  private var probe: AlignmentProbe?
+  private var evaluation: Evaluation
+  private var reader: BatchReader
+  /// The windows of the present global batch, in slot order.
+  private var windows: [Window]
+
+  private var step = 0
+  private var probeTokens = 0
+  private var batchesHash = Checksum.Digest(high: 0, low: 0)
+  private var times = Times()
+  private var skipped = 0
+
+  /// Seconds of the whole run, earlier sessions included; evaluations and checkpoints are not in `steps`.
+  private struct Times {
+    var steps = 0.0, alignment = 0.0
+  }
+
+  /// Allocates everything and draws the initial parameters.
+  ///
+  /// - Throws: `Failure` if target or domains are too short for one sequence.
+  public init(_ plan: RunPlan) throws {
+    let configuration = plan.configuration
+    let length = plan.model.context
+    // All that can fail comes first: a trainer is never left half made.
+    let mixture = try plan.mixture()
+    let sampler = try plan.sampler()
+    let evaluation = try Evaluation(
+      corpus: plan.corpus, target: plan.target, length: length, sequences: configuration.evaluation.sequences,
+      capacity: plan.batch.micro)
+    let probe = plan.mixEvery == nil ? nil : try AlignmentProbe(plan)
+
+    self.plan = plan
+    self.mixture = mixture
+    self.sampler = sampler
+    self.evaluation = evaluation
+    self.probe = probe
+    model = GPT2(plan.model, sequences: plan.batch.micro, length: length)
+    parameters = Arena(count: model.layout.arenaCount)
+    model.layout.initialize(parameters, seed: configuration.seed)
+    optimizer = Optimizer(
+      layout: model.layout, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
+      weightDecay: configuration.optimizer.weightDecay)
+    reader = BatchReader(length: length, capacity: plan.batch.micro)
+    windows = [Window](repeating: Window(), count: plan.batch.sequences)
+  }
+
+  /// Trains to the end of the plan, or until asked to stop.
+  ///
+  /// - Returns: The outcome, the same on every rank.
+  /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
+  public mutating func run(resume: Bool, over world: borrowing Communicator) throws -> RunOutcome {
+    StopSignal.install()
+    let directory = try world.agree { world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil }
+    let checkpoints = CheckpointStore(
+      path: plan.configuration.run + "/checkpoints", keep: plan.configuration.checkpoint.keep)
+    let metricsOffset = resume ? try restore(from: checkpoints, over: world) : 0
+    let ceiling = try world.allReduce(BLAS.measureCeiling(seconds: 0.3), .sum)
+    let journal = try world.agree {
+      try directory.map { try Journal(plan, in: $0, metricsOffset: metricsOffset, ceiling: ceiling, firstStep: step) }
+    }
+    journal?.begin(world: world, skippedInEvaluation: evaluation.skipped(of: plan.corpus))
+
+    var gradients = Gradients<Local>(layout: model.layout)
+    var result: EvaluationResult?
+    while step < plan.steps {
+      var watch = Stopwatch()
+      if let every = plan.mixEvery, step > 0, step % every == 0 {
+        try updateMixture(journal, over: world)
+        watch.lap(\.alignment)
+      }
+      step += 1
+
+      let (loss, request) = try accumulate(&gradients, &watch, over: world)
+      let averaged = try gradients.averaged(over: world)
+      watch.lap(\.reduce_exposed)
+      let norm = averaged.norm
+      let rate = plan.schedule.rate(at: step)
+      if loss.isFinite && norm.isFinite {
+        let factor = Optimizer.clippingFactor(norm: norm, limit: plan.configuration.optimizer.clip)
+        optimizer.update(parameters, with: averaged, learningRate: rate, gradientScale: factor)
+        skipped = 0
+      } else {
+        try world.agree { try skip(loss: loss, norm: norm, journal) }
+      }
+      gradients = averaged.cleared()
+      watch.lap(\.update)
+
+      let isLast = step == plan.steps
+      times.steps += watch.total
+      times.alignment += watch.seconds.alignment
+      try journal?.stepped(
+        step, loss: loss, rate: rate, norm: norm, watch: watch, overheadShare: overheadShare, weights: mixture, isLast: isLast)
+      if isLast || plan.evaluateEvery.map({ step % $0 == 0 }) ?? false {
+        let losses = try evaluation.run(&model, parameters: parameters, over: world)
+        try journal?.evaluated(step, losses)
+        result = losses
+      }
+      if isLast || request != .none || plan.checkpointEvery.map({ step % $0 == 0 }) ?? false {
+        try writeCheckpoint(to: checkpoints, journal, over: world)
+      }
+      if request == .stop && !isLast {
+        try world.agree {
+          throw Failure(.preempted, "Stopped by a signal after step \(step); the checkpoint is written, go on with --resume.")
+        }
+      }
+    }
+    let losses = try result ?? evaluation.run(&model, parameters: parameters, over: world)
+    try journal?.finished(weights: mixture)
+    return outcome(losses, ceiling: ceiling)
+  }
+
+  // MARK: Pieces of a step
+
+  /// Draws the step's windows and adds the gradients of this rank's share; returns the mean loss over all ranks' tokens, and
+  /// what any rank has been asked for by a signal.
+  private mutating func accumulate(
+    _ gradients: inout Gradients<Local>, _ watch: inout Stopwatch, over world: borrowing Communicator
+  ) throws -> (loss: Double, request: StopSignal.Request) {
+    draw(step, from: &sampler, into: &windows)
+    var hash = Checksum()
+    hash.update([batchesHash.high, batchesHash.low].span)
+    for window in windows { hash.update([Int64(window.domain), Int64(window.index)].span) }
+    batchesHash = hash.digest
+    let scale = 1 / Float(plan.tokensPerStep)
+    var loss = 0.0
+    for microBatch in 0..<plan.batch.accumulation {
+      reader.clear()
+      for slot in plan.batch.slots(rank: world.rank, microBatch: microBatch) {
+        try reader.append(windows[slot].index, of: plan.corpus.domains[Int(windows[slot].domain)].train)
+      }
+      watch.lap(\.data)
+      model.forward(reader, parameters: parameters)
+      watch.lap(\.forward)
+      loss += gradients.accumulate(&model, parameters: parameters, scale: scale)
+      watch.lap(\.backward)
+    }
+    let request = StopSignal.request
+    var tally = [loss, request == .stop ? 1 : 0, request == .checkpoint ? 1 : 0]
+    var span = tally.mutableSpan
+    try world.allReduce(&span, .sum)
+    watch.lap(\.reduce_exposed)
+    StopSignal.acknowledge()
+    return (tally[0] / Double(plan.tokensPerStep), tally[1] > 0 ? .stop : tally[2] > 0 ? .checkpoint : .none)
+  }
+
+  /// Probes the alignments; the root rank moves the weights and sends them to all.
+  private mutating func updateMixture(_ journal: Journal?, over world: borrowing Communicator) throws {
+    guard let alignment = try probe?.alignments(&model, parameters: parameters, over: world) else { return }
+    probeTokens += probe?.tokens ?? 0
+    var weights = mixture.sampledWeights.values
+    if world.rank == 0 {
+      let report = mixture.update(alignment: alignment)
+      weights = mixture.sampledWeights.values
+      try journal?.mixed(
+        step, mixture, alignment: alignment, report, probeTokens: probeTokens, overheadShare: overheadShare)
+    }
+    var span = weights.mutableSpan
+    try world.broadcast(&span, root: 0)
+    try setWeights(weights)
+  }
+
+  private mutating func setWeights(_ weights: [Double]) throws {
+    try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains[$0].name }
+  }
+
+  /// Passes a step over whose loss or gradient is not finite, on all ranks alike; gives up after three in a row.
+  private mutating func skip(loss: Double, norm: Double, _ journal: Journal?) throws {
+    skipped += 1
+    let message = "Step \(step) was skipped: loss \(loss), gradient norm \(norm)."
+    try journal?.event(step, "skipped", message)
+    if skipped == 3 {
+      throw Failure(
+        .diverged, message + " Three steps in a row were not finite: resume from a checkpoint with a lower "
+          + "optimizer.learning_rate or optimizer.clip.")
+    }
+  }
+
+  private var overheadShare: Double { times.steps > 0 ? times.alignment / times.steps : 0 }
+
+  // MARK: Checkpoints
+
+  /// Writes a checkpoint from the root rank; the others wait.
+  private mutating func writeCheckpoint(
+    to store: CheckpointStore, _ journal: Journal?, over world: borrowing Communicator
+  ) throws {
+    try world.agree {
+      guard let journal else { return }
+      let state = RunState(
+        step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
+        alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors, mixture: mixture.state,
+        batchesHash: batchesHash, metricsOffset: journal.metricsOffset,
+        model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
+        identity: plan.identity)
+      try store.write(step: step) { directory in
+        try TensorFiles.write(parameters, optimizer, layout: model.layout, to: directory)
+        try state.write(to: directory)
+        try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
+      }
+    }
+  }
+
+  /// Goes on from the newest whole checkpoint, if there is one; returns where `metrics.jsonl` was then.
+  private mutating func restore(from store: CheckpointStore, over world: borrowing Communicator) throws -> Int {
+    // The root chooses, so that all ranks read the same one.
+    let chosen = try world.agree {
+      world.rank == 0 ? store.newest { MPI.writeLineToStandardError("warning: " + $0) } ?? "" : ""
+    }
+    let directory = String(decoding: try world.broadcast(Array(chosen.utf8), root: 0), as: UTF8.self)
+    guard !directory.isEmpty else { return 0 }
+    return try world.agree {
+      let state = try RunState.read(from: directory)
+      try state.check(plan.identity, of: directory)
+      try TensorFiles.read(&parameters, &optimizer, layout: model.layout, from: directory)
+      step = state.step
+      optimizer.updates = state.updates
+      probeTokens = state.probeTokens
+      times = Times(steps: state.seconds, alignment: state.alignmentSeconds)
+      batchesHash = state.batchesHash
+      mixture.restore(state.mixture)
+      try sampler.restore(cursors: state.cursors)
+      try setWeights(mixture.sampledWeights.values)
+      if let cursors = state.probeCursors { try probe?.restore(cursors: cursors) }
+      return state.metricsOffset
+    }
+  }
+
+  // MARK: Outcome
+
+  private func outcome(_ losses: EvaluationResult, ceiling: Double) -> RunOutcome {
+    let tokens = step * plan.tokensPerStep
+    let rate = times.steps > 0 ? Double(tokens) / times.steps : 0
+    return RunOutcome(
+      steps: step, tokens: tokens, probe_tokens: probeTokens, target_loss: losses.target.nats,
+      generic_loss: losses.generic, seconds: times.steps, tokens_per_second: rate,
+      flops_share: rate * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling,
+      overhead_share: overheadShare, batches_hash: batchesHash.description,
+      parameters_hash: TensorFiles.checksum(of: parameters).description)
+  }
+}
+
+/// Fills `windows` with those of a step.
+private func draw(_ step: Int, from sampler: inout MixtureSampler, into windows: inout [Window]) {
+  var slots = windows.mutableSpan
+  sampler.draw(step: step, into: &slots)
+}
+
+/// The end of a run in figures, as `--json` prints it.
+public struct RunOutcome: Encodable, Sendable {
+  let steps, tokens, probe_tokens: Int
+  let target_loss, generic_loss: Double
+  let seconds, tokens_per_second, flops_share, overhead_share: Double
+  let batches_hash, parameters_hash: String
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import Kernels
+import MPI
+import Training
+
+/// Trains a model; under `mpirun`, on all its ranks.
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model.",
+    usage: "mpirun -np N dga train CONFIG.yaml [key.path=value ...] [--resume] [--dry-run] [--json]")
+
+  @Argument(help: "The run's configuration, YAML or JSON.")
+  var file: String
+
+  @Argument(help: "Changes to the configuration, such as optimizer.learning_rate=3e-4.")
+  var overrides: [String] = []
+
+  @Flag(help: "Go on from the newest whole checkpoint of the run directory; start if there is none.")
+  var resume = false
+
+  @Flag(help: "Check everything, print the resolved configuration, mixture and memory, and stop.")
+  var dryRun = false
+
+  @Flag(help: "End with one JSON object on standard output.")
+  var json = false
+
+  func run() throws {
+    let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+      let plan = try world.agree {
+        let configuration = try RunConfiguration(contentsOf: file, overrides: overrides)
+        BLAS.start(threads: configuration.threads)
+        return try RunPlan(configuration, ranks: world.size)
+      }
+      if dryRun {
+        if world.rank == 0 { print(try plan.describe(), terminator: "") }
+        return 0
+      }
+      var trainer = try world.agree { try Trainer(plan) }
+      let outcome = try trainer.run(resume: resume, over: world)
+      if json && world.rank == 0 {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        print(String(decoding: try encoder.encode(outcome), as: UTF8.self))
+      }
+      return 0
+    }
+    throw ExitCode(code)
+  }
+}
