@@ -87,6 +87,12 @@ int32_t csp_vocabulary_size(const csp_model *model) { return model->processor.Ge
 
 int32_t csp_end_of_sentence(const csp_model *model) { return model->processor.eos_id(); }
 
+const char *csp_piece(const csp_model *model, int32_t id, size_t *count) {
+  const std::string &piece = model->processor.IdToPiece(id);
+  *count = piece.size();
+  return piece.data();
+}
+
 int32_t csp_byte_piece(const csp_model *model, uint8_t byte) {
   static const char digits[] = "0123456789ABCDEF";
   const char piece[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};

@@ -72,6 +72,16 @@ private func makeText(_ words: Int) -> String {
     #expect(try tokenizer.decode(tokenizer.encode(unspaced)) == unspaced)
   }
 
+  @Test func `encoding by words gives the tokens of the library`() throws {
+    let tokenizer = try trained(400, makeText(3000))
+    let model = try SentencePieceModel(tokenizer.modelFile!, named: "model")
+    let text = nasty.joined(separator: " ") + nasty.joined(separator: "\n") + makeText(3000) + "\n\n\n  end "
+    var whole: [Int32] = []
+    try Array(text.utf8).withUnsafeBytes { try model.encode($0[...], into: &whole) }
+    #expect(try tokenizer.encode(text) == whole)
+    #expect(whole.count > 3000)
+  }
+
   @Test func `training twice gives the same bytes`() throws {
     let first = try trained(380, makeText(2000))
     let second = try trained(380, makeText(2000))

@@ -19,6 +19,9 @@ void csp_unload(csp_model *_Nonnull model);
 int32_t csp_vocabulary_size(const csp_model *_Nonnull model);
 int32_t csp_end_of_sentence(const csp_model *_Nonnull model);  // -1 if the model has none
 
+// The bytes of a piece, which live as long as the model.
+const char *_Nonnull csp_piece(const csp_model *_Nonnull model, int32_t id, size_t *_Nonnull count);
+
 // The id of the piece for a single byte, or -1 if the model has no byte fallback.
 int32_t csp_byte_piece(const csp_model *_Nonnull model, uint8_t byte);
 

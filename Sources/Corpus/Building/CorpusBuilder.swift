@@ -53,6 +53,7 @@ struct CorpusBuilder: ~Copyable {
   private let progress: (String) -> Void
   private let selection: DocumentSelection
   private let tokenizer: Tokenizer
+  private var encoder: Tokenizer.Encoder
   private var manifest: Manifest
 
   /// Texts that belong to targets and so may not be trained on.
@@ -70,6 +71,7 @@ struct CorpusBuilder: ~Copyable {
     self.progress = progress
     selection = DocumentSelection(seed: UInt64(recipe.seed), spool: spool)
     tokenizer = try CorpusBuilder.tokenizer(recipe, selection, targets: targets, domains: domains, progress)
+    encoder = tokenizer.encoder()
     manifest = Manifest(
       seed: recipe.seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: removed, files: [:])
   }
@@ -151,7 +153,7 @@ struct CorpusBuilder: ~Copyable {
   /// How many documents, in their order, steer and how many are evaluated.
   ///
   /// Without amounts a fifth steers and the rest is evaluated; with one amount the other part gets the rest.
-  private func division(
+  private mutating func division(
     of plan: Recipe.TargetPlan, _ documents: [Spool.Document]
   ) throws -> (steering: Int, evaluation: Int) {
     let total = documents.count
@@ -244,13 +246,13 @@ struct CorpusBuilder: ~Copyable {
     manifest.files["\(part).idx"] = index
   }
 
-  private func encode(_ document: Spool.Document) throws -> [Int32] {
-    var tokens = try spool.withText(of: document) { try tokenizer.encode($0) }
+  private mutating func encode(_ document: Spool.Document) throws -> [Int32] {
+    var tokens = try spool.withText(of: document) { try encoder.encode($0) }
     tokens.append(tokenizer.endOfDocument)
     return tokens
   }
 
-  private func write(_ documents: ArraySlice<Spool.Document>, to writer: inout TokenFileWriter) throws
+  private mutating func write(_ documents: ArraySlice<Spool.Document>, to writer: inout TokenFileWriter) throws
     -> Manifest.Extent
   {
     var extent = Manifest.Extent(

@@ -82,7 +82,7 @@ public struct Recipe {
     case .sentencepiece:
       // Below, the 256 bytes leave no room for pieces; above, training would take days.
       let vocabulary = try section.integer("vocabulary", default: 4096, in: 320...1_000_000)
-      let sample = try section.quantity("sample", default: Quantity(8e6, .bytes), units: [.bytes])
+      let sample = try section.quantity("sample", default: Quantity(4e6, .bytes), units: [.bytes])
       guard sample.value >= 1000 else { throw section.failure("sample", "At least 1000bytes are needed to train on.") }
       return .sentencePiece(vocabulary: vocabulary, sampleBytes: sample.count)
     }

@@ -2,11 +2,14 @@ internal import CSentencePiece
 import Configuration
 
 /// A loaded SentencePiece model.
-final class SentencePieceModel: @unchecked Sendable {
+package final class SentencePieceModel: @unchecked Sendable {
   /// The content of the `.model` file.
   let content: [UInt8]
   let vocabularySize: Int
   let endOfSentence: Int32
+
+  /// Where texts may be cut without changing their tokens.
+  let boundaries: WordBoundaries
 
   private let handle: OpaquePointer
 
@@ -19,10 +22,9 @@ final class SentencePieceModel: @unchecked Sendable {
   /// Loads a model from the content of its file.
   ///
   /// - Throws: `Failure(.badData)` if it is no model or has no piece that ends a sentence.
-  init(_ content: [UInt8], named name: String) throws {
+  package init(_ content: [UInt8], named name: String) throws {
     var error: UnsafeMutablePointer<CChar>?
-    guard let handle = content.withUnsafeBytes({ csp_load($0.baseAddress, $0.count, &error) })
-    else {
+    guard let handle = content.withUnsafeBytes({ csp_load($0.baseAddress, $0.count, &error) }) else {
       throw Failure(.badData, "\(name) cannot be loaded as a SentencePiece model: \(message(of: error)).")
     }
     self.content = content
@@ -31,6 +33,7 @@ final class SentencePieceModel: @unchecked Sendable {
     endOfSentence = csp_end_of_sentence(handle)
     let bytes = "\u{2581}".utf8.map { csp_byte_piece(handle, $0) }
     spaceSymbol = bytes.contains(-1) ? nil : bytes
+    boundaries = SentencePieceModel.boundaries(of: handle)
     guard endOfSentence >= 0 else {
       throw Failure(
         .badData, "\(name) has no piece that ends a sentence, which closes documents here; train it with an eos_id.")
@@ -39,22 +42,10 @@ final class SentencePieceModel: @unchecked Sendable {
 
   deinit { csp_unload(handle) }
 
-  /// Encodes valid UTF-8 text.
+  /// Encodes valid UTF-8 text, all at once.
   ///
   /// - Throws: `Failure(.internalError)` with the library's message.
-  func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
-    var tokens: [Int32] = []
-    tokens.reserveCapacity(text.count / 3)
-    var rest = text[...]
-    while !rest.isEmpty {
-      let piece = rest.prefix(EncodingChunk.length(of: rest))
-      rest = rest[piece.endIndex...]
-      try encodeKeepingSpaceSymbols(piece, into: &tokens)
-    }
-    return tokens
-  }
-
-  private func encodeKeepingSpaceSymbols(_ text: Slice<UnsafeRawBufferPointer>, into tokens: inout [Int32]) throws {
+  package func encode(_ text: Slice<UnsafeRawBufferPointer>, into tokens: inout [Int32]) throws {
     guard let spaceSymbol else { return try encodePlain(text, into: &tokens) }
     var rest = text
     while let place = firstSpaceSymbol(in: rest) {
@@ -102,24 +93,41 @@ final class SentencePieceModel: @unchecked Sendable {
     }
     return String(decoding: UnsafeRawBufferPointer(start: decoded, count: Int(count)), as: UTF8.self)
   }
-}
 
-/// Where long texts are cut for encoding.
-private enum EncodingChunk {
-  /// The library's time and memory grow faster than the text, so it never sees more than about this many bytes.
-  static let target = 1 << 16
-
-  /// The length of the next chunk: up to the first space run after the target, since no piece trained here crosses the
-  /// beginning of one; or, in text without spaces, up to a character's end.
-  static func length(of text: Slice<UnsafeRawBufferPointer>) -> Int {
-    guard text.count > 2 * target else { return text.count }
-    let start = text.startIndex
-    for length in target..<2 * target where text[start + length] == 0x20 && text[start + length - 1] != 0x20 {
-      return length
+  /// Finds out where no piece can stretch across.
+  private static func boundaries(of handle: OpaquePointer) -> WordBoundaries {
+    // A model that adds or removes spaces, or normalises, treats the beginning of a text in its own way; one without
+    // bytes joins neighbouring unknown characters.
+    guard csp_byte_piece(handle, 0) >= 0, isReversible(handle) else { return WordBoundaries(joined: true) }
+    var boundaries = WordBoundaries(joined: false)
+    for id in 0..<csp_vocabulary_size(handle) {
+      var count = 0
+      let bytes = csp_piece(handle, id, &count)
+      let piece = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+      boundaries.add(piece.replacing("\u{2581}", with: " ").utf8)
     }
-    var length = target
-    while text[start + length] & 0xC0 == 0x80 { length += 1 }
-    return length
+    return boundaries
+  }
+
+  private static func isReversible(_ handle: OpaquePointer) -> Bool {
+    let probe = "a  b \u{FB01} e\u{301}\u{E9} \u{FF21}\u{3000}\n\n c "
+    var ids: UnsafeMutablePointer<Int32>?
+    var text: UnsafeMutablePointer<CChar>?
+    var error: UnsafeMutablePointer<CChar>?
+    defer {
+      csp_free(ids)
+      csp_free(text)
+      csp_free(error)
+    }
+    let count = csp_encode(handle, probe, probe.utf8.count, &ids, &error)
+    guard count > 0, let ids else { return false }
+    let length = csp_decode(handle, ids, Int(count), &text, &error)
+    guard length >= 0, let text else { return false }
+    // The library hides the space that it adds in front, so the first piece is looked at too.
+    var first = 0
+    let piece = csp_piece(handle, ids[0], &first)
+    let startsPlainly = first > 0 && piece[0] != CChar(bitPattern: 0xE2)
+    return startsPlainly && UnsafeRawBufferPointer(start: text, count: Int(length)).elementsEqual(probe.utf8)
   }
 }
 

@@ -93,13 +93,23 @@ public struct Tokenizer: Sendable {
   /// - Throws: `Failure(.internalError)` if the library fails, which valid UTF-8 never makes it do.
   public func encode(_ text: String) throws -> [Int32] {
     var text = text
-    return try text.withUTF8 { try encode(UnsafeRawBufferPointer($0)) }
+    var encoder = encoder()
+    return try text.withUTF8 { try encoder.encode(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Encodes valid UTF-8 text, without an end of document.
-  func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
-    guard let model else { return text.map { Int32($0) } }
-    return try model.encode(text)
+  /// Makes an encoder for many texts, which remembers words.
+  func encoder() -> Encoder { Encoder(words: model.map(WordEncoder.init)) }
+
+  /// Encodes text after text.
+  struct Encoder {
+    /// Nil stands for bytes.
+    fileprivate var words: WordEncoder?
+
+    /// Encodes valid UTF-8 text, without an end of document.
+    mutating func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
+      if words == nil { return text.map { Int32($0) } }
+      return try words!.encode(text)
+    }
   }
 
   /// Decodes ids; ends of documents stand for no text.
