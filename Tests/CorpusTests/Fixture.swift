@@ -8,7 +8,9 @@ final class Workshop {
   let path: String
 
   init() throws {
-    path = NSTemporaryDirectory() + "corpus-" + UUID().uuidString
+    // In memory where there is such a place: builds synchronise every file, which takes most of the time on a disk.
+    let root = access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : NSTemporaryDirectory()
+    path = root + "corpus-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
