@@ -13,10 +13,7 @@ public enum Export {
   /// - Parameter path: A checkpoint, or a run directory, whose latest checkpoint is taken.
   /// - Throws: `Failure`: `.missingInput` or `.badData` for the checkpoint, `.cannotCreate` if `output` exists already.
   public static func run(_ path: String, to output: String) throws {
-    let checkpoint = try locate(path)
-    try CheckpointStore.verify(checkpoint)
-    let state = try RunState.read(from: checkpoint)
-    let model = try state.modelConfiguration(of: checkpoint)
+    let checkpoint = try SavedModel(at: path)
     let files = FileManager.default
     guard !files.fileExists(atPath: output) else {
       throw Failure(.cannotCreate, "\(output) exists already; choose another output folder, or remove it.")
@@ -25,10 +22,10 @@ public enum Export {
     try? files.removeItem(atPath: temporary)
     do {
       try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-      try write(model, from: checkpoint, to: temporary)
-      try Data(description(of: model).utf8).write(to: URL(fileURLWithPath: temporary + "/config.json"))
-      for file in try files.contentsOfDirectory(atPath: checkpoint) where file.hasSuffix(".model") {
-        try files.copyItem(atPath: "\(checkpoint)/\(file)", toPath: "\(temporary)/\(file)")
+      try write(checkpoint, to: temporary)
+      try Data(description(of: checkpoint).utf8).write(to: URL(fileURLWithPath: temporary + "/config.json"))
+      for file in try files.contentsOfDirectory(atPath: checkpoint.path) where file.hasSuffix(".model") {
+        try files.copyItem(atPath: "\(checkpoint.path)/\(file)", toPath: "\(temporary)/\(file)")
       }
       try files.moveItem(atPath: temporary, toPath: output)
     } catch {
@@ -37,32 +34,19 @@ public enum Export {
     }
   }
 
-  /// The checkpoint at `path`, or the latest one of the run at `path`.
-  private static func locate(_ path: String) throws -> String {
-    let files = FileManager.default
-    guard files.fileExists(atPath: path) else { throw Failure(.missingInput, "There is no checkpoint or run \(path).") }
-    if files.fileExists(atPath: path + "/state.json") { return path }
-    guard let latest = try? String(contentsOfFile: path + "/checkpoints/latest", encoding: .utf8) else {
-      throw Failure(.missingInput, "\(path) is neither a checkpoint nor a run that has written one.")
-    }
-    return "\(path)/checkpoints/\(latest.trimmingCharacters(in: .whitespacesAndNewlines))"
-  }
-
-  private static func write(_ model: ModelConfiguration, from checkpoint: String, to directory: String) throws {
-    let layout = ParameterLayout(model)
-    var parameters = Arena(count: layout.arenaCount)
-    try TensorFiles.readParameters(&parameters, layout: layout, from: checkpoint)
+  private static func write(_ checkpoint: borrowing SavedModel, to directory: String) throws {
+    let layout = ParameterLayout(checkpoint.model)
     var writer = try SafetensorsWriter(
       path: "\(directory)/\(TensorFiles.parametersFile)",
       tensors: layout.tensors.map { ("transformer." + $0.name, $0.shape) })
     for tensor in layout.tensors {
-      try writer.write("transformer." + tensor.name, parameters.span.extracting(tensor.range))
+      try writer.write("transformer." + tensor.name, checkpoint.parameters.span.extracting(tensor.range))
     }
     try writer.finish()
   }
 
   /// The model in the words of `transformers`' `GPT2Config`; dropout is off, as it was in training.
-  private static func description(of model: ModelConfiguration) throws -> String {
+  private static func description(of checkpoint: borrowing SavedModel) throws -> String {
     struct Configuration: Encodable {
       let architectures = ["GPT2LMHeadModel"]
       let model_type = "gpt2", activation_function = "gelu_new", torch_dtype = "float32"
@@ -70,13 +54,15 @@ public enum Export {
       let layer_norm_epsilon = 1e-5, initializer_range = 0.02
       let attn_pdrop = 0.0, embd_pdrop = 0.0, resid_pdrop = 0.0
       let scale_attn_weights = true, tie_word_embeddings = true, use_cache = true
-      let bos_token_id: Int?, eos_token_id: Int?
+      let bos_token_id, eos_token_id: Int
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    let model = checkpoint.model
     let configuration = Configuration(
       n_layer: model.layers, n_head: model.heads, n_embd: model.width, n_positions: model.context, n_ctx: model.context,
-      vocab_size: model.vocabularySize, bos_token_id: nil, eos_token_id: nil)
+      vocab_size: model.vocabularySize, bos_token_id: checkpoint.endOfDocument,
+      eos_token_id: checkpoint.endOfDocument)
     return String(decoding: try encoder.encode(configuration), as: UTF8.self) + "\n"
   }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import Corpus
 import Foundation
 
 #if _endian(big)
@@ -8,7 +9,7 @@ import Foundation
 /// A writer of a safetensors file: named tensors of floats, streamed one after another.
 ///
 /// The format: 8 bytes of header length, a JSON header that says where each tensor is, then the data without gaps. Nothing
-/// is copied or collected, so a file may be as large as the disk. It gets its name when it is complete.
+/// is collected, so a file may be as large as the disk. Who needs it whole or not at all writes into a temporary directory.
 ///
 /// ```swift
 /// var writer = try SafetensorsWriter(path: path, tensors: [("wte.weight", [vocabulary, width])])
@@ -30,11 +31,11 @@ public struct SafetensorsWriter: ~Copyable {
   /// - Throws: `Failure(.cannotCreate)` or `.inputOutput`.
   public init(
     path: String, tensors: [(name: String, shape: [Int])], metadata: [String: String] = ["format": "pt"]
-  ) throws(Failure) {
+  ) throws {
     precondition(Set(tensors.map(\.name) + ["__metadata__"]).count == tensors.count + 1, "names are distinct")
     precondition(tensors.allSatisfy { $0.shape.allSatisfy { $0 >= 0 } }, "sizes are not negative")
     var file = try OutputFile(path)
-    try file.write(SafetensorsHeader.encoded(tensors, metadata: metadata).span.bytes)
+    try file.write(SafetensorsHeader.encoded(tensors, metadata: metadata))
     self.file = file
     self.tensors = tensors
   }
@@ -42,23 +43,23 @@ public struct SafetensorsWriter: ~Copyable {
   /// Writes the next tensor, or the next part of it.
   ///
   /// - Precondition: `name` is the next tensor that is not complete, and `values` are no more than it lacks.
-  /// - Throws: `Failure(.inputOutput)`; the unfinished file is removed with the writer.
-  public mutating func write(_ name: String, _ values: Span<Float>) throws(Failure) {
+  /// - Throws: `Failure(.inputOutput)`; the file is then unfinished.
+  public mutating func write(_ name: String, _ values: Span<Float>) throws {
     precondition(index < tensors.count && tensors[index].name == name, "tensors are written in the header's order")
     let count = tensors[index].shape.reduce(1, *)
     precondition(values.count <= count - written, "\(name) has \(count) elements")
-    try file.write(values.bytes)
+    try values.withUnsafeBytes { try file.write($0) }
     written += values.count
     if written == count { (index, written) = (index + 1, 0) }
   }
 
-  /// Brings the file to disk and gives it its name.
+  /// Brings the file to disk.
   ///
   /// - Precondition: every tensor has been written, those without elements included.
   /// - Throws: `Failure(.inputOutput)`.
-  public mutating func finish() throws(Failure) {
+  public mutating func finish() throws {
     precondition(index == tensors.count, "every tensor is written before the end")
-    try file.commit()
+    _ = try file.finish()
   }
 }
 

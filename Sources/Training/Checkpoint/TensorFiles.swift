@@ -48,8 +48,10 @@ enum TensorFiles {
   }
 
   /// Reads the parameters of a checkpoint alone.
-  static func readParameters(_ parameters: inout Arena, layout: ParameterLayout, from directory: String) throws {
+  static func readParameters(layout: ParameterLayout, from directory: String) throws -> Arena {
+    var parameters = Arena(count: layout.arenaCount)
     try read(&parameters, prefix: "", layout: layout, from: "\(directory)/\(parametersFile)")
+    return parameters
   }
 
   private static func read(_ arena: inout Arena, prefix: String, layout: ParameterLayout, from file: String) throws {

@@ -1,0 +1,49 @@
+import Configuration
+import Foundation
+import Kernels
+import Transformer
+
+/// The model in a checkpoint, verified and read whole, without what only training needs.
+public struct SavedModel: ~Copyable {
+  /// The checkpoint's directory.
+  public let path: String
+  /// The model's shape.
+  public let model: ModelConfiguration
+  /// The number of optimizer steps behind it.
+  public let step: Int
+  /// The token that ends a document.
+  let endOfDocument: Int
+  /// All parameters, in the model's layout.
+  let parameters: Arena
+  /// The checksum of the corpus that it was trained on.
+  let corpus: String?
+
+  /// Reads a checkpoint, or the latest one of a run directory.
+  ///
+  /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` that names the file which is damaged.
+  public init(at path: String) throws {
+    let checkpoint = try Self.locate(path)
+    try CheckpointStore.verify(checkpoint)
+    let state = try RunState.read(from: checkpoint)
+    let model = try state.modelConfiguration(of: checkpoint)
+    let layout = ParameterLayout(model)
+    let parameters = try TensorFiles.readParameters(layout: layout, from: checkpoint)
+    self.path = checkpoint
+    self.model = model
+    self.parameters = parameters
+    step = state.step
+    endOfDocument = state.endOfDocument
+    corpus = state.identity["corpus"]
+  }
+
+  /// The checkpoint at `path`, or the latest one of the run at `path`.
+  private static func locate(_ path: String) throws -> String {
+    let files = FileManager.default
+    guard files.fileExists(atPath: path) else { throw Failure(.missingInput, "There is no checkpoint or run \(path).") }
+    if files.fileExists(atPath: path + "/state.json") { return path }
+    guard let latest = try? String(contentsOfFile: path + "/checkpoints/latest", encoding: .utf8) else {
+      throw Failure(.missingInput, "\(path) is neither a checkpoint nor a run that has written one.")
+    }
+    return "\(path)/checkpoints/\(latest.trimmingCharacters(in: .whitespacesAndNewlines))"
+  }
+}
