@@ -1,0 +1,110 @@
+import Foundation
+
+/// The picture of the weights: for each run whose weights move, the domains' weights stacked, against tokens.
+struct WeightFigure {
+  private let runs: [RunRecord]
+  private let titles: [String]
+  /// The domains with an area of their own, the same in every panel, from the bottom up.
+  private let named: [String]
+  private let others: Int
+  private let axis: TokenAxis
+
+  /// Paul Tol's muted colours, told apart by colour-blind people too; the rest is his pale grey.
+  private static let colours = [
+    "#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#AA4499", "#882255",
+  ]
+  private static let rest = "#DDDDDD"
+
+  /// Nil if the weights of no run move.
+  init?(_ runs: [RunRecord]) {
+    let groups = RunGroup.groups(of: runs)
+    self.runs = runs.filter { !$0.mixtures.isEmpty }
+    guard !self.runs.isEmpty else { return nil }
+    titles = self.runs.map { run in
+      let group = groups.first { $0.runs[0].settings == run.settings }!
+      return group.label == run.method ? "\(run.method), seed \(run.seed)" : run.name
+    }
+    var total: [String: Double] = [:]
+    for run in self.runs { total.merge(run.mixtures[run.mixtures.count - 1].weights, uniquingKeysWith: +) }
+    let ranked = total.keys.sorted { (total[$1]!, $0) < (total[$0]!, $1) }
+    // A single domain left over is better named than called the rest.
+    let count = ranked.count <= Self.colours.count ? ranked.count : Self.colours.count - 1
+    named = Array(ranked.prefix(count))
+    others = ranked.count - count
+    axis = TokenAxis(longest: self.runs.map { $0.evaluations[$0.evaluations.count - 1].tokens }.max()!)
+  }
+
+  var figure: Figure {
+    let columns = min(2, runs.count)
+    let rows = (runs.count + columns - 1) / columns
+    var script = """
+      set border 3 linecolor rgb '#666666'
+      set tics nomirror out textcolor rgb '#333333'
+      set xlabel \(Figure.quoted(axis.title))
+      set ylabel 'weight (%)'
+      set xrange [0:\(axis.end)]
+      set yrange [0:100]
+      unset key
+      set lmargin 9
+      set rmargin 18
+
+      """
+    for (index, run) in runs.enumerated() {
+      script += "$run\(index) << EOD\n" + table(of: run) + "EOD\n"
+    }
+    script += "set multiplot layout \(rows),\(columns)\n"
+    for index in runs.indices { script += panel(index) }
+    script += "unset multiplot"
+    return Figure(name: "weights", size: (600 * columns, 440 * rows), script: script)
+  }
+
+  /// Lines of tokens and the cumulative shares in percent, from the bottom up; the last is 100 where others have a share.
+  private func table(of run: RunRecord) -> String {
+    func line(_ tokens: Int, _ weight: (String) -> Double) -> String {
+      var sum = 0.0
+      let heights = named.map { name -> Double in
+        sum += 100 * weight(name)
+        return sum
+      }
+      return "\(axis.place(tokens)) " + (heights + [100]).map { "\($0)" }.joined(separator: " ") + "\n"
+    }
+    // Weights start equal and change at once when they are updated; the last ones hold to the end.
+    var lines: [String] = []
+    var current: (String) -> Double = { [equal = 1 / Double(named.count + others)] _ in equal }
+    lines.append(line(0, current))
+    for mixture in run.mixtures {
+      lines.append(line(mixture.tokens, current))
+      current = { mixture.weights[$0] ?? 0 }
+      lines.append(line(mixture.tokens, current))
+    }
+    lines.append(line(run.evaluations[run.evaluations.count - 1].tokens, current))
+    return lines.joined()
+  }
+
+  private func panel(_ index: Int) -> String {
+    let last = runs[index].mixtures[runs[index].mixtures.count - 1].weights
+    var entries = zip(named, Self.colours).map { (text: $0, weight: last[$0] ?? 0, colour: $1) }
+    if others > 0 {
+      let left = max(0, 1 - entries.reduce(0) { $0 + $1.weight })
+      entries.append((text: "\(others) others", weight: left, colour: Self.rest))
+    }
+    var sum = 0.0
+    let middles = entries.map { entry -> Double in
+      defer { sum += entry.weight }
+      return sum + entry.weight / 2
+    }
+    var script = "unset label\n"
+    for (entry, height) in zip(entries, Figure.spread(middles, separation: 0.06)) {
+      let text = "\(entry.text) \(String(format: "%.0f", 100 * entry.weight)) %"
+      script += "set label '■' at graph 1.015, graph \(height) textcolor rgb '\(entry.colour)'\n"
+      script += "set label \(Figure.quoted(text)) at graph 1.06, graph \(height) textcolor rgb '#222222'\n"
+    }
+    // Painted from the tallest sum to the lowest: what stays visible of each is its own share.
+    let areas = entries.indices.reversed().map {
+      "$run\(index) using 1:\($0 + 2) with filledcurves y1=0 fillcolor rgb '\(entries[$0].colour)'"
+    }
+    let edges = named.indices.map { "$run\(index) using 1:\($0 + 2) with lines linewidth 0.5 linecolor rgb 'white'" }
+    return script + "set title \(Figure.quoted("Weights of the domains: " + titles[index]))\nplot "
+      + (areas + edges).joined(separator: ", \\\n  ") + "\n"
+  }
+}
