@@ -209,7 +209,7 @@ public struct Trainer: ~Copyable {
         alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors, mixture: mixture.state,
         batchesHash: batchesHash, metricsOffset: journal.metricsOffset,
         model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
-        endOfDocument: Int(plan.corpus.tokenizer.endOfDocument), identity: plan.identity)
+        tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument), identity: plan.identity)
       try store.write(step: step) { directory in
         try TensorFiles.write(parameters, optimizer, layout: model.layout, to: directory)
         try state.write(to: directory)

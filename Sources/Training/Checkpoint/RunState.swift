@@ -26,6 +26,8 @@ struct RunState: Codable {
   var metricsOffset = 0
   /// The model's shape: layers, heads, width, context, vocabulary.
   var model: [Int]
+  /// The hash of the tokenizer.
+  var tokenizer: String
   /// The token that ends a document.
   var endOfDocument: Int
   /// What a run must have in common with the one that goes on from here, by configuration key.

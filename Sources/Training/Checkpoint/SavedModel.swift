@@ -1,4 +1,5 @@
 import Configuration
+import Corpus
 import Foundation
 import Kernels
 import Transformer
@@ -15,8 +16,7 @@ public struct SavedModel: ~Copyable {
   let endOfDocument: Int
   /// All parameters, in the model's layout.
   let parameters: Arena
-  /// The checksum of the corpus that it was trained on.
-  let corpus: String?
+  private let tokenizer: String
 
   /// Reads a checkpoint, or the latest one of a run directory.
   ///
@@ -33,7 +33,20 @@ public struct SavedModel: ~Copyable {
     self.parameters = parameters
     step = state.step
     endOfDocument = state.endOfDocument
-    corpus = state.identity["corpus"]
+    tokenizer = state.tokenizer
+  }
+
+  /// Checks that a corpus has the tokenizer that the model was trained with.
+  ///
+  /// - Throws: `Failure(.badData)` with both hashes.
+  func checkTokenizer(of corpus: Corpus) throws {
+    let other = corpus.tokenizer.hash.description
+    guard other == tokenizer else {
+      throw Failure(
+        .badData,
+        "\(corpus.path) was built with another tokenizer (\(other)) than the model in \(path) was trained with (\(tokenizer)); "
+          + "build it with `tokenizer: {file: ...}` naming the model's tokenizer.")
+    }
   }
 
   /// The checkpoint at `path`, or the latest one of the run at `path`.

@@ -6,13 +6,28 @@ import MPI
 import Transformer
 
 /// The mean loss of one part of the corpus.
-public struct PartLoss: Equatable, Sendable {
+public struct PartLoss: Equatable, Sendable, Encodable {
   /// Nats a token.
   public let nats: Double
   /// The standard error of that mean over windows; nil for fewer than two.
   public let standardError: Double?
   /// The same loss in bits a byte of text.
   public let bitsPerByte: Double
+
+  /// Makes the mean of `count` windows from the sums of their mean losses and of the squares of these.
+  init(count: Int, sum: Double, squares: Double, of slice: TokenSlice) {
+    let count = Double(count)
+    nats = sum / count
+    let variance = max(0, squares / count - nats * nats) * count / (count - 1)
+    standardError = count > 1 ? (variance / count).squareRoot() : nil
+    bitsPerByte = nats / log(2) * Double(slice.tokenCount) / Double(max(slice.byteCount, 1))
+  }
+
+  /// Makes the mean of windows from their mean losses.
+  init(windowLosses losses: [Double], of slice: TokenSlice) {
+    self.init(
+      count: losses.count, sum: losses.reduce(0, +), squares: losses.reduce(0) { $0 + $1 * $1 }, of: slice)
+  }
 }
 
 /// The losses of one evaluation.
@@ -89,19 +104,11 @@ struct Evaluation {
     }
     var span = sums.mutableSpan
     try world.allReduce(&span, .sum)
-    let losses = parts.indices.map { loss(of: parts[$0], sum: sums[2 * $0], squares: sums[2 * $0 + 1]) }
+    let losses = parts.enumerated().map { index, part in
+      PartLoss(count: part.windows, sum: sums[2 * index], squares: sums[2 * index + 1], of: part.slice)
+    }
     let domains = zip(parts, losses).dropFirst().map { ($0.name, $1) }
     return EvaluationResult(
       target: losses[0], generic: domains.reduce(0) { $0 + $1.1.nats } / Double(max(domains.count, 1)), domains: domains)
-  }
-
-  private func loss(of part: Part, sum: Double, squares: Double) -> PartLoss {
-    let count = Double(part.windows)
-    let mean = sum / count
-    let variance = part.windows > 1 ? max(0, squares / count - mean * mean) * count / (count - 1) : nil
-    let tokensPerByte = Double(part.slice.tokenCount) / Double(max(part.slice.byteCount, 1))
-    return PartLoss(
-      nats: mean, standardError: variance.map { ($0 / count).squareRoot() },
-      bitsPerByte: mean / log(2) * tokensPerByte)
   }
 }
