@@ -1,5 +1,5 @@
 /// The vector that element-wise kernels work in: one AVX-512 register, or two of AVX2.
-typealias Lanes = SIMD16<Float>
+package typealias Lanes = SIMD16<Float>
 
 /// The number of floats in ``Lanes``.
 let laneCount = 16
@@ -47,7 +47,7 @@ func splat(_ value: Float) -> Lanes { Lanes(repeating: value) }
 /// (coefficients as in the Cephes library's `expf`), and the exponent added through the bits. Rounding is done by adding
 /// and subtracting 1.5 x 2^23: `.rounded()` is a call per element.
 @inline(__always)
-func exponential(_ argument: Lanes) -> Lanes {
+package func exponential(_ argument: Lanes) -> Lanes {
   var x = argument.replacing(with: splat(-87), where: argument .< splat(-87))
   x = x.replacing(with: splat(88), where: x .> splat(88))
   let shifted = splat(12_582_912).addingProduct(x, splat(1.442_695_04))
