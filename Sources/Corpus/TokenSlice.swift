@@ -32,7 +32,8 @@ public struct TokenSlice: Sendable {
   public func copy(_ range: Range<Int>, into tokens: inout MutableSpan<Int32>, at offset: Int = 0) throws(Failure) {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= tokenCount, "tokens \(range) of a slice of \(tokenCount) tokens")
-    precondition(offset >= 0 && range.count <= tokens.count - offset, "\(range.count) tokens do not fit into \(tokens.count)")
+    precondition(
+      offset >= 0 && range.count <= tokens.count - offset, "\(range.count) tokens do not fit into \(tokens.count)")
     let first = start + range.lowerBound
     let largest = tokens.withUnsafeMutableBufferPointer {
       file.copy(from: first, into: UnsafeMutableBufferPointer(rebasing: $0[offset..<(offset + range.count)]))

@@ -106,7 +106,8 @@ public struct CausalAttention {
               weights.base + row * reach, slopes.base + row * reach, visible: first + row + 1, width: reach,
               normaliser: logs[first + row], projection: projection, scale: scale)
           }
-          multiply(weights, transposeA: true, by: tileGradient, into: valueGradient.rows(0, count: reach), keeping: keep)
+          multiply(
+            weights, transposeA: true, by: tileGradient, into: valueGradient.rows(0, count: reach), keeping: keep)
           multiply(slopes, transposeA: true, by: tileQueries, into: keyGradient.rows(0, count: reach), keeping: keep)
           multiply(slopes, by: keys.rows(0, count: reach), into: queryGradient.rows(first, count: count))
         }

@@ -61,7 +61,8 @@ func addColumnSums(of matrix: Matrix, to sums: Matrix) {
   while row + 4 <= matrix.rows {
     let r = matrix.base + row * stride
     forEachVector(matrix.columns) { i, n in
-      let pair = (load(r + i, n) + load(r + stride + i, n)) + (load(r + 2 * stride + i, n) + load(r + 3 * stride + i, n))
+      let pair =
+        (load(r + i, n) + load(r + stride + i, n)) + (load(r + 2 * stride + i, n) + load(r + 3 * stride + i, n))
       store(load(sums.base + i, n) + pair, sums.base + i, n)
     }
     row += 4

@@ -50,7 +50,9 @@ final class Journal {
       """)
     if plan.mixEvery != nil { log.info("mixture: \(plan.configuration.mixture.alignment.rule)") }
     if firstStep > 0 { log.info("going on after step \(firstStep)") }
-    for name in skipped { log.warning("Domain \(name) has too little validation text for one sequence; it is not evaluated.") }
+    for name in skipped {
+      log.warning("Domain \(name) has too little validation text for one sequence; it is not evaluated.")
+    }
   }
 
   /// Records a step.
@@ -62,10 +64,12 @@ final class Journal {
     let share = speed * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling
     try metrics.append(
       MetricRecord.Step(
-        step: step, tokens: step * plan.tokensPerStep, loss: finite(loss), learning_rate: rate, gradient_norm: finite(norm),
+        step: step, tokens: step * plan.tokensPerStep, loss: finite(loss), learning_rate: rate,
+        gradient_norm: finite(norm),
         seconds: watch.seconds, tokens_per_second: speed, flops_share: share))
     var figures = Progress.Figures(
-      step: step, steps: plan.steps, loss: loss, tokensPerSecond: speed, flopsShare: share, overheadShare: overheadShare)
+      step: step, steps: plan.steps, loss: loss, tokensPerSecond: speed, flopsShare: share, overheadShare: overheadShare
+    )
     if plan.mixEvery != nil {
       let leaders = zip(names, mixture.sampledWeights.values).sorted { $0.1 > $1.1 }.prefix(3)
       figures.leaders = leaders.map { (name: $0.0, weight: $0.1) }
@@ -75,7 +79,8 @@ final class Journal {
 
   /// Records an update of the mixture and passes its warnings on.
   func mixed(
-    _ step: Int, _ mixture: Mixture, alignment: [Double], _ report: MixingReport, probeTokens: Int, overheadShare: Double
+    _ step: Int, _ mixture: Mixture, alignment: [Double], _ report: MixingReport, probeTokens: Int,
+    overheadShare: Double
   ) throws {
     try metrics.append(
       MetricRecord.Mixture(
@@ -104,9 +109,9 @@ final class Journal {
   }
 
   /// Records something that a person should know.
-  func event(_ step: Int, _ name: String, _ message: String) throws {
+  func event(_ step: Int, _ name: String, _ message: String, isWarning: Bool = true) throws {
     try metrics.append(MetricRecord.Event(step: step, name: name, message: message))
-    log.warning("\(message)")
+    log.log(level: isWarning ? .warning : .info, "\(message)")
   }
 
   /// Writes the weights for runs to come.

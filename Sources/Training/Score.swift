@@ -27,7 +27,8 @@ public struct Score: ~Copyable {
   public mutating func losses(on corpus: Corpus, sequences: Int) throws -> [PartScore] {
     try saved.checkTokenizer(of: corpus)
     let parts =
-      corpus.targets.map { ("target", $0.name, $0.evaluation) } + corpus.domains.map { ("domain", $0.name, $0.validation) }
+      corpus.targets.map { ("target", $0.name, $0.evaluation) }
+      + corpus.domains.map { ("domain", $0.name, $0.validation) }
     return try parts.compactMap { kind, name, slice in
       let windows = min(sequences, windowCount(tokens: slice.tokenCount, context: model.length))
       guard windows > 0 else { return nil }
@@ -48,7 +49,8 @@ public struct Score: ~Copyable {
   /// - Throws: `Failure(.usage)` if there are too many tokens for the context, none, or one outside the vocabulary.
   public mutating func nextTokenLogProbabilities(after tokens: [Int32]) throws -> [Float] {
     let vocabulary = saved.model.vocabularySize
-    guard (1...saved.model.context).contains(tokens.count), tokens.allSatisfy({ (0..<Int32(vocabulary)).contains($0) }) else {
+    guard (1...saved.model.context).contains(tokens.count), tokens.allSatisfy({ (0..<Int32(vocabulary)).contains($0) })
+    else {
       throw Failure(
         .usage, "From 1 to \(saved.model.context) token ids are needed, each from 0 to \(vocabulary - 1).")
     }

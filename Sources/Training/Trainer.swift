@@ -22,6 +22,8 @@ public struct Trainer: ~Copyable {
   private var reader: BatchReader
   /// The windows of the present global batch, in slot order.
   private var windows: [Window]
+  /// Whether a domain is in its second epoch or a later one, and a person has been told.
+  private var isRepeated: [Bool]
 
   private var step = 0
   private var probeTokens = 0
@@ -61,6 +63,7 @@ public struct Trainer: ~Copyable {
       weightDecay: configuration.optimizer.weightDecay)
     reader = BatchReader(length: length, capacity: plan.batch.micro)
     windows = [Window](repeating: Window(), count: plan.batch.sequences)
+    isRepeated = [Bool](repeating: false, count: plan.windowCounts.count)
   }
 
   /// Trains to the end of the plan, or until asked to stop.
@@ -69,7 +72,9 @@ public struct Trainer: ~Copyable {
   /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
   public mutating func run(resume: Bool, over world: borrowing Communicator) throws -> RunOutcome {
     StopSignal.install()
-    let directory = try world.agree { world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil }
+    let directory = try world.agree {
+      world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil
+    }
     let checkpoints = CheckpointStore(
       path: plan.configuration.run + "/checkpoints", keep: plan.configuration.checkpoint.keep)
     let metricsOffset = resume ? try restore(from: checkpoints, over: world) : 0
@@ -89,6 +94,8 @@ public struct Trainer: ~Copyable {
       }
       step += 1
 
+      drawBatch()
+      try announceRepeatedDomains(journal)
       let (loss, request) = try accumulate(&gradients, &watch, over: world)
       let averaged = try gradients.averaged(over: world)
       watch.lap(\.reduce_exposed)
@@ -108,7 +115,8 @@ public struct Trainer: ~Copyable {
       times.steps += watch.total
       times.alignment += watch.seconds.alignment
       try journal?.stepped(
-        step, loss: loss, rate: rate, norm: norm, watch: watch, overheadShare: overheadShare, weights: mixture, isLast: isLast)
+        step, loss: loss, rate: rate, norm: norm, watch: watch, overheadShare: overheadShare, weights: mixture,
+        isLast: isLast)
       if isLast || plan.evaluateEvery.map({ step % $0 == 0 }) ?? false {
         let losses = try evaluation.run(&model, parameters: parameters, over: world)
         try journal?.evaluated(step, losses)
@@ -119,7 +127,8 @@ public struct Trainer: ~Copyable {
       }
       if request == .stop && !isLast {
         try world.agree {
-          throw Failure(.preempted, "Stopped by a signal after step \(step); the checkpoint is written, go on with --resume.")
+          throw Failure(
+            .preempted, "Stopped by a signal after step \(step); the checkpoint is written, go on with --resume.")
         }
       }
     }
@@ -130,16 +139,32 @@ public struct Trainer: ~Copyable {
 
   // MARK: Pieces of a step
 
-  /// Draws the step's windows and adds the gradients of this rank's share; returns the mean loss over all ranks' tokens, and
-  /// what any rank has been asked for by a signal.
-  private mutating func accumulate(
-    _ gradients: inout Gradients<Local>, _ watch: inout Stopwatch, over world: borrowing Communicator
-  ) throws -> (loss: Double, request: StopSignal.Request) {
+  /// Draws the step's windows, the same on every rank, and chains them into the hash of all batches.
+  private mutating func drawBatch() {
     draw(step, from: &sampler, into: &windows)
     var hash = Checksum()
     hash.update([batchesHash.high, batchesHash.low].span)
     for window in windows { hash.update([Int64(window.domain), Int64(window.index)].span) }
     batchesHash = hash.digest
+  }
+
+  /// Says once of each domain that all its text has been read and is read again.
+  private mutating func announceRepeatedDomains(_ journal: Journal?) throws {
+    for window in windows {
+      let domain = Int(window.domain)
+      guard !isRepeated[domain], sampler.completedEpochs(of: domain) > 0 else { continue }
+      isRepeated[domain] = true
+      try journal?.event(
+        step, "epoch", "Domain \(plan.corpus.domains[domain].name) has been read once and starts again.",
+        isWarning: false)
+    }
+  }
+
+  /// Adds the gradients of this rank's share of the batch; returns the mean loss over all ranks' tokens, and what any rank
+  /// has been asked for by a signal.
+  private mutating func accumulate(
+    _ gradients: inout Gradients<Local>, _ watch: inout Stopwatch, over world: borrowing Communicator
+  ) throws -> (loss: Double, request: StopSignal.Request) {
     let scale = 1 / Float(plan.tokensPerStep)
     var loss = 0.0
     for microBatch in 0..<plan.batch.accumulation {
@@ -189,7 +214,8 @@ public struct Trainer: ~Copyable {
     try journal?.event(step, "skipped", message)
     if skipped == 3 {
       throw Failure(
-        .diverged, message + " Three steps in a row were not finite: resume from a checkpoint with a lower "
+        .diverged,
+        message + " Three steps in a row were not finite: resume from a checkpoint with a lower "
           + "optimizer.learning_rate or optimizer.clip.")
     }
   }
@@ -206,10 +232,12 @@ public struct Trainer: ~Copyable {
       guard let journal else { return }
       let state = RunState(
         step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
-        alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors, mixture: mixture.state,
+        alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors,
+        mixture: mixture.state,
         batchesHash: batchesHash, metricsOffset: journal.metricsOffset,
         model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
-        tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument), identity: plan.identity)
+        tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
+        identity: plan.identity)
       try store.write(step: step) { directory in
         try TensorFiles.write(parameters, optimizer, layout: model.layout, to: directory)
         try state.write(to: directory)
@@ -237,6 +265,7 @@ public struct Trainer: ~Copyable {
       batchesHash = state.batchesHash
       mixture.restore(state.mixture)
       try sampler.restore(cursors: state.cursors)
+      for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
       try setWeights(mixture.sampledWeights.values)
       if let cursors = state.probeCursors { try probe?.restore(cursors: cursors) }
       return state.metricsOffset

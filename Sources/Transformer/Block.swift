@@ -50,7 +50,9 @@ struct Block {
   let attention: CausalAttention
 
   /// Computes the block's output from its input, both (N, C).
-  func forward(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix, into output: Matrix) {
+  func forward(
+    _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix, into output: Matrix
+  ) {
     layerNormForward(
       input, gain: weights.firstGain, bias: weights.firstBias, statistics: kept.firstStatistics, into: kept.firstNormal)
     linearForward(kept.firstNormal, weight: weights.joint, bias: weights.jointBias, into: kept.joint)

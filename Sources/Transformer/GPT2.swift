@@ -49,7 +49,8 @@ public struct GPT2: ~Copyable {
   /// - Precondition: B is from 1 to ``capacity``, and every id is in the vocabulary.
   public mutating func forward(_ windows: Span<Int32>, parameters: borrowing Arena) {
     let sequences = windows.count / (length + 1)
-    precondition(sequences * (length + 1) == windows.count && (1...capacity).contains(sequences), "B windows of T + 1 tokens")
+    precondition(
+      sequences * (length + 1) == windows.count && (1...capacity).contains(sequences), "B windows of T + 1 tokens")
     precondition(parameters.count == layout.arenaCount, "parameters of another layout")
     workspace.sequences = sequences
     inputs.copy(windows, from: 0, sequences: sequences, length: length)
@@ -65,7 +66,8 @@ public struct GPT2: ~Copyable {
         scratch: workspace.attentionScratch, into: workspace.stream(layer + 1))
     }
     layerNormForward(
-      workspace.stream(configuration.layers), gain: finalGain.view(of: parameters), bias: finalBias.view(of: parameters),
+      workspace.stream(configuration.layers), gain: finalGain.view(of: parameters),
+      bias: finalBias.view(of: parameters),
       statistics: workspace.finalStatistics, into: workspace.finalNormal)
   }
 

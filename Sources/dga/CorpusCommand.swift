@@ -5,7 +5,8 @@ import Foundation
 /// Builds corpora and looks into them.
 struct CorpusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "corpus", abstract: "Build a corpus of domains, or look into one.", subcommands: [Build.self, Inspect.self])
+    commandName: "corpus", abstract: "Build a corpus of domains, or look into one.",
+    subcommands: [Build.self, Inspect.self])
 
   /// Turns text into a corpus.
   struct Build: ParsableCommand {

@@ -52,7 +52,10 @@ struct CheckpointStore {
     } catch {
       try? files.removeItem(atPath: temporary)
       throw (error as? Failure)
-        ?? Failure(.inputOutput, "The checkpoint \(path)/\(name) cannot be written: \(error.localizedDescription) Earlier checkpoints are intact.")
+        ?? Failure(
+          .inputOutput,
+          "The checkpoint \(path)/\(name) cannot be written: \(error.localizedDescription) Earlier checkpoints are intact."
+        )
     }
     for old in names().dropFirst(keep) { try? files.removeItem(atPath: "\(path)/\(old)") }
   }
@@ -83,7 +86,8 @@ struct CheckpointStore {
     guard let data = FileManager.default.contents(atPath: directory + "/manifest.json") else {
       throw Failure(.missingInput, "\(directory) is no checkpoint: it has no manifest.json.")
     }
-    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == Manifest(files: [:]).format
+    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data),
+      manifest.format == Manifest(files: [:]).format
     else { throw Failure(.badData, "\(directory)/manifest.json is not the manifest of a checkpoint.") }
     guard manifest.version == 1 else {
       throw Failure(.badData, "\(directory) has format version \(manifest.version), which a newer dga has written.")
@@ -95,7 +99,9 @@ struct CheckpointStore {
       guard found.bytes == expected.bytes else {
         throw Failure(.badData, "\(file) has \(found.bytes) bytes instead of \(expected.bytes).")
       }
-      guard found.checksum == expected.checksum else { throw Failure(.badData, "\(file) has been changed: its checksum differs.") }
+      guard found.checksum == expected.checksum else {
+        throw Failure(.badData, "\(file) has been changed: its checksum differs.")
+      }
     }
   }
 
@@ -120,6 +126,8 @@ struct CheckpointStore {
   }
 
   private static func systemFailure(_ what: String) -> Failure {
-    Failure(.inputOutput, "The checkpoint cannot be written: \(what): \(String(cString: strerror(errno))). Earlier checkpoints are intact.")
+    Failure(
+      .inputOutput,
+      "The checkpoint cannot be written: \(what): \(String(cString: strerror(errno))). Earlier checkpoints are intact.")
   }
 }

@@ -38,7 +38,8 @@ struct RunState: Codable {
   /// - Throws: `Failure(.badData)` if it is damaged.
   static func read(from directory: String) throws -> RunState {
     do {
-      return try JSONDecoder().decode(RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
+      return try JSONDecoder().decode(
+        RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
     } catch {
       throw Failure(.badData, "\(directory)/state.json cannot be read: \(error)")
     }

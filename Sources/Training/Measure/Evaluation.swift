@@ -109,6 +109,7 @@ struct Evaluation {
     }
     let domains = zip(parts, losses).dropFirst().map { ($0.name, $1) }
     return EvaluationResult(
-      target: losses[0], generic: domains.reduce(0) { $0 + $1.1.nats } / Double(max(domains.count, 1)), domains: domains)
+      target: losses[0], generic: domains.reduce(0) { $0 + $1.1.nats } / Double(max(domains.count, 1)), domains: domains
+    )
   }
 }

@@ -86,7 +86,9 @@ final class MetricsFile {
         let reason = String(cString: strerror(errno))
         // Half a record would be taken for damage by readers.
         ftruncate(descriptor, off_t(offset))
-        throw Failure(.inputOutput, "\(path) cannot be written: \(reason). The last checkpoint is intact; resume when there is room.")
+        throw Failure(
+          .inputOutput,
+          "\(path) cannot be written: \(reason). The last checkpoint is intact; resume when there is room.")
       }
       written += count
     }

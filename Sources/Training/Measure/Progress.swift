@@ -39,7 +39,8 @@ final class Progress: Sendable {
     let left = elapsed / Double(done) * Double(figures.steps - figures.step)
     var parts = [
       "step \(figures.step)/\(figures.steps)", String(format: "loss %.3f", figures.loss),
-      "\(Int(figures.tokensPerSecond.rounded())) tokens/s", String(format: "%.0f %% of sgemm", 100 * figures.flopsShare),
+      "\(Int(figures.tokensPerSecond.rounded())) tokens/s",
+      String(format: "%.0f %% of sgemm", 100 * figures.flopsShare),
       "left \(Self.time(left))",
     ]
     if !figures.leaders.isEmpty {

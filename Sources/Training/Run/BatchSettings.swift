@@ -26,7 +26,9 @@ public struct BatchSettings {
       guard tokens % length == 0 else {
         let below = tokens / length * length
         throw section.failure(
-          "tokens", "\(tokens) tokens are no whole number of sequences of \(length); the nearest are \(below) and \(below + length)")
+          "tokens",
+          "\(tokens) tokens are no whole number of sequences of \(length); the nearest are \(below) and \(below + length)"
+        )
       }
       total = tokens / length
     } else {

@@ -35,7 +35,8 @@ final class RunDirectory {
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
       close(lock)
       throw Failure(
-        .cannotCreate, "The run directory \(path) belongs to a run that is still alive; wait for it or choose another `run`.")
+        .cannotCreate,
+        "The run directory \(path) belongs to a run that is still alive; wait for it or choose another `run`.")
     }
     guard !existed || resume || !Self.holdsRun(path) else {
       close(lock)

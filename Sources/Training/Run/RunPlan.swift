@@ -107,7 +107,8 @@ public struct RunPlan {
     var text = configuration.resolved
     if !text.hasSuffix("\n") { text += "\n" }
     let parameters = ParameterLayout(model).elementCount
-    text += "\n# \(steps) steps of \(batch.sequences) sequences of \(model.context) tokens: \(steps * tokensPerStep) tokens\n"
+    text +=
+      "\n# \(steps) steps of \(batch.sequences) sequences of \(model.context) tokens: \(steps * tokensPerStep) tokens\n"
     text += "# \(batch.ranks) ranks, \(batch.accumulation) micro-batches of \(batch.micro) sequences each\n"
     text += "# \(parameters) parameters; memory a rank:"
     text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")

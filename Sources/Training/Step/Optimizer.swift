@@ -29,7 +29,8 @@ public struct Optimizer: ~Copyable {
   ///
   /// - Parameter gradientScale: A factor on every gradient, from clipping.
   public mutating func update(
-    _ parameters: borrowing Arena, with gradients: borrowing Gradients<Averaged>, learningRate: Double, gradientScale: Double
+    _ parameters: borrowing Arena, with gradients: borrowing Gradients<Averaged>, learningRate: Double,
+    gradientScale: Double
   ) {
     updates += 1
     var step = AdamWStep(
