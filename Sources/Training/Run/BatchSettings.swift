@@ -20,7 +20,7 @@ public struct BatchSettings {
   /// Divides the batch among `ranks` ranks for sequences of `length` tokens.
   ///
   /// - Throws: `Failure(.badConfiguration)` that lists the divisions which are possible.
-  func divided(among ranks: Int, length: Int) throws -> BatchPlan {
+  package func divided(among ranks: Int, length: Int) throws -> BatchPlan {
     let total: Int
     if let tokens {
       guard tokens % length == 0 else {

@@ -42,6 +42,9 @@ extension Gradients where State == Local {
     try world.allReduce(&span, .sum)
     return Gradients<Averaged>(arena: arena)
   }
+
+  /// Takes these gradients for the sum over all ranks, which they are when there is one: for programs without MPI.
+  package consuming func averagedAlone() -> Gradients<Averaged> { Gradients<Averaged>(arena: arena) }
 }
 
 extension Gradients where State == Averaged {
