@@ -48,15 +48,16 @@ let package = Package(
       dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
 
+    .target(name: "Launching", path: "Tests/Launching", swiftSettings: strict),
     .executableTarget(name: "mpi-check", dependencies: ["MPI"], path: "Tests/mpi-check", swiftSettings: strict),
-    .testTarget(name: "MPITests", dependencies: ["mpi-check"], swiftSettings: strict),
+    .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
     .testTarget(name: "MixingTests", dependencies: ["Mixing"], swiftSettings: strict),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
     .testTarget(name: "CorpusTests", dependencies: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "Kernels"], swiftSettings: strict),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: strict),
-    .testTarget(name: "CommandLineTests", dependencies: ["dga"], swiftSettings: strict),
+    .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

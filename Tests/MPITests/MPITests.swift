@@ -1,3 +1,4 @@
+import Launching
 import Testing
 import mpi_check
 
@@ -70,4 +71,9 @@ struct MPITests {
     let sentence = "MPI_Bcast failed: MPI_ERR_ROOT: invalid root (code 8)."
     #expect(!outcome.lines(with: sentence).isEmpty, "\(outcome.output)")
   }
+}
+
+/// Runs `mpi-check` with the names of what it shall do.
+private func check(_ names: [String], _ launch: Launch) throws -> Outcome {
+  try run(launch.command("mpi-check", names))
 }

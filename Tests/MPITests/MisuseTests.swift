@@ -1,4 +1,5 @@
 import Foundation
+import Launching
 import Testing
 
 /// What the types are for: programs that misuse MPI are not programs. Each is one line away from one that compiles.
