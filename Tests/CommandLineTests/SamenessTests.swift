@@ -1,0 +1,69 @@
+import Foundation
+import Launching
+import Testing
+
+/// The program as a user runs it, one command after the other: under `mpirun` each takes all cores.
+@Suite(.serialized) struct CommandLineTests {}
+
+extension CommandLineTests {
+  /// What must not change the result of a run.
+  @Suite struct SamenessTests {
+    /// Ranks and micro-batches only change the order in which floats are added. Losses are means over hundreds of tokens
+    /// near 5, each right to 1e-6; 50 steps let differences grow, and 1e-5 is what is promised.
+    static let tolerance = 1e-5
+
+    @Test("One, two and four ranks read the same windows and reach the same losses", arguments: [1, 4])
+    func ranks(accumulation: Int) throws {
+      let workshop = try Workshop()
+      func run(_ ranks: Int) throws -> (ending: Ending, metrics: [Metric]) {
+        let ending = try workshop.finish(
+          .mpirun(ranks), run: "on-\(ranks)", "batch.micro=\(16 / ranks / accumulation)")
+        return (ending, try workshop.metrics("on-\(ranks)"))
+      }
+      let one = try run(1)
+      #expect(one.ending.steps == 50)
+      #expect(one.metrics.count(where: { $0.kind == "mixture" }) == 4)
+      for ranks in [2, 4] {
+        let several = try run(ranks)
+        #expect(several.ending.batches_hash == one.ending.batches_hash)
+        #expect(abs(several.ending.target_loss - one.ending.target_loss) < Self.tolerance)
+        expectClose(several.metrics, one.metrics)
+      }
+    }
+
+    @Test("Probing with eta = 0 leaves parameters, windows and losses as they are without, bit for bit")
+    func probingWithoutMoving() throws {
+      let workshop = try Workshop()
+      let probed = try workshop.finish(run: "probed", "mixture.eta=0")
+      let uniform = try workshop.finish(run: "uniform", "mixture.method=uniform")
+      #expect(probed.probe_tokens > 0)
+      #expect(uniform.probe_tokens == 0)
+      #expect(probed.parameters_hash == uniform.parameters_hash)
+      #expect(probed.batches_hash == uniform.batches_hash)
+      #expect(probed.target_loss == uniform.target_loss)
+      #expect(probed.generic_loss == uniform.generic_loss)
+      let losses = try workshop.metrics("probed").filter { $0.kind != "mixture" }.map(\.losses)
+      #expect(try workshop.metrics("uniform").map(\.losses) == losses)
+    }
+
+    @Test("Another seed gives other windows and parameters")
+    func seeds() throws {
+      let workshop = try Workshop()
+      let first = try workshop.finish(.alone, run: "first", "duration=5steps")
+      let again = try workshop.finish(.alone, run: "again", "duration=5steps")
+      let other = try workshop.finish(.alone, run: "other", "duration=5steps", "seed=2")
+      #expect(again == first)
+      #expect(other.batches_hash != first.batches_hash)
+      #expect(other.parameters_hash != first.parameters_hash)
+    }
+  }
+}
+
+/// Checks that two runs recorded the same things with the same losses, but for rounding.
+func expectClose(_ found: [Metric], _ expected: [Metric], sourceLocation: SourceLocation = #_sourceLocation) {
+  func records(_ metrics: [Metric]) -> [String] { metrics.map { "\($0.kind) \($0.step)" } }
+  #expect(records(found) == records(expected), sourceLocation: sourceLocation)
+  let differences = zip(found, expected).flatMap { zip($0.losses, $1.losses).map { abs($0 - $1) } }
+  #expect(
+    differences.max() ?? .infinity < CommandLineTests.SamenessTests.tolerance, sourceLocation: sourceLocation)
+}
