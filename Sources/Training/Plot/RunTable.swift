@@ -17,7 +17,7 @@ public struct RunTable: Sendable {
     public let leaders: [(name: String, weight: Double)]
   }
 
-  /// One row a run, in the order given.
+  /// One row a run; those that differ in their seeds only stand together.
   public let rows: [Row]
 
   /// Sentences that compare every method with uniform sampling, as far as the difference between seeds allows.
@@ -28,14 +28,15 @@ public struct RunTable: Sendable {
   /// Tabulates runs.
   public init(_ runs: [RunRecord]) {
     let groups = RunGroup.groups(of: runs)
-    rows = runs.map { run in
-      let group = groups.first { $0.runs[0].settings == run.settings }!
-      let weights = run.mixtures.last?.weights ?? [:]
-      let ranked = weights.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      return Row(
-        label: group.runs.count == 1 || group.label == run.method ? group.label : run.name, seed: run.seed,
-        last: run.evaluations[run.evaluations.count - 1],
-        leaders: ranked.prefix(Self.leaders).map { (name: $0.key, weight: $0.value) })
+    rows = groups.flatMap { group in
+      group.runs.map { run in
+        let weights = run.mixtures.last?.weights ?? [:]
+        let ranked = weights.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return Row(
+          label: group.label == run.method ? group.label : run.name, seed: run.seed,
+          last: run.evaluations[run.evaluations.count - 1],
+          leaders: ranked.prefix(Self.leaders).map { (name: $0.key, weight: $0.value) })
+      }
     }
     let targets = Set(runs.map(\.target))
     target = targets.sorted().joined(separator: ", ")
@@ -61,7 +62,7 @@ public struct RunTable: Sendable {
       guard group.runs.count > 1 && uniform.runs.count > 1 else {
         return outcome + "\(gain > 0 ? "lower" : "higher") by \(decimal(abs(gain))), with one seed no more than a hint."
       }
-      let seeds = "seeds of one method differ by at most \(decimal(noise))"
+      let seeds = "seeds of one method differ by up to \(decimal(noise))"
       if abs(gain) <= noise {
         return outcome + "a difference of \(decimal(abs(gain))), but \(seeds), so this shows nothing."
       }
