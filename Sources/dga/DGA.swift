@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Foundation
+import MPI
 
 /// The program: one command a task.
 @main
@@ -25,7 +26,21 @@ struct DGA: ParsableCommand {
       FileHandle.standardError.write(Data("error: \(failure.message)\n".utf8))
       Foundation.exit(failure.kind.rawValue)
     } catch {
-      exit(withError: error)
+      leave(because: error)
     }
+  }
+
+  /// Ends the program as its parser of arguments wants; under `mpirun`, where every rank meets the same error, one says it.
+  private static func leave(because error: any Error) -> Never {
+    let code = exitCode(for: error).rawValue
+    let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
+    // An exit code alone has been explained already, and MPI is over then.
+    guard code != 0, ranks > 1, !(error is ExitCode) else { exit(withError: error) }
+    Foundation.exit(
+      MPI.run { world in
+        let kind = Failure.Kind(rawValue: code) ?? .internalError
+        try world.agree { throw Failure(kind, fullMessage(for: error)) }
+        return code
+      })
   }
 }
