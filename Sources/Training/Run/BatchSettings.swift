@@ -9,6 +9,8 @@ public struct BatchSettings {
 
   init(_ section: Section) throws {
     self.section = section
+    // Known even where it has no use: next to `tokens` it is too much, not misspelt.
+    _ = section.contains("sequences")
     tokens = section.contains("tokens") ? try section.integer("tokens", in: 1...Int.max) : nil
     sequences = tokens == nil ? try section.integer("sequences", default: 32, in: 1...Int.max) : nil
     micro = section.contains("micro") ? try section.integer("micro", in: 1...Int.max) : nil

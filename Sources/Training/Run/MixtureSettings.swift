@@ -72,9 +72,10 @@ public struct MixtureSettings {
     case .fixed:
       var shares = [Double](repeating: 0, count: domains.count)
       for (name, weight) in weights {
+        let key = section.contains("file") ? "file" : "weights"
         guard let index = domains.firstIndex(of: name) else {
           let hint = Spelling.nearest(to: name, among: domains).map { "; did you mean `\($0)`?" } ?? ""
-          throw section.failure("weights", "the corpus has no domain `\(name)`\(hint)")
+          throw section.failure(key, "the corpus has no domain `\(name)`\(hint)")
         }
         shares[index] = weight
       }
