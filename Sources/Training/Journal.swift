@@ -32,8 +32,10 @@ final class Journal {
     log = Logger(label: "dga") { _ in Console(sharing: progress) }
   }
 
-  /// The length of `metrics.jsonl`.
-  var metricsOffset: Int { metrics.offset }
+  /// Brings `metrics.jsonl` to disk and returns its length, for a checkpoint.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
 
   /// Says what starts, on what machine.
   func begin(world: borrowing Communicator, skippedInEvaluation skipped: [String]) {

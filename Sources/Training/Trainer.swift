@@ -234,7 +234,7 @@ public struct Trainer: ~Copyable {
         step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
         alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors,
         mixture: mixture.state,
-        batchesHash: batchesHash, metricsOffset: journal.metricsOffset,
+        batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
         model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
         tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
         identity: plan.identity)

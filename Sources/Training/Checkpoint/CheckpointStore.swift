@@ -64,6 +64,11 @@ struct CheckpointStore {
   ///
   /// - Returns: Its directory, or nil if there is none.
   func newest(report: (String) -> Void) -> String? {
+    // What a run was writing when it was killed is of no use to anybody.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
+      try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+    }
     for name in names() {
       let directory = "\(path)/\(name)"
       do {

@@ -70,8 +70,10 @@ struct RunState: Codable {
     for (key, value) in self.identity.sorted(by: { $0.key < $1.key }) where identity[key] != value {
       throw Failure(
         .badConfiguration,
-        "\(directory) was written with \(key) = \(value), but the configuration now says \(identity[key] ?? "nothing"); "
-          + "restore the key, or start another `run`.")
+        "\(directory) was written with \(key) = \(value), but now it is \(identity[key] ?? "nothing"); "
+          + (key == "corpus"
+            ? "build the corpus again from the same texts, recipe and tokenizer, or start another `run`."
+            : "restore the key, or start another `run`."))
     }
   }
 }

@@ -54,18 +54,19 @@ final class MetricsFile {
   private let descriptor: Int32
   private let encoder = JSONEncoder()
 
-  /// The length of the file so far, for checkpoints.
-  private(set) var offset: Int
+  /// The length of the file so far.
+  private var offset: Int
 
-  /// Opens the file, keeping its first `offset` bytes.
+  /// Opens the file, keeping its first `offset` bytes, or all if somebody has cut it shorter.
   ///
   /// - Throws: `Failure(.cannotCreate)` with the system's reason.
   init(at path: String, keeping offset: Int) throws {
     self.path = path
-    self.offset = offset
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
-    guard descriptor >= 0, ftruncate(descriptor, off_t(offset)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {
+    let size = lseek(descriptor, 0, SEEK_END)
+    self.offset = max(0, min(offset, size))
+    guard size >= 0, ftruncate(descriptor, off_t(self.offset)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {
       throw Failure(.cannotCreate, "\(path) cannot be written: \(String(cString: strerror(errno))).")
     }
   }
@@ -93,5 +94,15 @@ final class MetricsFile {
       written += count
     }
     offset += line.count
+  }
+
+  /// Brings everything to disk and returns the length, so that a checkpoint never knows of more than there is.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func synchronize() throws -> Int {
+    guard fsync(descriptor) == 0 else {
+      throw Failure(.inputOutput, "\(path) cannot be brought to disk: \(String(cString: strerror(errno))).")
+    }
+    return offset
   }
 }
