@@ -1,4 +1,5 @@
 import Configuration
+import Corpus
 import Foundation
 import Kernels
 import Transformer
@@ -11,27 +12,25 @@ public enum Export {
   /// under its name when it is complete.
   ///
   /// - Parameter path: A checkpoint, or a run directory, whose latest checkpoint is taken.
-  /// - Throws: `Failure`: `.missingInput` or `.badData` for the checkpoint, `.cannotCreate` if `output` exists already.
+  /// - Throws: `Failure`: `.missingInput` or `.badData` for the checkpoint, `.cannotCreate` if `output` exists already,
+  ///   `.inputOutput` if it cannot be written; then nothing is left behind.
   public static func run(_ path: String, to output: String) throws {
     let checkpoint = try SavedModel(at: path)
     let files = FileManager.default
     guard !files.fileExists(atPath: output) else {
       throw Failure(.cannotCreate, "\(output) exists already; choose another output folder, or remove it.")
     }
-    let temporary = output + ".partial"
-    try? files.removeItem(atPath: temporary)
+    var folder = try OutputDirectory(output) { _ in false }
     do {
-      try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
-      try write(checkpoint, to: temporary)
-      try Data(description(of: checkpoint).utf8).write(to: URL(fileURLWithPath: temporary + "/config.json"))
+      try write(checkpoint, to: folder.path)
+      try Data(description(of: checkpoint).utf8).write(to: URL(fileURLWithPath: folder.path + "/config.json"))
       for file in try files.contentsOfDirectory(atPath: checkpoint.path) where file.hasSuffix(".model") {
-        try files.copyItem(atPath: "\(checkpoint.path)/\(file)", toPath: "\(temporary)/\(file)")
+        try files.copyItem(atPath: "\(checkpoint.path)/\(file)", toPath: "\(folder.path)/\(file)")
       }
-      try files.moveItem(atPath: temporary, toPath: output)
     } catch {
-      try? files.removeItem(atPath: temporary)
-      throw (error as? Failure) ?? Failure(.cannotCreate, "\(output) cannot be written: \(error.localizedDescription)")
+      throw (error as? Failure) ?? Failure(.inputOutput, "\(output) cannot be written: \(error.localizedDescription)")
     }
+    try folder.commit()
   }
 
   private static func write(_ checkpoint: borrowing SavedModel, to directory: String) throws {

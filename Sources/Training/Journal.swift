@@ -26,8 +26,10 @@ final class Journal {
     self.ceiling = ceiling
     self.firstStep = firstStep
     names = plan.corpus.domains.map(\.name)
-    metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
+    // Whoever finds metrics finds a run, so they come last.
     try directory.write(plan.configuration.resolved, to: directory.configurationFile)
+    metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
+    directory.keep()
     let progress = progress
     log = Logger(label: "dga") { _ in Console(sharing: progress) }
   }

@@ -5,12 +5,12 @@ import Foundation
 ///
 /// It is written beside its destination under a hidden name, which is locked: a second writer is refused, and what a
 /// dead one left behind is cleared away.
-struct OutputDirectory: ~Copyable {
+package struct OutputDirectory: ~Copyable {
   /// Where it will appear.
-  let destination: String
+  package let destination: String
 
   /// Where it is being written.
-  let path: String
+  package let path: String
 
   private let lock: Int32
   private let createdParents: [String]
@@ -20,7 +20,7 @@ struct OutputDirectory: ~Copyable {
   ///
   /// - Throws: `Failure(.cannotCreate)` if that fails, another process is writing there, or the destination exists and
   ///   `mayReplace` says no.
-  init(_ destination: String, mayReplace: (String) -> Bool) throws {
+  package init(_ destination: String, mayReplace: (String) -> Bool) throws {
     let url = URL(fileURLWithPath: destination).standardizedFileURL
     let parent = url.deletingLastPathComponent().path
     let path = parent + "/." + url.lastPathComponent + ".building"
@@ -29,7 +29,7 @@ struct OutputDirectory: ~Copyable {
       throw Failure(
         .cannotCreate, "\(destination) exists and is not a corpus, so it is not replaced; choose another output.")
     }
-    let parents = try OutputDirectory.createParents(parent)
+    let parents = try OutputDirectory.createDirectories(parent)
     let lock: Int32
     do {
       lock = try OutputDirectory.createLocked(path, for: destination)
@@ -50,7 +50,10 @@ struct OutputDirectory: ~Copyable {
     for parent in createdParents.reversed() { rmdir(parent) }
   }
 
-  private static func createParents(_ path: String) throws -> [String] {
+  /// Creates a directory and the parents that it lacks; returns what it has created, the outermost first.
+  ///
+  /// - Throws: `Failure(.cannotCreate)`; then nothing is created.
+  package static func createDirectories(_ path: String) throws -> [String] {
     var missing: [String] = []
     var parent = path
     while !FileManager.default.fileExists(atPath: parent) {
@@ -95,7 +98,7 @@ struct OutputDirectory: ~Copyable {
   ///
   /// - Precondition: every file in it is finished.
   /// - Throws: `Failure(.inputOutput)` or `.cannotCreate`; then the destination is as it was.
-  mutating func commit() throws {
+  package mutating func commit() throws {
     let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
     guard fsync(lock) == 0 else {
       throw Failure(.inputOutput, "\(path) cannot be synchronised: \(String(cString: strerror(errno))).")

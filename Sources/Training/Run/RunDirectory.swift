@@ -1,12 +1,17 @@
 import Configuration
+import Corpus
 import Foundation
 
 /// The directory of one run: configuration, metrics, checkpoints and plots, held by a lock while the run is alive.
 ///
-/// Only the root rank has one. The lock is `flock`'s: it dies with the process, however that ends.
+/// Only the root rank has one. The lock is `flock`'s: it dies with the process, however that ends. A new directory in which
+/// no run gets as far as to start disappears again.
 final class RunDirectory {
   let path: String
   private let lock: Int32
+  /// The directories that were created, the outermost first.
+  private let created: [String]
+  private var isKept = false
 
   var configurationFile: String { path + "/config.yaml" }
   var metricsFile: String { path + "/metrics.jsonl" }
@@ -22,30 +27,33 @@ final class RunDirectory {
   ///   be written.
   init(at path: String, resume: Bool) throws {
     self.path = path
-    let existed = FileManager.default.fileExists(atPath: path)
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw Failure(.cannotCreate, "The run directory \(path) cannot be created: \(Self.reason(error)).")
-    }
+    created = try OutputDirectory.createDirectories(path)
     lock = open(path + "/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
     guard lock >= 0 else {
       throw Failure(.cannotCreate, "The run directory \(path) cannot be written: \(String(cString: strerror(errno))).")
     }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      close(lock)
+      isKept = true
       throw Failure(
         .cannotCreate,
         "The run directory \(path) belongs to a run that is still alive; wait for it or choose another `run`.")
     }
-    guard !existed || resume || !Self.holdsRun(path) else {
-      close(lock)
+    guard resume || !Self.holdsRun(path) else {
       throw Failure(
         .cannotCreate, "\(path) already holds a run; continue it with --resume, or choose another `run`.")
     }
   }
 
-  deinit { close(lock) }
+  deinit {
+    if !isKept, !created.isEmpty {
+      try? FileManager.default.removeItem(atPath: path)
+      for directory in created.dropLast().reversed() { rmdir(directory) }
+    }
+    close(lock)
+  }
+
+  /// Says that there is a run to keep, from now on.
+  func keep() { isKept = true }
 
   /// Replaces a small file at once: a reader sees the old content or the new, whole.
   ///
