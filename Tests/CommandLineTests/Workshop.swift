@@ -70,17 +70,19 @@ final class Workshop {
 
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
 
-  /// Every file and directory below a directory with its size and time, hidden ones included.
-  func listing(_ name: String = "") throws -> [String] {
-    let outcome = try Launching.run(["find", "\(path)/\(name)", "-printf", "%P %s %T@\n"])
+  /// Every file with its size, and every directory, hidden ones included.
+  func listing() throws -> [String] {
+    let outcome = try Launching.run(["find", path, "-type", "f", "-printf", "%P %s\n", "-o", "-printf", "%P/\n"])
     return outcome.standardOutput.split(separator: "\n").map(String.init).sorted()
   }
+
+  func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
 
   // MARK: Commands
 
   /// Runs `dga corpus build`.
-  func build(_ recipe: String = "recipe.yaml", output: String = "corpus", _ overrides: String...) throws -> Outcome {
-    try dga(["corpus", "build", "\(path)/\(recipe)", "-o", "\(path)/\(output)"] + overrides)
+  func build(output: String = "corpus", _ overrides: [String] = []) throws -> Outcome {
+    try dga(["corpus", "build", "\(path)/recipe.yaml", "-o", "\(path)/\(output)"] + overrides)
   }
 
   /// Runs `dga` without `mpirun`.
@@ -104,7 +106,11 @@ final class Workshop {
   func finish(_ launch: Launch = .mpirun(2), run name: String = "run", _ overrides: [String]) throws -> Ending {
     let outcome = try start(launch, run: name, overrides).wait()
     try #require(outcome.status == 0, "\(outcome.output)")
-    return try JSONDecoder().decode(Ending.self, from: Data(outcome.standardOutput.utf8))
+    return try ending(of: outcome)
+  }
+
+  func ending(of outcome: Outcome) throws -> Ending {
+    try JSONDecoder().decode(Ending.self, from: Data(outcome.standardOutput.utf8))
   }
 }
 

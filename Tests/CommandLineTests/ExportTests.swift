@@ -1,0 +1,103 @@
+import Foundation
+import Launching
+import Testing
+
+extension CommandLineTests {
+  /// Checkpoints for other programs.
+  @Suite struct ExportTests {
+    @Test("An export is a GPT-2 folder: configuration, tensors under their names and shapes, and the tokenizer")
+    func folder() throws {
+      let workshop = try Workshop()
+      #expect(try workshop.build(["tokenizer={kind: sentencepiece, vocabulary: 400}"]).status == 0)
+      _ = try workshop.finish(.mpirun(2), "duration=5steps")
+      let outcome = try export(workshop, "run", to: "new/folder")
+      #expect(outcome.status == 0, "\(outcome.output)")
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: workshop.path + "/new/folder").sorted()
+          == ["config.json", "model.safetensors", "tokenizer.model"])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: workshop.path + "/new") == ["folder"])
+      #expect(try workshop.read("new/folder/tokenizer.model") == workshop.read("corpus/tokenizer.model"))
+
+      let configuration = try JSONDecoder().decode(GPT2Settings.self, from: workshop.read("new/folder/config.json"))
+      #expect(configuration == GPT2Settings())
+      let header = try Self.header(of: workshop.read("new/folder/model.safetensors"))
+      #expect(header == Self.shapes)
+    }
+
+    @Test("The same checkpoint is exported by its own name and by its run's, to the same bytes")
+    func names() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(.alone, "duration=5steps")
+      #expect(try export(workshop, "run", to: "a").status == 0)
+      #expect(try export(workshop, "run/checkpoints/step-00000005", to: "b").status == 0)
+      #expect(try workshop.read("a/model.safetensors") == workshop.read("b/model.safetensors"))
+      #expect(try workshop.read("a/config.json") == workshop.read("b/config.json"))
+    }
+
+    @Test("An export neither replaces anything, nor takes what is no whole checkpoint, nor leaves anything behind")
+    func refusals() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(.alone, "duration=5steps")
+      try workshop.write("cut/checkpoints/latest", "step-00000005\n")
+      for file in ["manifest.json", "state.json", "optimizer.safetensors", "model.safetensors"] {
+        let bytes = try workshop.read("run/checkpoints/step-00000005/\(file)")
+        try workshop.write("cut/checkpoints/step-00000005/\(file)", file.hasPrefix("model") ? bytes.dropLast() : bytes)
+      }
+      let before = try workshop.listing()
+      expect(try export(workshop, "run", to: "corpus"), 73, ["\(workshop.path)/corpus exists already"])
+      expect(
+        try export(workshop, "run", to: "run.yaml/new/folder"), 73,
+        ["\(workshop.path)/run.yaml/new", "Not a directory"])
+      expect(
+        try export(workshop, "corpus", to: "new"), 66, ["\(workshop.path)/corpus", "neither a checkpoint nor a run"])
+      expect(try export(workshop, "none", to: "new"), 66, ["\(workshop.path)/none"])
+      expect(
+        try export(workshop, "cut", to: "new"), 65,
+        ["\(workshop.path)/cut/checkpoints/step-00000005/model.safetensors", "bytes instead of"])
+      #expect(try workshop.listing() == before)
+    }
+
+    private func export(_ workshop: Workshop, _ checkpoint: String, to output: String) throws -> Outcome {
+      try workshop.dga(["export", "\(workshop.path)/\(checkpoint)", "-o", "\(workshop.path)/\(output)"])
+    }
+
+    /// The sizes of the model in a workshop, with a vocabulary of 400, in GPT-2's words.
+    private struct GPT2Settings: Decodable, Equatable {
+      var architectures = ["GPT2LMHeadModel"]
+      var model_type = "gpt2", activation_function = "gelu_new"
+      var n_layer = 2, n_head = 2, n_embd = 32, n_positions = 32, vocab_size = 400
+      var layer_norm_epsilon = 1e-5
+      var tie_word_embeddings = true, scale_attn_weights = true
+    }
+
+    /// GPT-2's tensors at that size; matrices are stored (in, out), and the output layer is the tied embedding.
+    private static let shapes: [String: [Int]] = {
+      var shapes = [
+        "transformer.wte.weight": [400, 32], "transformer.wpe.weight": [32, 32],
+        "transformer.ln_f.weight": [32], "transformer.ln_f.bias": [32],
+      ]
+      for layer in 0..<2 {
+        let block = [
+          "ln_1.weight": [32], "ln_1.bias": [32], "ln_2.weight": [32], "ln_2.bias": [32],
+          "attn.c_attn.weight": [32, 96], "attn.c_attn.bias": [96],
+          "attn.c_proj.weight": [32, 32], "attn.c_proj.bias": [32],
+          "mlp.c_fc.weight": [32, 128], "mlp.c_fc.bias": [128],
+          "mlp.c_proj.weight": [128, 32], "mlp.c_proj.bias": [32],
+        ]
+        for (name, shape) in block { shapes["transformer.h.\(layer).\(name)"] = shape }
+      }
+      return shapes
+    }()
+
+    /// The shapes in a safetensors file: 8 bytes of length, then JSON.
+    private static func header(of file: Data) throws -> [String: [Int]] {
+      struct Entry: Decodable {
+        let dtype: String?, shape: [Int]?
+      }
+      let count = Int(file.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
+      let entries = try JSONDecoder().decode([String: Entry].self, from: file.dropFirst(8).prefix(count))
+      #expect(entries.values.allSatisfy { $0.dtype ?? "F32" == "F32" })
+      return entries.compactMapValues(\.shape)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Launching
+import Testing
+
+extension CommandLineTests {
+  /// Directories of runs: who may write into them, and what happens when the disk is full.
+  @Suite struct RunDirectoryTests {
+    @Test("A directory that holds a run is not written to again, unless to go on")
+    func holdsRun() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(.alone, "duration=5steps")
+      let before = try workshop.listing()
+      expect(try workshop.train(), 73, ["\(workshop.path)/run already holds a run", "--resume"])
+      #expect(try workshop.listing() == before)
+    }
+
+    @Test("A directory in which a run is alive is refused to others, and that run does not notice")
+    func inUse() throws {
+      let workshop = try Workshop()
+      let program = try workshop.start(.alone, ["duration=1000000steps"])
+      try wait(for: "the first step", of: program) { (try? workshop.read("run/metrics.jsonl"))?.isEmpty == false }
+      for flags in [[], ["--resume"]] {
+        let outcome = try workshop.start(.mpirun(2), flags).wait()
+        expect(outcome, 73, ["\(workshop.path)/run belongs to a run that is still alive", "choose another `run`"])
+      }
+      kill(try #require(program.identifier), SIGUSR1)
+      #expect(try program.wait().status == 75)
+      let metrics = try workshop.metrics()
+      #expect(metrics.filter { $0.kind == "step" }.map(\.step) == Array(1...metrics.last!.step))
+    }
+
+    @Test(
+      "A full disk ends training with 74 and its last checkpoint whole; with more room it goes on to the same bits",
+      .enabled(if: TinyDisk.isPossible, "mounting a file system takes more rights than these"))
+    func fullWhileTraining() throws {
+      let workshop = try Workshop()
+      let settings = ["checkpoint.every=10steps", "checkpoint.keep=1"]
+      let whole = try workshop.finish(.mpirun(2), run: "whole", settings)
+      // A checkpoint has three floats a parameter, 0.42 MB; beside the old one there must be room for the new.
+      try TinyDisk.mounted(at: workshop.path + "/disk", kilobytes: 800) { disk in
+        let outcome = try workshop.start(.mpirun(2), run: "disk/run", settings).wait()
+        expect(outcome, 74, ["\(workshop.path)/disk/run/checkpoints/", "space"])
+        #expect(try workshop.checkpoints("disk/run") == ["step-00000010"])
+        try disk.grow(kilobytes: 4000)
+        #expect(try workshop.finish(.mpirun(2), run: "disk/run", settings + ["--resume"]) == whole)
+      }
+    }
+
+    @Test(
+      "A disk without room for anything lets nothing start, and nothing is left on it",
+      .enabled(if: TinyDisk.isPossible, "mounting a file system takes more rights than these"))
+    func fullFromTheStart() throws {
+      let workshop = try Workshop()
+      try TinyDisk.mounted(at: workshop.path + "/disk", kilobytes: 100) { _ in
+        try workshop.write("disk/ballast", Data(count: 100 * 1024))
+        expect(try workshop.train(.mpirun(2), run: "disk/new/run"), 74, ["\(workshop.path)/disk/new/run/", "space"])
+        for output in ["disk/new/corpus", "disk/corpus"] {
+          expect(try workshop.build(output: output), 74, ["\(workshop.path)/disk/", "no space left"])
+        }
+        #expect(try workshop.listing().filter { $0.hasPrefix("disk/") } == ["disk/", "disk/ballast 102400"])
+        // Now there is room for the beginning of a corpus.
+        try workshop.remove("disk/ballast")
+        expect(try workshop.build(output: "disk/corpus"), 74, ["\(workshop.path)/disk/", "no space left"])
+        #expect(try workshop.listing().filter { $0.hasPrefix("disk/") } == ["disk/"])
+      }
+    }
+  }
+}
+
+/// A small file system in memory, to be filled.
+private struct TinyDisk {
+  let path: String
+
+  /// Whether this user may mount file systems here.
+  static let isPossible: Bool = {
+    let path = NSTemporaryDirectory() + "disk-" + UUID().uuidString
+    defer { rmdir(path) }
+    return (try? mounted(at: path, kilobytes: 4) { _ in }) != nil
+  }()
+
+  /// Mounts it on a new directory for as long as `body` runs.
+  static func mounted(at path: String, kilobytes: Int, _ body: (TinyDisk) throws -> Void) throws {
+    mkdir(path, 0o755)
+    let disk = TinyDisk(path: path)
+    try disk.mount("size=\(kilobytes)k")
+    defer { _ = try? run(["umount", path]) }
+    try body(disk)
+  }
+
+  /// Makes room.
+  func grow(kilobytes: Int) throws { try mount("remount,size=\(kilobytes)k") }
+
+  private func mount(_ options: String) throws {
+    let outcome = try run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path])
+    guard outcome.status == 0 else { throw CannotMount(reason: outcome.output) }
+  }
+
+  private struct CannotMount: Error {
+    let reason: String
+  }
+}
