@@ -42,7 +42,7 @@ extension CommandLineTests {
     @Test("A killed run goes on with another number of ranks to the same losses but for rounding")
     func otherRanks() throws {
       let workshop = try Workshop()
-      let settings = ["duration=120steps", "checkpoint.every=10steps"]
+      let settings = ["duration=200steps", "checkpoint.every=10steps"]
       let whole = try workshop.finish(.alone, run: "whole", settings)
       let program = try workshop.start(.alone, settings)
       try wait(for: "a checkpoint", of: program) { workshop.exists("run/checkpoints/latest") }
