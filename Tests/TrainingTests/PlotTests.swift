@@ -89,7 +89,7 @@ struct PlotTests {
     #expect(win.rows[2].leaders[0].name == "perl" && win.rows[2].leaders[0].weight == 0.7)
     #expect(win.rows[0].leaders.isEmpty)
     #expect(win.findings.count == 1)
-    #expect(win.findings[0].contains("dga wins by 0.410; seeds of one method differ by up to 0.052, 7 times less."))
+    #expect(win.findings[0].contains("dga wins by 0.410; seeds of one method differ by up to 0.052, 7.9 times less."))
     #expect(win.text.contains("dga         1     4.584      2.292         5.084  perl 70 %, "))
 
     #expect(RunTable(uniform + (try dga([5.00, 5.03]))).findings[0].contains("this shows nothing"))

@@ -66,7 +66,7 @@ public struct RunTable: Sendable {
       if abs(gain) <= noise {
         return outcome + "a difference of \(decimal(abs(gain))), but \(seeds), so this shows nothing."
       }
-      let times = noise > 0 ? ", \(String(format: "%.0f", (abs(gain) / noise).rounded(.down))) times less" : ""
+      let times = noise > 0 ? ", \(String(format: "%.1f", abs(gain) / noise)) times less" : ""
       return outcome + "\(group.label) \(gain > 0 ? "wins" : "LOSES") by \(decimal(abs(gain))); \(seeds)\(times)."
     }
   }
