@@ -40,6 +40,7 @@ public struct Trainer: ~Copyable {
   ///
   /// - Throws: `Failure` if target or domains are too short for one sequence.
   public init(_ plan: RunPlan) throws {
+    StopSignal.install()
     let configuration = plan.configuration
     let length = plan.model.context
     // All that can fail comes first: a trainer is never left half made.
@@ -71,7 +72,6 @@ public struct Trainer: ~Copyable {
   /// - Returns: The outcome, the same on every rank.
   /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
   public mutating func run(resume: Bool, over world: borrowing Communicator) throws -> RunOutcome {
-    StopSignal.install()
     let directory = try world.agree {
       world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil
     }
@@ -250,7 +250,18 @@ public struct Trainer: ~Copyable {
   private mutating func restore(from store: CheckpointStore, over world: borrowing Communicator) throws -> Int {
     // The root chooses, so that all ranks read the same one.
     let chosen = try world.agree {
-      world.rank == 0 ? store.newest { MPI.writeLineToStandardError("warning: " + $0) } ?? "" : ""
+      guard world.rank == 0 else { return "" }
+      var damaged = 0
+      let newest = store.newest {
+        damaged += 1
+        MPI.writeLineToStandardError("warning: " + $0)
+      }
+      guard newest != nil || damaged == 0 else {
+        throw Failure(
+          .badData,
+          "No checkpoint of \(plan.configuration.run) is whole, so there is nothing to resume; start another `run`.")
+      }
+      return newest ?? ""
     }
     let directory = String(decoding: try world.broadcast(Array(chosen.utf8), root: 0), as: UTF8.self)
     guard !directory.isEmpty else { return 0 }

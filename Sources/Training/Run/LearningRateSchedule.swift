@@ -29,7 +29,8 @@ public struct LearningRateSchedule: Sendable {
     case .cosine:
       return settings.peak * (settings.finalShare + (1 - settings.finalShare) * 0.5 * (1 + cos(.pi * progress)))
     case .wsd:
-      let decaySteps = settings.decayShare * Double(totalSteps)
+      // A decay that would reach back into warm-up begins after it, or the rate would jump.
+      let decaySteps = min(settings.decayShare * Double(totalSteps), remaining)
       let left = Double(totalSteps - step)
       guard decaySteps > 0, left < decaySteps else { return settings.peak }
       return settings.peak * (settings.finalShare + (1 - settings.finalShare) * left / decaySteps)
