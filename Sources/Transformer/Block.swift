@@ -1,6 +1,6 @@
 import Kernels
 
-/// The parameters of one block in an arena of parameters or of gradients.
+/// The parameters of one block in a row of parameters or of gradients.
 ///
 /// Shapes: LayerNorm vectors (1, C), joint (C, 3 C), projection (C, C), expansion (C, 4 C), contraction (4 C, C), biases (1, out).
 struct BlockParameters {
@@ -11,21 +11,21 @@ struct BlockParameters {
   let expansion, expansionBias: Matrix
   let contraction, contractionBias: Matrix
 
-  /// Cuts a block out of `arena`; `tensors` are the twelve of this block in layout order.
-  init(_ tensors: ArraySlice<ParameterLayout.Tensor>, in arena: borrowing Arena) {
+  /// Cuts a block out of `row`; `tensors` are the twelve of this block in layout order.
+  init(_ tensors: ArraySlice<ParameterLayout.Tensor>, in row: Matrix) {
     let first = tensors.startIndex
-    firstGain = tensors[first].view(of: arena)
-    firstBias = tensors[first + 1].view(of: arena)
-    joint = tensors[first + 2].view(of: arena)
-    jointBias = tensors[first + 3].view(of: arena)
-    projection = tensors[first + 4].view(of: arena)
-    projectionBias = tensors[first + 5].view(of: arena)
-    secondGain = tensors[first + 6].view(of: arena)
-    secondBias = tensors[first + 7].view(of: arena)
-    expansion = tensors[first + 8].view(of: arena)
-    expansionBias = tensors[first + 9].view(of: arena)
-    contraction = tensors[first + 10].view(of: arena)
-    contractionBias = tensors[first + 11].view(of: arena)
+    firstGain = tensors[first].view(of: row)
+    firstBias = tensors[first + 1].view(of: row)
+    joint = tensors[first + 2].view(of: row)
+    jointBias = tensors[first + 3].view(of: row)
+    projection = tensors[first + 4].view(of: row)
+    projectionBias = tensors[first + 5].view(of: row)
+    secondGain = tensors[first + 6].view(of: row)
+    secondBias = tensors[first + 7].view(of: row)
+    expansion = tensors[first + 8].view(of: row)
+    expansionBias = tensors[first + 9].view(of: row)
+    contraction = tensors[first + 10].view(of: row)
+    contractionBias = tensors[first + 11].view(of: row)
   }
 }
 

@@ -62,7 +62,7 @@ public struct GPT2: ~Copyable {
     let block = block
     for layer in 0..<configuration.layers {
       block.forward(
-        workspace.stream(layer), blockParameters(layer, parameters), workspace.block(layer),
+        workspace.stream(layer), blockParameters(layer, parameters.row), workspace.block(layer),
         scratch: workspace.attentionScratch, into: workspace.stream(layer + 1))
     }
     layerNormForward(
@@ -76,7 +76,23 @@ public struct GPT2: ~Copyable {
   ///
   /// - Returns: The sum of the losses of all B T tokens, in nats.
   public mutating func backward(parameters: borrowing Arena, gradients: borrowing Arena, scale: Float) -> Double {
-    precondition(gradients.count == layout.arenaCount, "gradients of another layout")
+    backward(parameters: parameters, gradients: gradients.row, adding: true, scale: scale) { _ in }
+  }
+
+  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and the gradients of `scale` times its sum
+  /// over tokens.
+  ///
+  /// - Parameters:
+  ///   - gradients: One row with the model's ``layout``.
+  ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
+  ///   - completed: Called with each of ``ParameterLayout/completionRanges`` in turn, as soon as the gradients there are final.
+  /// - Returns: The sum of the losses of all B T tokens, in nats.
+  public mutating func backward(
+    parameters: borrowing Arena, gradients: Matrix, adding: Bool, scale: Float,
+    completed: (Range<Int>) throws -> Void
+  ) rethrows -> Double {
+    precondition(gradients.rows == 1 && gradients.columns == layout.arenaCount, "gradients of another layout")
+    if !adding { clear(gradients) }
     CrossEntropyHead.forwardBackward(
       hidden: workspace.finalNormal, table: layout.tensors[0].view(of: parameters), targets: targets.span, scale: scale,
       losses: workspace.losses, scratch: workspace.headScratch,
@@ -87,16 +103,19 @@ public struct GPT2: ~Copyable {
       outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
       gain: finalGain.view(of: parameters), statistics: workspace.finalStatistics,
       gainGradient: finalGain.view(of: gradients), biasGradient: finalBias.view(of: gradients), addingTo: stream)
+    try completed(layout.completionRanges[0])
     let block = block
     for layer in (0..<configuration.layers).reversed() {
       block.backward(
-        stream, input: workspace.stream(layer), blockParameters(layer, parameters), workspace.block(layer),
+        stream, input: workspace.stream(layer), blockParameters(layer, parameters.row), workspace.block(layer),
         blockParameters(layer, gradients), wide: workspace.wide, narrow: workspace.narrow,
         scratch: workspace.attentionScratch)
+      try completed(layout.completionRanges[configuration.layers - layer])
     }
     embeddingBackward(
       outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
       tokenGradient: layout.tensors[0].view(of: gradients), positionGradient: layout.tensors[1].view(of: gradients))
+    try completed(layout.completionRanges[configuration.layers + 1])
     return sum(workspace.losses)
   }
 
@@ -115,9 +134,9 @@ public struct GPT2: ~Copyable {
     Block(attention: CausalAttention(sequences: workspace.sequences, length: length, heads: configuration.heads))
   }
 
-  private func blockParameters(_ layer: Int, _ arena: borrowing Arena) -> BlockParameters {
+  private func blockParameters(_ layer: Int, _ row: Matrix) -> BlockParameters {
     let first = 2 + 12 * layer
-    return BlockParameters(layout.tensors[first..<(first + 12)], in: arena)
+    return BlockParameters(layout.tensors[first..<(first + 12)], in: row)
   }
 
   private var finalGain: ParameterLayout.Tensor { layout.tensors[layout.tensors.count - 2] }

@@ -32,13 +32,20 @@ public struct ParameterLayout: Sendable {
     public var decays: Bool { shape.count == 2 }
 
     /// The view of this tensor in an arena of the layout.
-    public func view(of arena: borrowing Arena) -> Matrix {
-      arena.matrix(at: offset, rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
+    public func view(of arena: borrowing Arena) -> Matrix { view(of: arena.row) }
+
+    /// The view of this tensor in one row of the layout's length.
+    public func view(of row: Matrix) -> Matrix {
+      row.columns(offset, count: count).reshaped(rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
     }
   }
 
   /// All tensors, in the order of the arena.
   public private(set) var tensors: [Tensor] = []
+
+  /// The ranges of the arena whose gradients become final together, in the order in which the backward pass completes them:
+  /// the final LayerNorm, the blocks from the last to the first, the embeddings. They cover the arena.
+  public private(set) var completionRanges: [Range<Int>] = []
 
   /// The arena's length, gaps included.
   public private(set) var arenaCount = 0
@@ -72,6 +79,9 @@ public struct ParameterLayout: Sendable {
     }
     append("ln_f.weight", [width], .constant(1))
     append("ln_f.bias", [width], .constant(0))
+
+    let firsts = [0] + (0...model.layers).map { tensors[2 + 12 * $0].offset } + [arenaCount]
+    completionRanges = zip(firsts, firsts.dropFirst()).map { $0..<$1 }.reversed()
   }
 
   private mutating func append(_ name: String, _ shape: [Int], _ initialization: Initialization) {
