@@ -1,6 +1,19 @@
 // What Swift needs of OpenBLAS, and the one processor flag that element-wise code depends on.
 #pragma once
 #include <cblas.h>
+#include <stdbool.h>
+
+/// Whether the code is compiled for a processor with vector registers of 512 bits.
+static inline bool dga_has_wide_vectors(void) {
+#if defined(__AVX512F__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+/// Asks for the cache line at an address, to write to it soon.
+static inline void dga_prefetch(const float *_Nonnull address) { __builtin_prefetch(address, 1, 3); }
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>

@@ -15,21 +15,13 @@ public struct Arena: ~Copyable {
   /// Offsets that are multiples of this many floats are aligned to a cache line.
   public static let alignment = 16
 
-  /// Large arenas ask for pages of this many bytes. Matrix products walk down columns, one page a row: with pages of 4 KiB
-  /// they wait for address translation, which takes a fifth of a training step in a virtual machine.
-  private static let hugePage = 2 << 20
-
   /// Allocates `count` zeros.
   ///
   /// - Precondition: `count` is not negative. Running out of memory ends the process.
   public init(count: Int) {
     precondition(count >= 0, "an arena cannot have \(count) elements")
     self.count = count
-    let bytes = max(count, 1) * MemoryLayout<Float>.stride
-    let isLarge = bytes >= Self.hugePage
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? Self.hugePage : 64)
-    if isLarge { madvise(raw, bytes / Self.hugePage * Self.hugePage, Int32(MADV_HUGEPAGE)) }
-    base = raw.bindMemory(to: Float.self, capacity: max(count, 1))
+    base = allocateFloats(max(count, 1))
     base.initialize(repeating: 0, count: max(count, 1))
   }
 
@@ -62,4 +54,17 @@ public struct Arena: ~Copyable {
 
   /// A view of everything as one row.
   public var row: Matrix { matrix(at: 0, rows: 1, columns: count) }
+}
+
+/// Allocates aligned memory for `count` floats, as yet without values.
+///
+/// Large pieces ask for pages of 2 MiB. Matrix products walk down columns, one page a row: with pages of 4 KiB they wait for
+/// address translation, which is a tenth of a training step in a virtual machine.
+func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
+  let hugePage = 2 << 20
+  let bytes = count * MemoryLayout<Float>.stride
+  let isLarge = bytes >= hugePage
+  let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? hugePage : 64)
+  if isLarge { madvise(raw, bytes / hugePage * hugePage, Int32(MADV_HUGEPAGE)) }
+  return raw.bindMemory(to: Float.self, capacity: count)
 }

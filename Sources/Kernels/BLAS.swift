@@ -7,14 +7,16 @@ public enum BLAS {
   /// Different kernels give different bits and very different speed.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// The number of threads that a matrix product uses.
-  public static var threads: Int { Int(openblas_get_num_threads()) }
+  /// The number of threads that share the kernels' loops.
+  public static var threads: Int { Threads.count }
 
-  /// Sets the number of threads of matrix products, and makes this thread treat subnormal floats as zero.
+  /// Sets the number of threads of all kernels, and makes this thread treat subnormal floats as zero.
   ///
+  /// Threads divide loops among them and call the library each on its own, so the library itself stays with one.
   /// Call once before the first kernel.
   public static func start(threads: Int) {
-    openblas_set_num_threads(Int32(threads))
+    Threads.count = threads
+    openblas_set_num_threads(1)
     dga_flush_subnormals()
   }
 

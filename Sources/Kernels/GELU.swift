@@ -19,7 +19,7 @@ public func geluForward(_ input: Matrix, into output: Matrix) {
 
 /// Turns the gradient of GELU's output into that of its input, in place.
 ///
-/// Shapes: gradient and input (N, O). With s = 1 / (1 + e^(-2u)): dy/dx = s + x s (1 - s) 2 u'.
+/// Shapes: gradient and input (N, O).
 public func geluBackward(_ gradient: Matrix, input: Matrix) {
   precondition(input.rows == gradient.rows && input.columns == gradient.columns, "GELU keeps the shape")
   for row in 0..<input.rows {
@@ -28,16 +28,21 @@ public func geluBackward(_ gradient: Matrix, input: Matrix) {
     forEachVector(input.columns) { i, n in
       let x = load(source + i, n)
       let s = gate(x)
-      let twiceSlope = splat(2 * slope).addingProduct(splat(6 * slope * cubic), x * x)
-      let derivative = s.addingProduct(x * s * (splat(1) - s), twiceSlope)
-      store(load(target + i, n) * derivative, target + i, n)
+      store(load(target + i, n) * geluDerivative(x, gate: s, value: x * s), target + i, n)
     }
   }
 }
 
 /// 1 / (1 + e^(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3).
-@inline(__always)
-private func gate(_ x: Lanes) -> Lanes {
+@inline(always)
+func gate(_ x: Lanes) -> Lanes {
   let minusTwoU = (splat(-2 * slope) * x) * splat(1).addingProduct(splat(cubic), x * x)
   return splat(1) / (splat(1) + exponential(minusTwoU))
+}
+
+/// dy/dx = s + y (1 - s) 2 u' of GELU, with s the gate of x and y = x s its value.
+@inline(always)
+func geluDerivative(_ x: Lanes, gate s: Lanes, value y: Lanes) -> Lanes {
+  let twiceSlope = splat(2 * slope).addingProduct(splat(6 * slope * cubic), x * x)
+  return s.addingProduct(y * (splat(1) - s), twiceSlope)
 }

@@ -5,7 +5,7 @@ package typealias Lanes = SIMD16<Float>
 let laneCount = 16
 
 /// Reads `lanes` floats from `pointer`, the rest zero.
-@inline(__always)
+@inline(always)
 func load(_ pointer: UnsafePointer<Float>, _ lanes: Int = laneCount) -> Lanes {
   if lanes == laneCount { return UnsafeRawPointer(pointer).loadUnaligned(as: Lanes.self) }
   var value = Lanes.zero
@@ -14,7 +14,7 @@ func load(_ pointer: UnsafePointer<Float>, _ lanes: Int = laneCount) -> Lanes {
 }
 
 /// Writes the first `lanes` floats of `value` to `pointer`.
-@inline(__always)
+@inline(always)
 func store(_ value: Lanes, _ pointer: UnsafeMutablePointer<Float>, _ lanes: Int = laneCount) {
   if lanes == laneCount {
     UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: Lanes.self)
@@ -27,7 +27,7 @@ func store(_ value: Lanes, _ pointer: UnsafeMutablePointer<Float>, _ lanes: Int 
 ///
 /// The compiler does not vectorise loops that write through several pointers, for fear of aliasing; explicit vectors
 /// with one masked tail keep each kernel a single body.
-@inline(__always)
+@inline(always)
 func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
   var offset = 0
   while offset + laneCount <= count {
@@ -38,7 +38,7 @@ func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) 
 }
 
 /// The same value in every lane.
-@inline(__always)
+@inline(always)
 func splat(_ value: Float) -> Lanes { Lanes(repeating: value) }
 
 /// e^x in each lane, relative error below 1.5e-7 for |x| <= 87, saturating beyond; NaN stays NaN.

@@ -73,7 +73,7 @@ public func layerNormBackward(
 }
 
 /// `value` in the first `lanes` lanes, zero in the others.
-@inline(__always)
+@inline(always)
 private func tail(_ value: Float, _ lanes: Int) -> Lanes {
   var result = Lanes.zero
   for lane in 0..<lanes { result[lane] = value }

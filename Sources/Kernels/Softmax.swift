@@ -4,13 +4,18 @@
 /// is largest + log(sum).
 func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int) -> (largest: Float, sum: Float) {
   let largest = maximum(scores, count)
+  return (largest, exponentiate(scores, count, largest: largest))
+}
+
+/// Replaces `count` scores by e^(score - largest); returns the sum of what was stored.
+func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int, largest: Float) -> Float {
   var sum = Lanes.zero
   forEachVector(count) { i, n in
     let value = exponential(load(scores + i, n) - splat(largest))
     store(value, scores + i, n)
     sum += n == laneCount ? value : load(scores + i, n)
   }
-  return (largest, sum.sum())
+  return sum.sum()
 }
 
 /// Multiplies `count` values by `factor`.
@@ -19,7 +24,7 @@ func scale(_ values: UnsafeMutablePointer<Float>, _ count: Int, by factor: Float
 }
 
 /// The largest of `count` values; negative infinity for none.
-private func maximum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+func maximum(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
   var lanes = splat(-.infinity)
   let full = count / laneCount * laneCount
   var i = 0

@@ -41,8 +41,8 @@ struct BlockActivations {
   let middle: Matrix
   /// The second LayerNorm's output (N, C) and statistics (2, N).
   let secondNormal, secondStatistics: Matrix
-  /// The perceptron before and after GELU (N, 4 C).
-  let expanded, activated: Matrix
+  /// The perceptron before GELU (N, 4 C).
+  let expanded: Matrix
 }
 
 /// One pre-LayerNorm transformer block: x + attention(LN(x)), then x + perceptron(LN(x)).
@@ -50,8 +50,11 @@ struct Block {
   let attention: CausalAttention
 
   /// Computes the block's output from its input, both (N, C).
+  ///
+  /// `activated` (N, 4 C) is working memory.
   func forward(
-    _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix, into output: Matrix
+    _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, activated: Matrix, scratch: Matrix,
+    into output: Matrix
   ) {
     layerNormForward(
       input, gain: weights.firstGain, bias: weights.firstBias, statistics: kept.firstStatistics, into: kept.firstNormal)
@@ -63,26 +66,34 @@ struct Block {
     layerNormForward(
       kept.middle, gain: weights.secondGain, bias: weights.secondBias, statistics: kept.secondStatistics,
       into: kept.secondNormal)
-    linearForward(kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded)
-    geluForward(kept.expanded, into: kept.activated)
+    linearActivatedForward(
+      kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded,
+      activated: activated)
     linearForward(
-      kept.activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
+      activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
   }
 
-  /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), adding weight gradients.
+  /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), and adds weight gradients, or
+  /// overwrites them if not `adding`.
   ///
-  /// `wide` (N, 4 C) and `narrow` (N, C) are working memory.
+  /// `wide` and `activated` (N, 4 C) and `narrow` (N, C) are working memory.
   func backward(
     _ stream: Matrix, input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, _ gradients: BlockParameters,
-    wide: Matrix, narrow: Matrix, scratch: Matrix
+    adding: Bool, wide: Matrix, activated: Matrix, narrow: Matrix, scratch: Matrix
   ) {
-    linearBackward(
-      outputGradient: stream, input: kept.activated, weight: weights.contraction,
-      weightGradient: gradients.contraction, biasGradient: gradients.contractionBias, inputGradient: wide)
-    geluBackward(wide, input: kept.expanded)
+    if !adding {
+      clear(gradients.firstGain)
+      clear(gradients.firstBias)
+      clear(gradients.secondGain)
+      clear(gradients.secondBias)
+    }
+    activatedLinearBackward(
+      outputGradient: stream, expanded: kept.expanded, weight: weights.contraction,
+      weightGradient: gradients.contraction, biasGradient: gradients.contractionBias, activated: activated,
+      inputGradient: wide, adding: adding)
     linearBackward(
       outputGradient: wide, input: kept.secondNormal, weight: weights.expansion,
-      weightGradient: gradients.expansion, biasGradient: gradients.expansionBias, inputGradient: narrow)
+      weightGradient: gradients.expansion, biasGradient: gradients.expansionBias, inputGradient: narrow, adding: adding)
     layerNormBackward(
       outputGradient: narrow, input: kept.middle, gain: weights.secondGain, statistics: kept.secondStatistics,
       gainGradient: gradients.secondGain, biasGradient: gradients.secondBias, addingTo: stream)
@@ -90,13 +101,14 @@ struct Block {
     let joint = wide.reshaped(rows: wide.rows, columns: kept.joint.columns)
     linearBackward(
       outputGradient: stream, input: kept.attended, weight: weights.projection,
-      weightGradient: gradients.projection, biasGradient: gradients.projectionBias, inputGradient: narrow)
+      weightGradient: gradients.projection, biasGradient: gradients.projectionBias, inputGradient: narrow,
+      adding: adding)
     attention.backward(
       outputGradient: narrow, output: kept.attended, qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch,
       qkvGradient: joint)
     linearBackward(
       outputGradient: joint, input: kept.firstNormal, weight: weights.joint,
-      weightGradient: gradients.joint, biasGradient: gradients.jointBias, inputGradient: narrow)
+      weightGradient: gradients.joint, biasGradient: gradients.jointBias, inputGradient: narrow, adding: adding)
     layerNormBackward(
       outputGradient: narrow, input: input, gain: weights.firstGain, statistics: kept.firstStatistics,
       gainGradient: gradients.firstGain, biasGradient: gradients.firstBias, addingTo: stream)

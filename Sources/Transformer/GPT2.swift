@@ -63,7 +63,7 @@ public struct GPT2: ~Copyable {
     for layer in 0..<configuration.layers {
       block.forward(
         workspace.stream(layer), blockParameters(layer, parameters.row), workspace.block(layer),
-        scratch: workspace.attentionScratch, into: workspace.stream(layer + 1))
+        activated: workspace.activated, scratch: workspace.attentionScratch, into: workspace.stream(layer + 1))
     }
     layerNormForward(
       workspace.stream(configuration.layers), gain: finalGain.view(of: parameters),
@@ -92,11 +92,15 @@ public struct GPT2: ~Copyable {
     completed: (Range<Int>) throws -> Void
   ) rethrows -> Double {
     precondition(gradients.rows == 1 && gradients.columns == layout.arenaCount, "gradients of another layout")
-    if !adding { clear(gradients) }
+    if !adding {
+      clear(layout.tensors[1].view(of: gradients))
+      clear(finalGain.view(of: gradients))
+      clear(finalBias.view(of: gradients))
+    }
     CrossEntropyHead.forwardBackward(
       hidden: workspace.finalNormal, table: layout.tensors[0].view(of: parameters), targets: targets.span, scale: scale,
       losses: workspace.losses, scratch: workspace.headScratch,
-      hiddenGradient: workspace.narrow, tableGradient: layout.tensors[0].view(of: gradients))
+      hiddenGradient: workspace.narrow, tableGradient: layout.tensors[0].view(of: gradients), adding: adding)
     let stream = workspace.gradient
     clear(stream)
     layerNormBackward(
@@ -108,8 +112,8 @@ public struct GPT2: ~Copyable {
     for layer in (0..<configuration.layers).reversed() {
       block.backward(
         stream, input: workspace.stream(layer), blockParameters(layer, parameters.row), workspace.block(layer),
-        blockParameters(layer, gradients), wide: workspace.wide, narrow: workspace.narrow,
-        scratch: workspace.attentionScratch)
+        blockParameters(layer, gradients), adding: adding, wide: workspace.wide, activated: workspace.activated,
+        narrow: workspace.narrow, scratch: workspace.attentionScratch)
       try completed(layout.completionRanges[configuration.layers - layer])
     }
     embeddingBackward(

@@ -32,15 +32,15 @@ struct Workspace: ~Copyable {
     let rows, width, statistics, normalisers: Int
     let layerCount: Int
     let stream, finalNormal, finalStatistics, losses: Int
-    let gradient, narrow, wide, attention, head, total: Int
+    let gradient, narrow, wide, activated, attention, head, total: Int
 
     init(_ model: ModelConfiguration, sequences: Int, length: Int) {
       rows = sequences * length
       width = Arena.aligned(rows * model.width)
       statistics = Arena.aligned(2 * rows)
       normalisers = Arena.aligned(sequences * model.heads * length)
-      // Per layer: two normals, attended and middle (C each), joint (3 C), expanded and activated (4 C each).
-      layerCount = 15 * width + 2 * statistics + normalisers
+      // Per layer: two normals, attended and middle (C each), joint (3 C), expanded (4 C).
+      layerCount = 11 * width + 2 * statistics + normalisers
       stream = model.layers * layerCount
       finalNormal = stream + (model.layers + 1) * width
       finalStatistics = finalNormal + width
@@ -48,7 +48,8 @@ struct Workspace: ~Copyable {
       gradient = losses + Arena.aligned(rows)
       narrow = gradient + width
       wide = narrow + width
-      attention = wide + 4 * width
+      activated = wide + 4 * width
+      attention = activated + 4 * width
       head = attention + Arena.aligned(CausalAttention.scratchCount(length: length))
       total = head + CrossEntropyHead.scratchCount(rows: rows, vocabularySize: model.vocabularySize)
     }
@@ -67,7 +68,7 @@ struct Workspace: ~Copyable {
     let plan = plan
     let start = index * plan.layerCount
     let width = plan.width
-    let statistics = start + 15 * width
+    let statistics = start + 11 * width
     func view(_ slot: Int, _ multiple: Int = 1) -> Matrix {
       arena.matrix(at: start + slot * width, rows: rows, columns: multiple * model.width)
     }
@@ -77,7 +78,7 @@ struct Workspace: ~Copyable {
       normalisers: arena.matrix(at: statistics + 2 * plan.statistics, rows: sequences * model.heads, columns: length),
       attended: view(4), middle: view(5),
       secondNormal: view(6), secondStatistics: arena.matrix(at: statistics + plan.statistics, rows: 2, columns: rows),
-      expanded: view(7, 4), activated: view(11, 4))
+      expanded: view(7, 4))
   }
 
   /// The final LayerNorm's output (N, C).
@@ -92,6 +93,8 @@ struct Workspace: ~Copyable {
   var narrow: Matrix { arena.matrix(at: plan.narrow, rows: rows, columns: model.width) }
   /// Working memory (N, 4 C).
   var wide: Matrix { arena.matrix(at: plan.wide, rows: rows, columns: 4 * model.width) }
+  /// Working memory (N, 4 C) for the perceptron after GELU.
+  var activated: Matrix { arena.matrix(at: plan.activated, rows: rows, columns: 4 * model.width) }
   /// Attention's scratch memory.
   var attentionScratch: Matrix {
     arena.matrix(at: plan.attention, rows: 1, columns: CausalAttention.scratchCount(length: length))

@@ -16,8 +16,8 @@ struct CrossEntropyHeadTests {
   static let cases = [
     Case(rows: 1, width: 1, vocabulary: 2, tiles: 1),
     Case(rows: 21, width: 9, vocabulary: 37, tiles: 1),
-    Case(rows: 2 * 255 + 3, width: 5, vocabulary: 16_411, tiles: 3),
-    Case(rows: 129, width: 3, vocabulary: 33_001, tiles: 2),
+    Case(rows: 2 * 384 + 3, width: 5, vocabulary: 16_411, tiles: 3),
+    Case(rows: 385, width: 3, vocabulary: 33_001, tiles: 2),
     Case(rows: 30, width: 7, vocabulary: 101, spread: 40, tiles: 1),
   ]
 
@@ -109,10 +109,10 @@ struct CrossEntropyHeadTests {
     _ = scratch.contents()  // checks its frame
   }
 
-  /// At least 128 rows, or 2^22 logits: 16 MiB.
-  @Test func `Tiles hold 16 MiB of logits, and never fewer than 128 rows`() {
-    #expect([1024, 16_411, 32_768, 50_257, 1_000_000].map(CrossEntropyHead.tileRows) == [4096, 255, 128, 128, 128])
-    #expect(CrossEntropyHead.scratchCount(rows: 1000, vocabularySize: 50_257) == 128 * 50_257)
-    #expect(CrossEntropyHead.scratchCount(rows: 10, vocabularySize: 50_257) == 10 * 50_257)
+  /// 384 rows, or 20 x 2^20 logits, 80 MiB, but at least 128 rows; and room for a maximum and a sum of each row.
+  @Test func `Tiles have 384 rows, and fewer for huge vocabularies`() {
+    #expect([2, 16_411, 50_257, 100_000, 1_000_000].map(CrossEntropyHead.tileRows) == [384, 384, 384, 209, 128])
+    #expect(CrossEntropyHead.scratchCount(rows: 1000, vocabularySize: 50_257) == 384 * 50_257 + 2 * 384)
+    #expect(CrossEntropyHead.scratchCount(rows: 10, vocabularySize: 50_257) == 10 * 50_257 + 2 * 16)
   }
 }

@@ -1,0 +1,88 @@
+import COpenBLAS
+
+/// The innermost loop of a matrix product: a tile of 8 rows and 48 columns that stays in 24 vector registers.
+///
+/// For each step along the inner dimension three vectors of B meet eight numbers of A: 24 multiply-adds on 11 loads. The loop
+/// must not be unrolled further: the compiler would then move loads ahead, run out of registers and halve the speed.
+enum MicroKernel {
+  /// Rows of a tile.
+  static let rows = 8
+
+  /// Columns of a tile: three vectors.
+  static let columns = 3 * laneCount
+
+  /// Writes, or adds to, a tile of the result.
+  ///
+  /// - Parameters:
+  ///   - depth: The number of steps along the inner dimension.
+  ///   - a: The first element of A; rows are `rowStride` apart and steps `stepStride`.
+  ///   - b: A packed panel of B: 48 floats a step.
+  ///   - result: The tile's first element; rows are `stride` apart.
+  @inline(always)
+  static func run(
+    depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
+    result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+  ) {
+    var (row0, row1, row2, row3) = (TileRow(), TileRow(), TileRow(), TileRow())
+    var (row4, row5, row6, row7) = (TileRow(), TileRow(), TileRow(), TileRow())
+    // The result is needed at the end only, and by then it has come into the cache.
+    for row in 0..<rows {
+      let target = result + row &* stride
+      dga_prefetch(target)
+      dga_prefetch(target + laneCount)
+      dga_prefetch(target + 2 * laneCount)
+    }
+    var a = a
+    var b = b
+    let end = b + depth &* columns
+    while b < end {
+      let (b0, b1, b2) = (load(b), load(b + laneCount), load(b + 2 * laneCount))
+      row0.add(a, b0, b1, b2)
+      row1.add(a + rowStride, b0, b1, b2)
+      row2.add(a + 2 &* rowStride, b0, b1, b2)
+      row3.add(a + 3 &* rowStride, b0, b1, b2)
+      row4.add(a + 4 &* rowStride, b0, b1, b2)
+      row5.add(a + 5 &* rowStride, b0, b1, b2)
+      row6.add(a + 6 &* rowStride, b0, b1, b2)
+      row7.add(a + 7 &* rowStride, b0, b1, b2)
+      a += stepStride
+      b += columns
+    }
+    row0.write(result, adding: adding)
+    row1.write(result + stride, adding: adding)
+    row2.write(result + 2 &* stride, adding: adding)
+    row3.write(result + 3 &* stride, adding: adding)
+    row4.write(result + 4 &* stride, adding: adding)
+    row5.write(result + 5 &* stride, adding: adding)
+    row6.write(result + 6 &* stride, adding: adding)
+    row7.write(result + 7 &* stride, adding: adding)
+  }
+}
+
+/// The sums of one row of a tile.
+private struct TileRow {
+  var first = Lanes.zero
+  var second = Lanes.zero
+  var third = Lanes.zero
+
+  @inline(always)
+  mutating func add(_ a: UnsafePointer<Float>, _ b0: Lanes, _ b1: Lanes, _ b2: Lanes) {
+    let factor = splat(a.pointee)
+    first = first.addingProduct(factor, b0)
+    second = second.addingProduct(factor, b1)
+    third = third.addingProduct(factor, b2)
+  }
+
+  @inline(always)
+  func write(_ target: UnsafeMutablePointer<Float>, adding: Bool) {
+    if adding {
+      store(load(target) + first, target)
+      store(load(target + laneCount) + second, target + laneCount)
+      store(load(target + 2 * laneCount) + third, target + 2 * laneCount)
+    } else {
+      store(first, target)
+      store(second, target + laneCount)
+      store(third, target + 2 * laneCount)
+    }
+  }
+}

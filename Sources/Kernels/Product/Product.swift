@@ -1,0 +1,181 @@
+import COpenBLAS
+
+/// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache.
+///
+/// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). The order of the blocks is that of Goto and van de Geijn (2008): panels of B
+/// are packed, blocks of A pass by in the second-level cache, and tiles are summed in registers. A is read where it lies unless
+/// its rows would share cache sets. With `columnSums`, those of b are added to it on the way.
+func product<F: Finish>(
+  _ a: Matrix, transposeA: Bool, by b: Matrix, transposeB: Bool, into result: Matrix, adding: Bool,
+  columnSums: Matrix? = nil, finish: F
+) {
+  let inner = transposeA ? a.rows : a.columns
+  precondition((transposeA ? a.columns : a.rows) == result.rows, "rows of a and result differ")
+  precondition((transposeB ? b.rows : b.columns) == result.columns, "columns of b and result differ")
+  precondition((transposeB ? b.columns : b.rows) == inner && inner > 0, "inner sizes of a and b differ")
+  // Every thread has rows of its own; bits do not depend on how many there are.
+  forEachThread(result.rows, multipleOf: MicroKernel.rows) { first, count in
+    guard dga_has_wide_vectors() else {
+      return libraryProduct(
+        transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA, b, transposeB,
+        result.rows(first, count: count), adding, first, columnSums, finish)
+    }
+    let memory = PackingMemory.take()
+    Product(
+      a: transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA: transposeA, b: b,
+      transposeB: transposeB, result: result.rows(first, count: count), firstRow: first, inner: inner, adding: adding,
+      columnSums: first == 0 ? columnSums : nil, memory: memory, finish: finish
+    ).run()
+    PackingMemory.put(back: memory)
+  }
+}
+
+/// One thread's part of a product on a processor without wide vectors: OpenBLAS, then a pass over the result.
+private func libraryProduct<F: Finish>(
+  _ a: Matrix, _ transposeA: Bool, _ b: Matrix, _ transposeB: Bool, _ result: Matrix, _ adding: Bool, _ firstRow: Int,
+  _ columnSums: Matrix?, _ finish: F
+) {
+  multiply(a, transposeA: transposeA, by: b, transposeB: transposeB, into: result, keeping: adding ? 1 : 0)
+  if let columnSums, firstRow == 0 { addColumnSums(of: b, to: columnSums) }
+  if F.self == Plain.self { return }
+  for row in 0..<result.rows {
+    finish(result.base + row * result.stride, row: firstRow + row, column: 0, count: result.columns)
+  }
+}
+
+/// Adds the sum of each column of `matrix` (N, O) to `sums` (1, O).
+private func addColumnSums(of matrix: Matrix, to sums: Matrix) {
+  for row in 0..<matrix.rows {
+    let source = matrix.base + row * matrix.stride
+    forEachVector(matrix.columns) { i, n in store(load(sums.base + i, n) + load(source + i, n), sums.base + i, n) }
+  }
+}
+
+/// One thread's part of a product.
+private struct Product<F: Finish> {
+  let a: Matrix
+  let transposeA: Bool
+  let b: Matrix
+  let transposeB: Bool
+  let result: Matrix
+  let firstRow: Int
+  let inner: Int
+  let adding: Bool
+  let columnSums: Matrix?
+  let memory: PackingMemory.Piece
+  let finish: F
+
+  func run() {
+    // Pieces of the inner dimension of equal length, none longer than a block is deep.
+    let pieces = (inner + Blocking.depth - 1) / Blocking.depth
+    let depth = (inner + pieces - 1) / pieces
+    for firstColumn in stride(from: 0, to: result.columns, by: Blocking.columns) {
+      let columns = min(Blocking.columns, result.columns - firstColumn)
+      for firstStep in stride(from: 0, to: inner, by: depth) {
+        let steps = min(depth, inner - firstStep)
+        packPanels(firstColumn, columns, firstStep, steps)
+        for row in stride(from: 0, to: result.rows, by: Blocking.rows) {
+          let rows = min(Blocking.rows, result.rows - row)
+          packBlock(row, rows, firstStep, steps)
+          for column in stride(from: 0, to: columns, by: MicroKernel.columns) {
+            let panel = memory.b + column &* steps
+            for tile in stride(from: row, to: row + rows, by: MicroKernel.rows) {
+              multiplyTile(
+                tile, min(MicroKernel.rows, row + rows - tile), block: row, firstColumn + column,
+                min(MicroKernel.columns, columns - column), firstStep, steps, panel)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func packPanels(_ firstColumn: Int, _ columns: Int, _ firstStep: Int, _ steps: Int) {
+    for column in stride(from: 0, to: columns, by: MicroKernel.columns) {
+      let panel = memory.b + column &* steps
+      let width = min(MicroKernel.columns, columns - column)
+      let place = firstColumn + column
+      if transposeB {
+        Packing.transposed(
+          b.base + place &* b.stride + firstStep, stride: b.stride, depth: steps, columns: width, into: panel)
+      } else {
+        Packing.straight(
+          b.base + firstStep &* b.stride + place, stride: b.stride, depth: steps, columns: width, into: panel,
+          sums: columnSums.map { $0.base + place })
+      }
+    }
+  }
+
+  /// Whether rows of A are read where they lie: then they must not be a multiple of 4 KiB apart.
+  private var readsInPlace: Bool { !transposeA && a.stride & 1023 != 0 }
+
+  private func packBlock(_ first: Int, _ rows: Int, _ firstStep: Int, _ steps: Int) {
+    for row in stride(from: first, to: first + rows, by: MicroKernel.rows) {
+      let height = min(MicroKernel.rows, first + rows - row)
+      if transposeA {
+        Packing.columns(
+          a.base + firstStep &* a.stride + row, stride: a.stride, depth: steps, columns: height,
+          into: memory.a + (row - first) &* Blocking.rowStride)
+      } else if !readsInPlace || height < MicroKernel.rows {
+        Packing.rows(
+          a.base + row &* a.stride + firstStep, stride: a.stride, depth: steps, rows: height,
+          into: memory.a + (row - first) &* Blocking.rowStride, target: Blocking.rowStride)
+      }
+    }
+  }
+
+  @inline(always)
+  private func multiplyTile(
+    _ row: Int, _ rows: Int, block: Int, _ column: Int, _ columns: Int, _ firstStep: Int, _ steps: Int,
+    _ panel: UnsafePointer<Float>
+  ) {
+    let isWhole = rows == MicroKernel.rows && columns == MicroKernel.columns
+    let target = result.base + row &* result.stride + column
+    let tile = isWhole ? target : memory.tile
+    let stride = isWhole ? result.stride : MicroKernel.columns
+    let adds = adding || firstStep > 0
+    let packed = memory.a + (row - block) &* Blocking.rowStride
+    if transposeA {
+      multiplyColumns(steps, packed, panel, tile, stride, adding: isWhole && adds)
+    } else if readsInPlace && rows == MicroKernel.rows {
+      multiplyRows(
+        steps, a.base + row &* a.stride + firstStep, a.stride, panel, tile, stride, adding: isWhole && adds)
+    } else {
+      multiplyRows(steps, packed, Blocking.rowStride, panel, tile, stride, adding: isWhole && adds)
+    }
+    if !isWhole {
+      for r in 0..<rows {
+        let (from, to) = (tile + r &* stride, target + r &* result.stride)
+        forEachVector(columns) { i, n in
+          store(adds ? load(to + i, n) + load(from + i, n) : load(from + i, n), to + i, n)
+        }
+      }
+    }
+    if F.self != Plain.self && firstStep + steps == inner {
+      for r in 0..<rows {
+        finish(target + r &* result.stride, row: firstRow + row + r, column: column, count: columns)
+      }
+    }
+  }
+}
+
+/// The micro-kernel on rows of A that lie `rowStride` apart.
+@inline(never)
+private func multiplyRows(
+  _ depth: Int, _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: UnsafePointer<Float>,
+  _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
+) {
+  MicroKernel.run(
+    depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+}
+
+/// The micro-kernel on packed columns of A's transpose.
+@inline(never)
+private func multiplyColumns(
+  _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>,
+  _ stride: Int, adding: Bool
+) {
+  MicroKernel.run(
+    depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride, adding: adding
+  )
+}
