@@ -63,7 +63,7 @@ enum Blocking {
   /// The longest piece of the inner dimension: eight rows of A of this length stay in the first-level cache.
   static let depth = 384
   /// Rows of A that stay in the second-level cache while all panels of B pass by.
-  static let rows = 480
+  static let rows = 240
   /// Columns of B that are packed at once; a multiple of a panel's.
   static let columns = 64 * 48
 
