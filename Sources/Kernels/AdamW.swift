@@ -45,14 +45,17 @@ public struct AdamWStep: Sendable {
     let (p, g, m, v) = (parameters.base, gradients.base, firstMoments.base, secondMoments.base)
     let (b1, b2, eps, clip) = (splat(firstDecay), splat(secondDecay), splat(epsilon), splat(gradientScale))
     let (c1, c2) = (splat(1 - firstDecay), splat(1 - secondDecay))
-    forEachVector(count) { i, n in
-      let gradient = load(g + i, n) * clip
-      let first = (load(m + i, n) * b1).addingProduct(gradient, c1)
-      let second = (load(v + i, n) * b2).addingProduct(gradient * gradient, c2)
-      store(first, m + i, n)
-      store(second, v + i, n)
-      let denominator = eps.addingProduct(second.squareRoot(), root)
-      store((load(p + i, n) * shrink) - stepSize * first / denominator, p + i, n)
+    forEachThread(count, multipleOf: laneCount) { _, start, part in
+      let (p, g, m, v) = (p + start, g + start, m + start, v + start)
+      forEachVector(part) { i, n in
+        let gradient = load(g + i, n) * clip
+        let first = (load(m + i, n) * b1).addingProduct(gradient, c1)
+        let second = (load(v + i, n) * b2).addingProduct(gradient * gradient, c2)
+        store(first, m + i, n)
+        store(second, v + i, n)
+        let denominator = eps.addingProduct(second.squareRoot(), root)
+        store((load(p + i, n) * shrink) - stepSize * first / denominator, p + i, n)
+      }
     }
   }
 

@@ -55,7 +55,9 @@ public enum CrossEntropyHead {
         finish: ScaleRows(factors: sums))
       for row in 0..<weights.rows {
         let target = Int(targets[first + row])
-        subtract(inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride, inputs.columns)
+        subtract(
+          inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride,
+          inputs.columns)
         subtract(table.base + target * table.stride, scale, from: gradient.base + row * gradient.stride, inputs.columns)
       }
     }
@@ -80,7 +82,7 @@ public enum CrossEntropyHead {
         hidden.rows(first, count: count), transposeA: false, by: table, transposeB: true, into: logits, adding: false,
         finish: RowMaximum(maxima: maxima))
       targets.withUnsafeBufferPointer { targets in
-        forEachThread(count) { start, rows in
+        forEachThread(count) { _, start, rows in
           for row in start..<(start + rows) {
             let scores = logits.base + row * logits.stride
             let score = scores[Int(targets[first + row])]
@@ -97,6 +99,7 @@ public enum CrossEntropyHead {
     _ source: UnsafePointer<Float>, _ factor: Float, from target: UnsafeMutablePointer<Float>, _ count: Int
   ) {
     let factor = splat(-factor)
-    forEachVector(count) { i, n in store(load(target + i, n).addingProduct(load(source + i, n), factor), target + i, n) }
+    forEachVector(count) { i, n in store(load(target + i, n).addingProduct(load(source + i, n), factor), target + i, n)
+    }
   }
 }

@@ -7,14 +7,16 @@ public func embeddingForward(
   tokenTable: Matrix, positionTable: Matrix, into output: Matrix
 ) {
   precondition(output.rows == sequences * length && positionTable.rows >= length, "one row a token")
-  for sequence in 0..<sequences {
-    for t in 0..<length {
-      let id = Int(tokens[sequence * length + t])
-      precondition(id >= 0 && id < tokenTable.rows, "token id outside the vocabulary")
-      let token = tokenTable.base + id * tokenTable.stride
-      let position = positionTable.base + t * positionTable.stride
-      let target = output.base + (sequence * length + t) * output.stride
-      forEachVector(output.columns) { i, n in store(load(token + i, n) + load(position + i, n), target + i, n) }
+  tokens.withUnsafeBufferPointer { tokens in
+    forEachThread(output.rows) { _, first, count in
+      for row in first..<(first + count) {
+        let id = Int(tokens[row])
+        precondition(id >= 0 && id < tokenTable.rows, "token id outside the vocabulary")
+        let token = tokenTable.base + id * tokenTable.stride
+        let position = positionTable.base + row % length * positionTable.stride
+        let target = output.base + row * output.stride
+        forEachVector(output.columns) { i, n in store(load(token + i, n) + load(position + i, n), target + i, n) }
+      }
     }
   }
 }
@@ -24,15 +26,18 @@ public func embeddingBackward(
   outputGradient: Matrix, tokens: Span<Int32>, sequences: Int, length: Int,
   tokenGradient: Matrix, positionGradient: Matrix
 ) {
-  for sequence in 0..<sequences {
-    for t in 0..<length {
-      let source = outputGradient.base + (sequence * length + t) * outputGradient.stride
-      let token = tokenGradient.base + Int(tokens[sequence * length + t]) * tokenGradient.stride
-      let position = positionGradient.base + t * positionGradient.stride
-      forEachVector(outputGradient.columns) { i, n in
-        let value = load(source + i, n)
-        store(load(token + i, n) + value, token + i, n)
-        store(load(position + i, n) + value, position + i, n)
+  // Rows of the tables are met more than once, so threads share columns.
+  tokens.withUnsafeBufferPointer { tokens in
+    forEachThread(outputGradient.columns, multipleOf: laneCount) { _, first, count in
+      for row in 0..<(sequences * length) {
+        let source = outputGradient.base + row * outputGradient.stride + first
+        let token = tokenGradient.base + Int(tokens[row]) * tokenGradient.stride + first
+        let position = positionGradient.base + row % length * positionGradient.stride + first
+        forEachVector(count) { i, n in
+          let value = load(source + i, n)
+          store(load(token + i, n) + value, token + i, n)
+          store(load(position + i, n) + value, position + i, n)
+        }
       }
     }
   }

@@ -8,9 +8,17 @@ private let epsilon: Float = 1e-5
 public func layerNormForward(_ input: Matrix, gain: Matrix, bias: Matrix, statistics: Matrix, into output: Matrix) {
   precondition(input.rows == output.rows && input.columns == output.columns, "LayerNorm keeps the shape")
   precondition(statistics.rows == 2 && statistics.columns == input.rows, "two statistics a row")
+  forEachThread(input.rows) { _, first, count in
+    layerNormRows(first..<(first + count), input, gain: gain, bias: bias, statistics: statistics, into: output)
+  }
+}
+
+private func layerNormRows(
+  _ rows: Range<Int>, _ input: Matrix, gain: Matrix, bias: Matrix, statistics: Matrix, into output: Matrix
+) {
   let width = input.columns
   let perElement = 1 / Float(width)
-  for row in 0..<input.rows {
+  for row in rows {
     let x = input.base + row * input.stride
     let y = output.base + row * output.stride
     var sum = Lanes.zero
@@ -41,26 +49,50 @@ public func layerNormBackward(
   outputGradient: Matrix, input: Matrix, gain: Matrix, statistics: Matrix,
   gainGradient: Matrix, biasGradient: Matrix, addingTo inputGradient: Matrix
 ) {
+  if Threads.count == 1 {
+    return layerNormBackwardRows(
+      0..<input.rows, outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
+      parameters: (gainGradient, biasGradient), addingTo: inputGradient)
+  }
+  // Threads share rows for the input's gradient, and columns for the sums over rows: the same additions in the same order.
+  forEachThread(input.rows) { _, first, count in
+    layerNormBackwardRows(
+      first..<(first + count), outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
+      parameters: nil, addingTo: inputGradient)
+  }
+  forEachThread(input.columns, multipleOf: laneCount) { _, first, count in
+    for row in 0..<input.rows {
+      addParameterGradients(
+        row, first..<(first + count), outputGradient: outputGradient, input: input, statistics: statistics,
+        gainGradient: gainGradient, biasGradient: biasGradient)
+    }
+  }
+}
+
+/// Adds the input gradient of some rows, and those of gain and bias where these are given.
+private func layerNormBackwardRows(
+  _ rows: Range<Int>, outputGradient: Matrix, input: Matrix, gain: Matrix, statistics: Matrix,
+  parameters: (gain: Matrix, bias: Matrix)?, addingTo inputGradient: Matrix
+) {
   let width = input.columns
   let perElement = 1 / Float(width)
-  let dGain = gainGradient.base
-  let dBias = biasGradient.base
-  for row in 0..<input.rows {
+  for row in rows {
     let x = input.base + row * input.stride
     let dy = outputGradient.base + row * outputGradient.stride
     let dx = inputGradient.base + row * inputGradient.stride
     let reciprocal = splat(statistics.base[statistics.stride + row])
     let shift = splat(-statistics.base[row]) * reciprocal
+    if let parameters {
+      addParameterGradients(
+        row, 0..<width, outputGradient: outputGradient, input: input, statistics: statistics,
+        gainGradient: parameters.gain, biasGradient: parameters.bias)
+    }
     var sum = Lanes.zero
     var product = Lanes.zero
     forEachVector(width) { i, n in
-      let incoming = load(dy + i, n)
-      let normal = shift.addingProduct(load(x + i, n), reciprocal)
-      store(load(dGain + i, n).addingProduct(incoming, normal), dGain + i, n)
-      store(load(dBias + i, n) + incoming, dBias + i, n)
-      let scaled = incoming * load(gain.base + i, n)
+      let scaled = load(dy + i, n) * load(gain.base + i, n)
       sum += scaled
-      product = product.addingProduct(scaled, normal)
+      product = product.addingProduct(scaled, shift.addingProduct(load(x + i, n), reciprocal))
     }
     let meanSum = splat(sum.sum() * perElement)
     let meanProduct = splat(product.sum() * perElement)
@@ -69,6 +101,25 @@ public func layerNormBackward(
       let centred = load(dy + i, n) * load(gain.base + i, n) - meanSum - normal * meanProduct
       store(load(dx + i, n).addingProduct(reciprocal, centred), dx + i, n)
     }
+  }
+}
+
+/// Adds one row's share of some columns of the gradients of gain and bias.
+@inline(always)
+private func addParameterGradients(
+  _ row: Int, _ columns: Range<Int>, outputGradient: Matrix, input: Matrix, statistics: Matrix,
+  gainGradient: Matrix, biasGradient: Matrix
+) {
+  let x = input.base + row * input.stride + columns.lowerBound
+  let dy = outputGradient.base + row * outputGradient.stride + columns.lowerBound
+  let (dGain, dBias) = (gainGradient.base + columns.lowerBound, biasGradient.base + columns.lowerBound)
+  let reciprocal = splat(statistics.base[statistics.stride + row])
+  let shift = splat(-statistics.base[row]) * reciprocal
+  forEachVector(columns.count) { i, n in
+    let incoming = load(dy + i, n)
+    let normal = shift.addingProduct(load(x + i, n), reciprocal)
+    store(load(dGain + i, n).addingProduct(incoming, normal), dGain + i, n)
+    store(load(dBias + i, n) + incoming, dBias + i, n)
   }
 }
 

@@ -41,7 +41,8 @@ public func linearBackward(
     outputGradient: outputGradient, input: input, weightGradient: weightGradient, biasGradient: biasGradient,
     adding: adding)
   product(
-    outputGradient, transposeA: false, by: weight, transposeB: true, into: inputGradient, adding: false, finish: Plain())
+    outputGradient, transposeA: false, by: weight, transposeB: true, into: inputGradient, adding: false, finish: Plain()
+  )
 }
 
 /// As ``linearBackward(outputGradient:input:weight:weightGradient:biasGradient:inputGradient:adding:)`` for a layer whose input is

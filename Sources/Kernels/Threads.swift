@@ -7,14 +7,15 @@ enum Threads {
   nonisolated(unsafe) static var count = 1
 }
 
-/// Calls `body(first, count)` with consecutive parts of `0..<total`, one for each thread, at the same time.
+/// Calls `body(thread, first, count)` with consecutive parts of `0..<total`, one for each thread, at the same time.
 ///
 /// All parts but the last are multiples of `unit`. With one thread it is a plain call. The body must write to its own part only.
 @inline(always)
-func forEachThread(_ total: Int, multipleOf unit: Int = 1, _ body: (_ first: Int, _ count: Int) -> Void) {
+func forEachThread(_ total: Int, multipleOf unit: Int = 1, _ body: (_ thread: Int, _ first: Int, _ count: Int) -> Void)
+{
   let units = (total + unit - 1) / unit
   let threads = min(Threads.count, units)
-  if threads <= 1 { return body(0, total) }
+  if threads <= 1 { return body(0, 0, total) }
   withoutActuallyEscaping(body) { body in
     // Parts do not overlap, so the threads share nothing that they write.
     nonisolated(unsafe) let body = body
@@ -22,7 +23,7 @@ func forEachThread(_ total: Int, multipleOf unit: Int = 1, _ body: (_ first: Int
       dga_flush_subnormals()
       let first = units * thread / threads * unit
       let end = min(total, units * (thread + 1) / threads * unit)
-      body(first, end - first)
+      body(thread, first, end - first)
     }
   }
 }

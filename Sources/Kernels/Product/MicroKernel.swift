@@ -1,8 +1,8 @@
 import COpenBLAS
 
-/// The innermost loop of a matrix product: a tile of 8 rows and 48 columns that stays in 24 vector registers.
+/// The innermost loop of a matrix product: a tile of 8 rows and 48 or 32 columns that stays in vector registers.
 ///
-/// For each step along the inner dimension three vectors of B meet eight numbers of A: 24 multiply-adds on 11 loads. The loop
+/// For each step along the inner dimension three vectors of B meet eight numbers of A: 24 multiply-adds on 11 loads. The loops
 /// must not be unrolled further: the compiler would then move loads ahead, run out of registers and halve the speed.
 enum MicroKernel {
   /// Rows of a tile.
@@ -11,7 +11,10 @@ enum MicroKernel {
   /// Columns of a tile: three vectors.
   static let columns = 3 * laneCount
 
-  /// Writes, or adds to, a tile of the result.
+  /// Columns of a tile where 48 would waste much, as on heads of 64: two vectors.
+  static let narrowColumns = 2 * laneCount
+
+  /// Writes, or adds to, a tile of 48 columns of the result.
   ///
   /// - Parameters:
   ///   - depth: The number of steps along the inner dimension.
@@ -19,7 +22,7 @@ enum MicroKernel {
   ///   - b: A packed panel of B: 48 floats a step.
   ///   - result: The tile's first element; rows are `stride` apart.
   @inline(always)
-  static func run(
+  static func wide(
     depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
     result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
   ) {
@@ -57,20 +60,72 @@ enum MicroKernel {
     row6.write(result + 6 &* stride, adding: adding)
     row7.write(result + 7 &* stride, adding: adding)
   }
+
+  /// As ``wide(depth:a:rowStride:stepStride:b:result:stride:adding:)`` for 32 columns; panels of B have 32 floats a step.
+  @inline(always)
+  static func narrow(
+    depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
+    result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+  ) {
+    var (row0, row1, row2, row3) = (NarrowTileRow(), NarrowTileRow(), NarrowTileRow(), NarrowTileRow())
+    var (row4, row5, row6, row7) = (NarrowTileRow(), NarrowTileRow(), NarrowTileRow(), NarrowTileRow())
+    var a = a
+    var b = b
+    let end = b + depth &* narrowColumns
+    while b < end {
+      let (b0, b1) = (load(b), load(b + laneCount))
+      row0.add(a, b0, b1)
+      row1.add(a + rowStride, b0, b1)
+      row2.add(a + 2 &* rowStride, b0, b1)
+      row3.add(a + 3 &* rowStride, b0, b1)
+      row4.add(a + 4 &* rowStride, b0, b1)
+      row5.add(a + 5 &* rowStride, b0, b1)
+      row6.add(a + 6 &* rowStride, b0, b1)
+      row7.add(a + 7 &* rowStride, b0, b1)
+      a += stepStride
+      b += narrowColumns
+    }
+    row0.write(result, adding: adding)
+    row1.write(result + stride, adding: adding)
+    row2.write(result + 2 &* stride, adding: adding)
+    row3.write(result + 3 &* stride, adding: adding)
+    row4.write(result + 4 &* stride, adding: adding)
+    row5.write(result + 5 &* stride, adding: adding)
+    row6.write(result + 6 &* stride, adding: adding)
+    row7.write(result + 7 &* stride, adding: adding)
+  }
 }
 
-/// The sums of one row of a tile.
+/// The sums of one row of a tile of 48 columns.
 private struct TileRow {
-  var first = Lanes.zero
-  var second = Lanes.zero
+  var sums = NarrowTileRow()
   var third = Lanes.zero
 
   @inline(always)
   mutating func add(_ a: UnsafePointer<Float>, _ b0: Lanes, _ b1: Lanes, _ b2: Lanes) {
     let factor = splat(a.pointee)
+    sums.first = sums.first.addingProduct(factor, b0)
+    sums.second = sums.second.addingProduct(factor, b1)
+    third = third.addingProduct(factor, b2)
+  }
+
+  @inline(always)
+  func write(_ target: UnsafeMutablePointer<Float>, adding: Bool) {
+    sums.write(target, adding: adding)
+    store(adding ? load(target + 2 * laneCount) + third : third, target + 2 * laneCount)
+  }
+}
+
+/// The sums of one row of a tile of 32 columns.
+private struct NarrowTileRow {
+  var first = Lanes.zero
+  var second = Lanes.zero
+
+  @inline(always)
+  mutating func add(_ a: UnsafePointer<Float>, _ b0: Lanes, _ b1: Lanes) {
+    let factor = splat(a.pointee)
     first = first.addingProduct(factor, b0)
     second = second.addingProduct(factor, b1)
-    third = third.addingProduct(factor, b2)
   }
 
   @inline(always)
@@ -78,11 +133,9 @@ private struct TileRow {
     if adding {
       store(load(target) + first, target)
       store(load(target + laneCount) + second, target + laneCount)
-      store(load(target + 2 * laneCount) + third, target + 2 * laneCount)
     } else {
       store(first, target)
       store(second, target + laneCount)
-      store(third, target + 2 * laneCount)
     }
   }
 }

@@ -1,67 +1,70 @@
 /// Copies of parts of the factors in the order in which the micro-kernel reads them.
 enum Packing {
-  /// Copies up to 48 columns of `depth` rows of B into a panel of 48 floats a row, zero where there are no columns; adds each
-  /// column's sum to `sums` if that is given.
+  /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats a row, zero where there are no columns; adds
+  /// each column's sum to `sums` if that is given.
   static func straight(
-    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into panel: UnsafeMutablePointer<Float>,
-    sums: UnsafeMutablePointer<Float>?
+    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
+    into panel: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>?
   ) {
-    var (sum0, sum1, sum2) = (Lanes.zero, Lanes.zero, Lanes.zero)
-    if columns == MicroKernel.columns {
-      for step in 0..<depth {
-        let (from, to) = (source + step &* stride, panel + step &* MicroKernel.columns)
-        let (x, y, z) = (load(from), load(from + laneCount), load(from + 2 * laneCount))
-        store(x, to)
-        store(y, to + laneCount)
-        store(z, to + 2 * laneCount)
-        sum0 += x
-        sum1 += y
-        sum2 += z
-      }
-    } else {
-      let (n0, n1, n2) = (
-        min(laneCount, columns), max(0, min(laneCount, columns - laneCount)), max(0, columns - 2 * laneCount)
-      )
-      for step in 0..<depth {
-        let (from, to) = (source + step &* stride, panel + step &* MicroKernel.columns)
-        let (x, y, z) = (load(from, n0), load(from + laneCount, n1), load(from + 2 * laneCount, n2))
-        store(x, to)
-        store(y, to + laneCount)
-        store(z, to + 2 * laneCount)
-        sum0 += x
-        sum1 += y
-        sum2 += z
-      }
+    if columns == MicroKernel.columns && width == columns {
+      return straight(source, stride: stride, depth: depth, into: panel, sums: sums)
     }
-    guard let sums else { return }
-    forEachVector(columns) { i, n in
-      store(load(sums + i, n) + (i == 0 ? sum0 : i == laneCount ? sum1 : sum2), sums + i, n)
+    for first in Swift.stride(from: 0, to: width, by: laneCount) {
+      let lanes = max(0, min(laneCount, columns - first))
+      var sum = Lanes.zero
+      for step in 0..<depth {
+        let value = load(source + step &* stride + first, lanes)
+        store(value, panel + step &* width + first)
+        sum += value
+      }
+      if let sums, lanes > 0 { store(load(sums + first, lanes) + sum, sums + first, lanes) }
     }
   }
 
-  /// Copies up to 48 rows of `depth` elements into a panel as the columns of B, zero where there are no rows.
-  static func transposed(
-    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into panel: UnsafeMutablePointer<Float>
+  /// The same for a whole panel of 48 columns, whose rows are read in one piece.
+  private static func straight(
+    _ source: UnsafePointer<Float>, stride: Int, depth: Int, into panel: UnsafeMutablePointer<Float>,
+    sums: UnsafeMutablePointer<Float>?
   ) {
-    var first = 0
-    while first < MicroKernel.columns {
+    var (sum0, sum1, sum2) = (Lanes.zero, Lanes.zero, Lanes.zero)
+    for step in 0..<depth {
+      let (from, to) = (source + step &* stride, panel + step &* MicroKernel.columns)
+      let (x, y, z) = (load(from), load(from + laneCount), load(from + 2 * laneCount))
+      store(x, to)
+      store(y, to + laneCount)
+      store(z, to + 2 * laneCount)
+      sum0 += x
+      sum1 += y
+      sum2 += z
+    }
+    guard let sums else { return }
+    store(load(sums) + sum0, sums)
+    store(load(sums + laneCount) + sum1, sums + laneCount)
+    store(load(sums + 2 * laneCount) + sum2, sums + 2 * laneCount)
+  }
+
+  /// Copies up to `width` rows of `depth` elements into a panel as the columns of B, zero where there are no rows.
+  static func transposed(
+    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
+    into panel: UnsafeMutablePointer<Float>
+  ) {
+    for first in Swift.stride(from: 0, to: width, by: laneCount) {
       let lanes = max(0, min(laneCount, columns - first))
       let from = source + first &* stride
       let to = panel + first
       var step = 0
       if lanes == laneCount {
         while step + laneCount <= depth {
-          transpose(from + step, stride: stride, into: to + step &* MicroKernel.columns, stride: MicroKernel.columns)
+          transpose(from + step, stride: stride, into: to + step &* width, stride: width)
           step += laneCount
         }
       }
       while step < depth {
         var value = Lanes.zero
         for lane in 0..<lanes { value[lane] = from[lane &* stride + step] }
-        store(value, to + step &* MicroKernel.columns)
+        store(value, to + step &* width)
         step += 1
       }
-      first += laneCount
     }
   }
 
@@ -80,22 +83,24 @@ enum Packing {
     }
   }
 
-  /// Copies up to 8 columns of `depth` rows of A's transpose, 8 floats a row, zero where there are no columns.
+  /// Copies up to 16 columns of `depth` rows of A's transpose into two blocks of 8 floats a row, `target` apart, zero where there
+  /// are no columns. Sixteen at once, since they share a cache line.
   static func columns(
-    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into block: UnsafeMutablePointer<Float>
+    _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into block: UnsafeMutablePointer<Float>,
+    target: Int
   ) {
-    if columns == MicroKernel.rows {
-      for step in 0..<depth {
-        let value = UnsafeRawPointer(source + step &* stride).loadUnaligned(as: SIMD8<Float>.self)
-        UnsafeMutableRawPointer(block + step &* MicroKernel.rows).storeBytes(of: value, as: SIMD8<Float>.self)
-      }
+    if columns == laneCount {
+      for step in 0..<depth { split(load(source + step &* stride), block + step &* MicroKernel.rows, target) }
     } else {
-      for step in 0..<depth {
-        for column in 0..<MicroKernel.rows {
-          block[step &* MicroKernel.rows + column] = column < columns ? source[step &* stride + column] : 0
-        }
-      }
+      for step in 0..<depth { split(load(source + step &* stride, columns), block + step &* MicroKernel.rows, target) }
     }
+  }
+
+  /// Writes the two halves of a vector to places that are `distance` apart.
+  @inline(always)
+  private static func split(_ value: Lanes, _ place: UnsafeMutablePointer<Float>, _ distance: Int) {
+    UnsafeMutableRawPointer(place).storeBytes(of: value.lowHalf, as: SIMD8<Float>.self)
+    UnsafeMutableRawPointer(place + distance).storeBytes(of: value.highHalf, as: SIMD8<Float>.self)
   }
 
   /// Transposes 16 x 16 floats by four perfect shuffles of sixteen vectors.

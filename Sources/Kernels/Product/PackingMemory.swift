@@ -54,7 +54,8 @@ enum PackingMemory {
   private static func piece(_ slot: Int) -> Piece {
     let base = pieces[slot] ?? allocateFloats(Blocking.memory)
     pieces[slot] = base
-    return Piece(a: base, b: base + Blocking.blockFloats, tile: base + Blocking.blockFloats + Blocking.panelFloats, slot: slot)
+    return Piece(
+      a: base, b: base + Blocking.blockFloats, tile: base + Blocking.blockFloats + Blocking.panelFloats, slot: slot)
   }
 }
 
@@ -64,7 +65,7 @@ enum Blocking {
   static let depth = 384
   /// Rows of A that stay in the second-level cache while all panels of B pass by.
   static let rows = 240
-  /// Columns of B that are packed at once; a multiple of a panel's.
+  /// Columns of B that are packed at once; a multiple of 48 and of 32.
   static let columns = 64 * 48
 
   /// The distance between packed rows of A: off the powers of two, so that rows do not share cache sets.

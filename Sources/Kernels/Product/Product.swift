@@ -1,42 +1,64 @@
 import COpenBLAS
 
-/// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache.
+/// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache; threads share the rows.
 ///
-/// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). The order of the blocks is that of Goto and van de Geijn (2008): panels of B
-/// are packed, blocks of A pass by in the second-level cache, and tiles are summed in registers. A is read where it lies unless
-/// its rows would share cache sets. With `columnSums`, those of b are added to it on the way.
+/// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). With `columnSums`, those of b are added to it on the way. Bits do not depend
+/// on the number of threads.
 func product<F: Finish>(
   _ a: Matrix, transposeA: Bool, by b: Matrix, transposeB: Bool, into result: Matrix, adding: Bool,
   columnSums: Matrix? = nil, finish: F
+) {
+  forEachThread(result.rows, multipleOf: MicroKernel.rows) { _, first, count in
+    productPart(
+      transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA: transposeA, by: b,
+      transposeB: transposeB, into: result.rows(first, count: count), firstRow: first, adding: adding,
+      columnSums: first == 0 ? columnSums : nil, finish: finish)
+  }
+}
+
+/// Which part of a product with a causal mask is needed: entry (q, k) of scores counts if query `first + q` may see key k.
+enum CausalPart {
+  /// All of it.
+  case whole
+  /// The result is scores: tiles that no query of theirs may see are left as they are.
+  case visibleColumns(first: Int)
+  /// A is scores: a row needs no steps beyond what its queries may see.
+  case visibleSteps(first: Int)
+  /// A is the transpose of scores: a row needs no steps before the first query that may see its keys.
+  case seeingSteps(first: Int)
+}
+
+/// One thread's part of a product, or the whole product on the calling thread.
+///
+/// The order of the blocks is that of Goto and van de Geijn (2008): panels of B are packed, blocks of A pass by in the second-level
+/// cache, and tiles are summed in registers. A is read where it lies unless its rows would share cache sets.
+/// - Parameter firstRow: The number of the result's first row, as `finish` counts.
+func productPart<F: Finish>(
+  _ a: Matrix, transposeA: Bool, by b: Matrix, transposeB: Bool, into result: Matrix, firstRow: Int = 0, adding: Bool,
+  causal: CausalPart = .whole, columnSums: Matrix? = nil, finish: F
 ) {
   let inner = transposeA ? a.rows : a.columns
   precondition((transposeA ? a.columns : a.rows) == result.rows, "rows of a and result differ")
   precondition((transposeB ? b.rows : b.columns) == result.columns, "columns of b and result differ")
   precondition((transposeB ? b.columns : b.rows) == inner && inner > 0, "inner sizes of a and b differ")
-  // Every thread has rows of its own; bits do not depend on how many there are.
-  forEachThread(result.rows, multipleOf: MicroKernel.rows) { first, count in
-    guard dga_has_wide_vectors() else {
-      return libraryProduct(
-        transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA, b, transposeB,
-        result.rows(first, count: count), adding, first, columnSums, finish)
-    }
-    let memory = PackingMemory.take()
-    Product(
-      a: transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA: transposeA, b: b,
-      transposeB: transposeB, result: result.rows(first, count: count), firstRow: first, inner: inner, adding: adding,
-      columnSums: first == 0 ? columnSums : nil, memory: memory, finish: finish
-    ).run()
-    PackingMemory.put(back: memory)
+  guard dga_has_wide_vectors() else {
+    return libraryProduct(a, transposeA, b, transposeB, result, adding, firstRow, columnSums, finish)
   }
+  let memory = PackingMemory.take()
+  Product(
+    a: a, transposeA: transposeA, b: b, transposeB: transposeB, result: result, firstRow: firstRow, inner: inner,
+    adding: adding, causal: causal, columnSums: columnSums, memory: memory, finish: finish
+  ).run()
+  PackingMemory.put(back: memory)
 }
 
-/// One thread's part of a product on a processor without wide vectors: OpenBLAS, then a pass over the result.
+/// A product on a processor without wide vectors: OpenBLAS, then a pass over the result.
 private func libraryProduct<F: Finish>(
   _ a: Matrix, _ transposeA: Bool, _ b: Matrix, _ transposeB: Bool, _ result: Matrix, _ adding: Bool, _ firstRow: Int,
   _ columnSums: Matrix?, _ finish: F
 ) {
   multiply(a, transposeA: transposeA, by: b, transposeB: transposeB, into: result, keeping: adding ? 1 : 0)
-  if let columnSums, firstRow == 0 { addColumnSums(of: b, to: columnSums) }
+  if let columnSums { addColumnSums(of: b, to: columnSums) }
   if F.self == Plain.self { return }
   for row in 0..<result.rows {
     finish(result.base + row * result.stride, row: firstRow + row, column: 0, count: result.columns)
@@ -51,7 +73,7 @@ private func addColumnSums(of matrix: Matrix, to sums: Matrix) {
   }
 }
 
-/// One thread's part of a product.
+/// What a product needs to know on its way through the blocks.
 private struct Product<F: Finish> {
   let a: Matrix
   let transposeA: Bool
@@ -61,6 +83,7 @@ private struct Product<F: Finish> {
   let firstRow: Int
   let inner: Int
   let adding: Bool
+  let causal: CausalPart
   let columnSums: Matrix?
   let memory: PackingMemory.Piece
   let finish: F
@@ -77,12 +100,14 @@ private struct Product<F: Finish> {
         for row in stride(from: 0, to: result.rows, by: Blocking.rows) {
           let rows = min(Blocking.rows, result.rows - row)
           packBlock(row, rows, firstStep, steps)
-          for column in stride(from: 0, to: columns, by: MicroKernel.columns) {
+          for column in stride(from: 0, to: columns, by: width) {
             let panel = memory.b + column &* steps
             for tile in stride(from: row, to: row + rows, by: MicroKernel.rows) {
+              let needed = neededSteps(row: tile, column: firstColumn + column, firstStep, steps)
+              guard !needed.isEmpty else { continue }
               multiplyTile(
                 tile, min(MicroKernel.rows, row + rows - tile), block: row, firstColumn + column,
-                min(MicroKernel.columns, columns - column), firstStep, steps, panel)
+                min(width, columns - column), firstStep, needed, isLast: firstStep + steps == inner, panel)
             }
           }
         }
@@ -90,18 +115,36 @@ private struct Product<F: Finish> {
     }
   }
 
+  /// Columns of a panel of B.
+  private var width: Int {
+    result.columns <= 128 && result.columns % MicroKernel.columns != 0
+      ? MicroKernel.narrowColumns : MicroKernel.columns
+  }
+
+  /// The steps of the present piece that a tile needs, counted from the piece's first.
+  @inline(always)
+  private func neededSteps(row: Int, column: Int, _ firstStep: Int, _ steps: Int) -> Range<Int> {
+    switch causal {
+    case .whole: return 0..<steps
+    case .visibleColumns(let first): return column < first + row + MicroKernel.rows ? 0..<steps : 0..<0
+    case .visibleSteps(let first): return 0..<max(0, min(steps, first + row + MicroKernel.rows - firstStep))
+    case .seeingSteps(let first): return min(steps, max(0, row - first - firstStep))..<steps
+    }
+  }
+
   private func packPanels(_ firstColumn: Int, _ columns: Int, _ firstStep: Int, _ steps: Int) {
-    for column in stride(from: 0, to: columns, by: MicroKernel.columns) {
+    for column in stride(from: 0, to: columns, by: width) {
       let panel = memory.b + column &* steps
-      let width = min(MicroKernel.columns, columns - column)
+      let count = min(width, columns - column)
       let place = firstColumn + column
       if transposeB {
         Packing.transposed(
-          b.base + place &* b.stride + firstStep, stride: b.stride, depth: steps, columns: width, into: panel)
+          b.base + place &* b.stride + firstStep, stride: b.stride, depth: steps, columns: count, width: width,
+          into: panel)
       } else {
         Packing.straight(
-          b.base + firstStep &* b.stride + place, stride: b.stride, depth: steps, columns: width, into: panel,
-          sums: columnSums.map { $0.base + place })
+          b.base + firstStep &* b.stride + place, stride: b.stride, depth: steps, columns: count, width: width,
+          into: panel, sums: columnSums.map { $0.base + place })
       }
     }
   }
@@ -110,13 +153,18 @@ private struct Product<F: Finish> {
   private var readsInPlace: Bool { !transposeA && a.stride & 1023 != 0 }
 
   private func packBlock(_ first: Int, _ rows: Int, _ firstStep: Int, _ steps: Int) {
+    if transposeA {
+      for row in stride(from: first, to: first + rows, by: laneCount) {
+        Packing.columns(
+          a.base + firstStep &* a.stride + row, stride: a.stride, depth: steps,
+          columns: min(laneCount, first + rows - row), into: memory.a + (row - first) &* Blocking.rowStride,
+          target: MicroKernel.rows * Blocking.rowStride)
+      }
+      return
+    }
     for row in stride(from: first, to: first + rows, by: MicroKernel.rows) {
       let height = min(MicroKernel.rows, first + rows - row)
-      if transposeA {
-        Packing.columns(
-          a.base + firstStep &* a.stride + row, stride: a.stride, depth: steps, columns: height,
-          into: memory.a + (row - first) &* Blocking.rowStride)
-      } else if !readsInPlace || height < MicroKernel.rows {
+      if !readsInPlace || height < MicroKernel.rows {
         Packing.rows(
           a.base + row &* a.stride + firstStep, stride: a.stride, depth: steps, rows: height,
           into: memory.a + (row - first) &* Blocking.rowStride, target: Blocking.rowStride)
@@ -126,22 +174,25 @@ private struct Product<F: Finish> {
 
   @inline(always)
   private func multiplyTile(
-    _ row: Int, _ rows: Int, block: Int, _ column: Int, _ columns: Int, _ firstStep: Int, _ steps: Int,
-    _ panel: UnsafePointer<Float>
+    _ row: Int, _ rows: Int, block: Int, _ column: Int, _ columns: Int, _ firstStep: Int, _ needed: Range<Int>,
+    isLast: Bool, _ panel: UnsafePointer<Float>
   ) {
-    let isWhole = rows == MicroKernel.rows && columns == MicroKernel.columns
+    let isWhole = rows == MicroKernel.rows && columns == width
     let target = result.base + row &* result.stride + column
     let tile = isWhole ? target : memory.tile
     let stride = isWhole ? result.stride : MicroKernel.columns
     let adds = adding || firstStep > 0
     let packed = memory.a + (row - block) &* Blocking.rowStride
+    let panel = panel + needed.lowerBound &* width
+    let depth = needed.count
     if transposeA {
-      multiplyColumns(steps, packed, panel, tile, stride, adding: isWhole && adds)
+      multiplyColumns(
+        depth, packed + needed.lowerBound &* MicroKernel.rows, panel, width, tile, stride, adding: isWhole && adds)
     } else if readsInPlace && rows == MicroKernel.rows {
       multiplyRows(
-        steps, a.base + row &* a.stride + firstStep, a.stride, panel, tile, stride, adding: isWhole && adds)
+        depth, a.base + row &* a.stride + firstStep, a.stride, panel, width, tile, stride, adding: isWhole && adds)
     } else {
-      multiplyRows(steps, packed, Blocking.rowStride, panel, tile, stride, adding: isWhole && adds)
+      multiplyRows(depth, packed, Blocking.rowStride, panel, width, tile, stride, adding: isWhole && adds)
     }
     if !isWhole {
       for r in 0..<rows {
@@ -151,7 +202,7 @@ private struct Product<F: Finish> {
         }
       }
     }
-    if F.self != Plain.self && firstStep + steps == inner {
+    if F.self != Plain.self && isLast {
       for r in 0..<rows {
         finish(target + r &* result.stride, row: firstRow + row + r, column: column, count: columns)
       }
@@ -162,20 +213,31 @@ private struct Product<F: Finish> {
 /// The micro-kernel on rows of A that lie `rowStride` apart.
 @inline(never)
 private func multiplyRows(
-  _ depth: Int, _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: UnsafePointer<Float>,
+  _ depth: Int, _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: UnsafePointer<Float>, _ width: Int,
   _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
-  MicroKernel.run(
-    depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+  if width == MicroKernel.columns {
+    MicroKernel.wide(
+      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+  } else {
+    MicroKernel.narrow(
+      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+  }
 }
 
 /// The micro-kernel on packed columns of A's transpose.
 @inline(never)
 private func multiplyColumns(
-  _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>,
-  _ stride: Int, adding: Bool
+  _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ width: Int,
+  _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
-  MicroKernel.run(
-    depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride, adding: adding
-  )
+  if width == MicroKernel.columns {
+    MicroKernel.wide(
+      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride,
+      adding: adding)
+  } else {
+    MicroKernel.narrow(
+      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride,
+      adding: adding)
+  }
 }
