@@ -56,21 +56,31 @@ struct Block {
     _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, activated: Matrix, scratch: Matrix,
     into output: Matrix
   ) {
+    attend(input, weights, kept, scratch: scratch)
+    linearActivatedForward(
+      kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded,
+      activated: activated)
+    linearForward(
+      activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
+  }
+
+  /// Computes anew what ``forward(_:_:_:activated:scratch:into:)`` keeps, to the bit, without the output.
+  func recompute(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix) {
+    attend(input, weights, kept, scratch: scratch)
+    linearForward(kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded)
+  }
+
+  /// The first half, and the LayerNorm of the second.
+  private func attend(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix) {
     layerNormForward(
       input, gain: weights.firstGain, bias: weights.firstBias, statistics: kept.firstStatistics, into: kept.firstNormal)
     linearForward(kept.firstNormal, weight: weights.joint, bias: weights.jointBias, into: kept.joint)
     attention.forward(qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch, into: kept.attended)
     linearForward(
       kept.attended, weight: weights.projection, bias: weights.projectionBias, residual: input, into: kept.middle)
-
     layerNormForward(
       kept.middle, gain: weights.secondGain, bias: weights.secondBias, statistics: kept.secondStatistics,
       into: kept.secondNormal)
-    linearActivatedForward(
-      kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded,
-      activated: activated)
-    linearForward(
-      activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
   }
 
   /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), and adds weight gradients, or

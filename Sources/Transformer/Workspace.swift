@@ -9,22 +9,25 @@ struct Workspace: ~Copyable {
   /// The most sequences that there is room for.
   let capacity: Int
   let length: Int
+  /// Whether all blocks share the memory of one, whose activations are computed again in the backward pass.
+  let recomputing: Bool
   /// The sequences of the present micro-batch; views have B T rows for this B.
   var sequences: Int
   private let arena: Arena
 
   /// Plans memory for at most `sequences` sequences of `length` tokens each.
-  init(_ model: ModelConfiguration, sequences: Int, length: Int) {
+  init(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) {
     self.model = model
     capacity = sequences
     self.sequences = sequences
     self.length = length
-    arena = Arena(count: Self.count(model, sequences: sequences, length: length))
+    self.recomputing = recomputing
+    arena = Arena(count: Self.count(model, sequences: sequences, length: length, recomputing: recomputing))
   }
 
   /// The number of floats that such a workspace takes.
-  static func count(_ model: ModelConfiguration, sequences: Int, length: Int) -> Int {
-    Plan(model, sequences: sequences, length: length).total
+  static func count(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) -> Int {
+    Plan(model, sequences: sequences, length: length, recomputing: recomputing).total
   }
 
   /// The places of all buffers; a value computed anew whenever asked, with nothing on the heap.
@@ -34,14 +37,14 @@ struct Workspace: ~Copyable {
     let stream, finalNormal, finalStatistics, losses: Int
     let gradient, narrow, wide, activated, attention, head, total: Int
 
-    init(_ model: ModelConfiguration, sequences: Int, length: Int) {
+    init(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) {
       rows = sequences * length
       width = Arena.aligned(rows * model.width)
       statistics = Arena.aligned(2 * rows)
       normalisers = Arena.aligned(sequences * model.heads * length)
       // Per layer: two normals, attended and middle (C each), joint (3 C), expanded (4 C).
       layerCount = 11 * width + 2 * statistics + normalisers
-      stream = model.layers * layerCount
+      stream = (recomputing ? 1 : model.layers) * layerCount
       finalNormal = stream + (model.layers + 1) * width
       finalStatistics = finalNormal + width
       losses = finalStatistics + statistics
@@ -55,7 +58,7 @@ struct Workspace: ~Copyable {
     }
   }
 
-  private var plan: Plan { Plan(model, sequences: capacity, length: length) }
+  private var plan: Plan { Plan(model, sequences: capacity, length: length, recomputing: recomputing) }
   private var rows: Int { sequences * length }
 
   /// The residual stream that enters layer `index` (N, C); that of index L enters the final LayerNorm.
@@ -66,7 +69,7 @@ struct Workspace: ~Copyable {
   /// What layer `index` keeps.
   func block(_ index: Int) -> BlockActivations {
     let plan = plan
-    let start = index * plan.layerCount
+    let start = recomputing ? 0 : index * plan.layerCount
     let width = plan.width
     let statistics = start + 11 * width
     func view(_ slot: Int, _ multiple: Int = 1) -> Matrix {

@@ -12,7 +12,7 @@ struct ModelAgainstReferenceTests {
     var testDescription: String { reason }
   }
 
-  /// Attention works in tiles of 64 queries, the head in tiles of 128 rows once the vocabulary exceeds 32,768.
+  /// Attention works in tiles of 128 queries, the head in tiles of 384 rows, and products in pieces of 384 steps.
   static let cases = [
     Case(
       shape: .init(layers: 2, heads: 2, width: 16, context: 16, vocabulary: 32),
@@ -31,19 +31,22 @@ struct ModelAgainstReferenceTests {
       microBatches: [3], length: 1, reason: "sequences of one token"),
     Case(
       shape: .init(layers: 2, heads: 3, width: 33, context: 64, vocabulary: 101),
-      microBatches: [2], length: 64, reason: "exactly one tile of attention"),
+      microBatches: [2], length: 64, reason: "half a tile of attention"),
     Case(
       shape: .init(layers: 2, heads: 2, width: 26, context: 80, vocabulary: 67),
-      microBatches: [3, 1, 2], length: 70, reason: "two tiles of attention, micro-batches of 3, 1 and 2"),
+      microBatches: [3, 1, 2], length: 70, reason: "one tile of attention, micro-batches of 3, 1 and 2"),
     Case(
       shape: .init(layers: 1, heads: 4, width: 44, context: 130, vocabulary: 97),
-      microBatches: [1, 1], length: 130, reason: "three tiles of attention, two micro-batches"),
+      microBatches: [1, 1], length: 130, reason: "two tiles of attention, two micro-batches"),
     Case(
       shape: .init(layers: 2, heads: 2, width: 34, context: 200, vocabulary: 131),
-      microBatches: [2], length: 200, reason: "four tiles of attention"),
+      microBatches: [2], length: 200, reason: "two tiles of attention and of the head"),
     Case(
       shape: .init(layers: 1, heads: 1, width: 6, context: 47, vocabulary: 33_001),
-      microBatches: [3, 3], length: 47, reason: "two tiles of the head"),
+      microBatches: [3, 3], length: 47, reason: "a large vocabulary"),
+    Case(
+      shape: .init(layers: 1, heads: 2, width: 10, context: 430, vocabulary: 41),
+      microBatches: [1], length: 430, reason: "four tiles of attention, keys in two pieces"),
   ]
 
   /// Float has a unit roundoff of 6e-8. A gradient passes through some 30 rounded stages, each a sum of up to a few
@@ -120,6 +123,45 @@ struct ModelAgainstReferenceTests {
     }
   }
 
+  @Test("Overwriting gives what adding to zeros gives, whatever was there, and every range is completed once, in order")
+  func overwrites() {
+    let c = Self.cases[1]
+    let tokens = Self.windows(c).flatMap { $0.map(Int32.init) }
+    var model = Self.model(c)
+    let parameters = Self.arena(Self.reference(c.shape).parameters, model.layout)
+    let added = Arena(count: model.layout.arenaCount)
+    let overwritten = Arena(count: model.layout.arenaCount)
+    model.forward(tokens.span, parameters: parameters)
+    _ = model.backward(parameters: parameters, gradients: added, scale: 0.125)
+    for tensor in model.layout.tensors { for i in tensor.range { overwritten.row[0, i] = .nan } }
+    var completed: [Range<Int>] = []
+    _ = model.backward(parameters: parameters, gradients: overwritten.row, adding: false, scale: 0.125) { range in
+      completed.append(range)
+      // What is said to be complete is.
+      for i in range { #expect(overwritten.row[0, i] == added.row[0, i]) }
+    }
+    #expect(completed == model.layout.completionRanges)
+    #expect(completed.reversed().map(\.lowerBound) == [0] + completed.reversed().dropLast().map(\.upperBound))
+    #expect(completed.first?.upperBound == model.layout.arenaCount)
+  }
+
+  @Test("Recomputed activations give the same bits", arguments: [0, 6])
+  func recomputes(index: Int) {
+    let c = Self.cases[index]
+    let tokens = Self.windows(c).prefix(c.microBatches.max()!).flatMap { $0.map(Int32.init) }
+    var keeping = Self.model(c)
+    var recomputing = Self.model(c, recomputing: true)
+    let layout = keeping.layout
+    let parameters = Self.arena(Self.reference(c.shape).parameters, layout)
+    let kept = Arena(count: layout.arenaCount)
+    let recomputed = Arena(count: layout.arenaCount)
+    keeping.forward(tokens.span, parameters: parameters)
+    recomputing.forward(tokens.span, parameters: parameters)
+    let losses = keeping.backward(parameters: parameters, gradients: kept, scale: 1)
+    #expect(recomputing.backward(parameters: parameters, gradients: recomputed, scale: 1) == losses)
+    for i in 0..<layout.arenaCount { #expect(kept.row[0, i] == recomputed.row[0, i]) }
+  }
+
   // MARK: The same weights and tokens on both sides
 
   private static func reference(_ shape: Reference.Shape) -> Reference.Model {
@@ -138,11 +180,11 @@ struct ModelAgainstReferenceTests {
     }
   }
 
-  private static func model(_ c: Case) -> GPT2 {
+  private static func model(_ c: Case, recomputing: Bool = false) -> GPT2 {
     let configuration = ModelConfiguration(
       layers: c.shape.layers, heads: c.shape.heads, width: c.shape.width, context: c.shape.context,
       vocabularySize: c.shape.vocabulary)
-    return GPT2(configuration, sequences: c.microBatches.max()!, length: c.length)
+    return GPT2(configuration, sequences: c.microBatches.max()!, length: c.length, recomputing: recomputing)
   }
 
   private static func arena(_ parameters: Reference.Parameters, _ layout: ParameterLayout) -> Arena {
