@@ -5,6 +5,7 @@ package enum Check: String, CaseIterable, Sendable {
   case allReduce, blocks, reduceScatter, allGather, broadcast, barrier
   case split, splitByNode, freedSplits
   case request, requestGroup, droppedRequest
+  case pointToPoint, allGatherOfParts, reduceScatterOfParts
   case agreement, startUpBanner
 
   func run(on world: borrowing Communicator) throws {
@@ -24,6 +25,9 @@ package enum Check: String, CaseIterable, Sendable {
     case .request: try checkRequest(whole); try checkRequest(cut)
     case .requestGroup: try checkRequestGroup(cut)
     case .droppedRequest: try checkDroppedRequest(cut)
+    case .pointToPoint: try checkPointToPoint(whole); try checkPointToPoint(cut)
+    case .allGatherOfParts: try checkAllGatherOfParts(whole); try checkAllGatherOfParts(cut)
+    case .reduceScatterOfParts: try checkReduceScatterOfParts(whole); try checkReduceScatterOfParts(cut)
     case .agreement: try checkAgreement(world)
     case .startUpBanner: try checkStartUpBanner(world)
     }
