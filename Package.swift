@@ -49,7 +49,9 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "Launching", path: "Tests/Launching", swiftSettings: strict),
-    .executableTarget(name: "mpi-check", dependencies: ["MPI"], path: "Tests/mpi-check", swiftSettings: strict),
+    .executableTarget(
+      name: "mpi-check", dependencies: ["MPI", "Training", "Transformer", "Kernels"], path: "Tests/mpi-check",
+      swiftSettings: strict),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
     .testTarget(name: "MixingTests", dependencies: ["Mixing"], swiftSettings: strict),

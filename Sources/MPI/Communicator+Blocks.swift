@@ -10,10 +10,7 @@ extension Communicator {
   }
 
   /// Cuts `0..<count` into the consecutive ranges that travel in one call each.
-  func chunks(of count: Int) -> some Sequence<Range<Int>> {
-    let limit = elementsPerCall
-    return stride(from: 0, to: count, by: limit).lazy.map { start in start..<min(start + limit, count) }
-  }
+  func chunks(of count: Int) -> Chunks { Chunks(count: count, limit: elementsPerCall) }
 
   /// Returns how many elements of `chunk` belong to each rank, when a buffer of `count` elements is cut into blocks.
   ///
@@ -21,5 +18,22 @@ extension Communicator {
   /// chunk is a smaller reduce-scatter or all-gather by itself.
   func shares(of chunk: Range<Int>, in count: Int) -> [CInt] {
     (0..<size).map { rank in CInt(block(of: count, rank: rank).clamped(to: chunk).count) }
+  }
+}
+
+/// Consecutive ranges of at most `limit` elements that cover `0..<count`: a sequence that takes nothing from the heap.
+struct Chunks: Sequence, IteratorProtocol {
+  let count, limit: Int
+  private var start = 0
+
+  init(count: Int, limit: Int) {
+    self.count = count
+    self.limit = limit
+  }
+
+  mutating func next() -> Range<Int>? {
+    guard start < count else { return nil }
+    defer { start = Swift.min(start + limit, count) }
+    return start..<Swift.min(start + limit, count)
   }
 }

@@ -50,18 +50,8 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func allGather<Element: Communicable>(_ buffer: inout MutableSpan<Element>) throws {
-    try buffer.withUnsafeMutableBufferPointer { elements in
-      for chunk in chunks(of: elements.count) {
-        let shares = shares(of: chunk, in: elements.count)
-        var starts: [CInt] = [0]
-        for share in shares.dropLast() { starts.append(starts.last! + share) }
-        try check(
-          "MPI_Allgatherv",
-          MPI_Allgatherv(
-            MPI_IN_PLACE, 0, Element.datatype.handle,
-            elements.baseAddress! + chunk.lowerBound, shares, starts, Element.datatype.handle, handle))
-      }
-    }
+    let count = buffer.count
+    try allGather(0..<count, of: &buffer) { block(of: count, rank: $0) }
   }
 
   /// Returns the values of all ranks, in their order.

@@ -27,7 +27,7 @@ public struct Request: ~Copyable, ~Escapable {
   }
 }
 
-/// Reductions in flight on buffers that the group does not borrow, such as parts of one gradient.
+/// Messages and reductions in flight on buffers that the group does not borrow, such as parts of one gradient.
 ///
 /// A group serves again after `waitAll()`. One that goes out of scope waits for what is still in flight, because MPI
 /// may write to the buffers until then.
@@ -36,6 +36,8 @@ public struct RequestGroup: ~Copyable {
   private var requests: [MPI_Request?] = []
   /// How many of the first requests are known to be complete.
   private var completed = 0
+  /// Counts of elements a rank that MPI may still read.
+  private var countMemory: [UnsafeMutableBufferPointer<CInt>] = []
 
   /// Creates a group with nothing in flight.
   public init() {}
@@ -46,13 +48,22 @@ public struct RequestGroup: ~Copyable {
       // Memory that MPI may still write to is about to be given back, and there is nobody to throw to.
       precondition(MPI_Wait(&request, MPI_STATUS_IGNORE) == MPI_SUCCESS, "A request in flight failed unseen.")
     }
+    for memory in countMemory { memory.deallocate() }
   }
 
   /// The number of calls in flight; a buffer longer than one call moves is several.
   package var count: Int { requests.count - completed }
 
-  fileprivate mutating func append(_ request: MPI_Request?) {
+  mutating func append(_ request: MPI_Request?) {
     requests.append(request)
+  }
+
+  /// Room for one count a rank, which stays allocated until everything in flight is complete.
+  mutating func counts(_ ranks: Int) -> UnsafeMutableBufferPointer<CInt> {
+    let memory = UnsafeMutableBufferPointer<CInt>.allocate(capacity: ranks)
+    memory.initialize(repeating: 0)
+    countMemory.append(memory)
+    return memory
   }
 
   /// Lets MPI make progress and says whether everything in flight is complete.
@@ -84,6 +95,8 @@ public struct RequestGroup: ~Copyable {
   private mutating func reuse() {
     requests.removeAll(keepingCapacity: true)
     completed = 0
+    for memory in countMemory { memory.deallocate() }
+    countMemory.removeAll(keepingCapacity: true)
   }
 }
 

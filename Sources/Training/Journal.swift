@@ -53,6 +53,10 @@ final class Journal {
       sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \(MPI.libraryVersion)
       """)
     if plan.mixEvery != nil { log.info("mixture: \(plan.configuration.mixture.alignment.rule)") }
+    if plan.lacksCanonicalOrder {
+      log.info(
+        "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")
+    }
     if firstStep > 0 { log.info("going on after step \(firstStep)") }
     for name in skipped {
       log.warning("Domain \(name) has too little validation text for one sequence; it is not evaluated.")

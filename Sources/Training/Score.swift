@@ -40,7 +40,7 @@ public struct Score: ~Copyable {
         model.evaluate(reader, parameters: saved.parameters)
         for row in 0..<reader.count { losses.append(sum(model.losses.rows(row, count: 1)) / Double(model.length)) }
       }
-      return PartScore(kind: kind, name: name, loss: PartLoss(windowLosses: losses, of: slice))
+      return PartScore(kind: kind, name: name, loss: PartLoss(windowLosses: losses[...], of: slice))
     }
   }
 

@@ -15,6 +15,7 @@ public struct Trainer: ~Copyable {
   private var model: GPT2
   private var parameters: Arena
   private var optimizer: Optimizer
+  private var reduction: GradientReduction
   private var sampler: MixtureSampler
   private var mixture: Mixture
   private var probe: AlignmentProbe?
@@ -22,6 +23,9 @@ public struct Trainer: ~Copyable {
   private var reader: BatchReader
   /// The windows of the present global batch, in slot order.
   private var windows: [Window]
+  /// The loss of every micro-batch of the present global batch, and how many ranks have been asked to stop or to write a
+  /// checkpoint.
+  private var tally: [Double]
   /// Whether a domain is in its second epoch or a later one, and a person has been told.
   private var isRepeated: [Bool]
 
@@ -36,10 +40,10 @@ public struct Trainer: ~Copyable {
     var steps = 0.0, alignment = 0.0
   }
 
-  /// Allocates everything and draws the initial parameters.
+  /// Allocates everything that `rank` needs and draws the initial parameters.
   ///
   /// - Throws: `Failure` if target or domains are too short for one sequence.
-  public init(_ plan: RunPlan) throws {
+  public init(_ plan: RunPlan, rank: Int) throws {
     StopSignal.install()
     let configuration = plan.configuration
     let length = plan.model.context
@@ -59,11 +63,14 @@ public struct Trainer: ~Copyable {
     model = GPT2(plan.model, sequences: plan.batch.micro, length: length)
     parameters = Arena(count: model.layout.arenaCount)
     model.layout.initialize(parameters, seed: configuration.seed)
+    let shards = plan.shards(rank: rank)
+    reduction = GradientReduction(shards)
     optimizer = Optimizer(
-      layout: model.layout, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
-      weightDecay: configuration.optimizer.weightDecay)
+      layout: model.layout, shards: shards, betas: configuration.optimizer.betas,
+      epsilon: configuration.optimizer.epsilon, weightDecay: configuration.optimizer.weightDecay)
     reader = BatchReader(length: length, capacity: plan.batch.micro)
     windows = [Window](repeating: Window(), count: plan.batch.sequences)
+    tally = [Double](repeating: 0, count: plan.tree.microBatches + 2)
     isRepeated = [Bool](repeating: false, count: plan.windowCounts.count)
   }
 
@@ -84,12 +91,12 @@ public struct Trainer: ~Copyable {
     }
     journal?.begin(world: world, skippedInEvaluation: evaluation.skipped(of: plan.corpus))
 
-    var gradients = Gradients<Local>(layout: model.layout)
+    var gradients = Gradients<Local>(layout: model.layout, levels: plan.tree.levels)
     var result: EvaluationResult?
     while step < plan.steps {
       var watch = Stopwatch()
       if let every = plan.mixEvery, step > 0, step % every == 0 {
-        try updateMixture(journal, over: world)
+        gradients = try updateMixture(journal, gradients, over: world)
         watch.lap(\.alignment)
       }
       step += 1
@@ -97,19 +104,21 @@ public struct Trainer: ~Copyable {
       drawBatch()
       try announceRepeatedDomains(journal)
       let (loss, request) = try accumulate(&gradients, &watch, over: world)
-      let averaged = try gradients.averaged(over: world)
+      let averaged = try gradients.averaged(by: &reduction, over: world)
+      let norm = try reduction.norm(of: averaged, over: world)
       watch.lap(\.reduce_exposed)
-      let norm = averaged.norm
       let rate = plan.schedule.rate(at: step)
       if loss.isFinite && norm.isFinite {
         let factor = Optimizer.clippingFactor(norm: norm, limit: plan.configuration.optimizer.clip)
         optimizer.update(parameters, with: averaged, learningRate: rate, gradientScale: factor)
+        watch.lap(\.update)
+        try reduction.shards.gather(&parameters, over: world)
+        watch.lap(\.gather)
         skipped = 0
       } else {
         try world.agree { try skip(loss: loss, norm: norm, journal) }
       }
       gradients = averaged.cleared()
-      watch.lap(\.update)
 
       let isLast = step == plan.steps
       times.steps += watch.total
@@ -160,47 +169,68 @@ public struct Trainer: ~Copyable {
     }
   }
 
-  /// Adds the gradients of this rank's share of the batch; returns the mean loss over all ranks' tokens, and what any rank
-  /// has been asked for by a signal.
+  /// Adds the gradients of this rank's share of the batch, the last of which are on their way to other ranks then; returns the
+  /// mean loss over all ranks' tokens, and what any rank has been asked for by a signal.
   private mutating func accumulate(
     _ gradients: inout Gradients<Local>, _ watch: inout Stopwatch, over world: borrowing Communicator
   ) throws -> (loss: Double, request: StopSignal.Request) {
     let scale = 1 / Float(plan.tokensPerStep)
-    var loss = 0.0
-    for microBatch in 0..<plan.batch.accumulation {
-      reader.clear()
-      for slot in plan.batch.slots(rank: world.rank, microBatch: microBatch) {
-        try reader.append(windows[slot].index, of: plan.corpus.domains[Int(windows[slot].domain)].train)
+    let tree = plan.tree
+    let share = tree.microBatches(ofRank: world.rank)
+    for place in tally.indices { tally[place] = 0 }
+    for group in tree.groups(of: world.rank) {
+      for microBatch in tree.microBatches(of: group) {
+        reader.clear()
+        for slot in plan.batch.slots(rank: world.rank, microBatch: microBatch - share.lowerBound) {
+          try reader.append(windows[slot].index, of: plan.corpus.domains[Int(windows[slot].domain)].train)
+        }
+        watch.lap(\.data)
+        model.forward(reader, parameters: parameters)
+        watch.lap(\.forward)
+        if microBatch + 1 < share.upperBound {
+          tally[microBatch] = gradients.accumulate(&model, parameters: parameters, scale: scale)
+        } else {
+          tally[microBatch] = try gradients.accumulate(
+            &model, parameters: parameters, scale: scale, reducing: &reduction, over: world)
+        }
+        watch.lap(\.backward)
       }
-      watch.lap(\.data)
-      model.forward(reader, parameters: parameters)
-      watch.lap(\.forward)
-      loss += gradients.accumulate(&model, parameters: parameters, scale: scale)
-      watch.lap(\.backward)
+      if group + 1 < tree.groups(of: world.rank).upperBound { gradients.closeGroup() }
     }
+    watch.lap(\.backward)
     let request = StopSignal.request
-    var tally = [loss, request == .stop ? 1 : 0, request == .checkpoint ? 1 : 0]
+    if request == .stop { tally[tree.microBatches] = 1 }
+    if request == .checkpoint { tally[tree.microBatches + 1] = 1 }
     var span = tally.mutableSpan
     try world.allReduce(&span, .sum)
-    watch.lap(\.reduce_exposed)
+    watch.lap(\.wait)
     StopSignal.acknowledge()
-    return (tally[0] / Double(plan.tokensPerStep), tally[1] > 0 ? .stop : tally[2] > 0 ? .checkpoint : .none)
+    // In the order of the batch, whoever computed what.
+    var loss = 0.0
+    for microBatch in 0..<tree.microBatches { loss += tally[microBatch] }
+    let (stops, checkpoints) = (tally[tree.microBatches], tally[tree.microBatches + 1])
+    return (loss / Double(plan.tokensPerStep), stops > 0 ? .stop : checkpoints > 0 ? .checkpoint : .none)
   }
 
-  /// Probes the alignments; the root rank moves the weights and sends them to all.
-  private mutating func updateMixture(_ journal: Journal?, over world: borrowing Communicator) throws {
-    guard let alignment = try probe?.alignments(&model, parameters: parameters, over: world) else { return }
+  /// Probes the alignments, with the memory of the gradients; the root rank moves the weights and sends them to all.
+  private mutating func updateMixture(
+    _ journal: Journal?, _ gradients: consuming Gradients<Local>, over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    let gradients = try probe!.measure(
+      &model, parameters: parameters, with: gradients, &reduction, over: world)
     probeTokens += probe?.tokens ?? 0
+    let alignments = probe?.alignments ?? []
     var weights = mixture.sampledWeights.values
     if world.rank == 0 {
-      let report = mixture.update(alignment: alignment)
+      let report = mixture.update(alignment: alignments)
       weights = mixture.sampledWeights.values
       try journal?.mixed(
-        step, mixture, alignment: alignment, report, probeTokens: probeTokens, overheadShare: overheadShare)
+        step, mixture, alignment: alignments, report, probeTokens: probeTokens, overheadShare: overheadShare)
     }
     var span = weights.mutableSpan
     try world.broadcast(&span, root: 0)
     try setWeights(weights)
+    return gradients
   }
 
   private mutating func setWeights(_ weights: [Double]) throws {
@@ -224,25 +254,41 @@ public struct Trainer: ~Copyable {
 
   // MARK: Checkpoints
 
-  /// Writes a checkpoint from the root rank; the others wait.
+  /// Writes a checkpoint from the root rank, to which the others bring their moments.
   private mutating func writeCheckpoint(
     to store: CheckpointStore, _ journal: Journal?, over world: borrowing Communicator
   ) throws {
+    var moments = MomentGathering(layout: model.layout, optimizer.shards)
     try world.agree {
-      guard let journal else { return }
-      let state = RunState(
-        step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
-        alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors,
-        mixture: mixture.state,
-        batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
-        model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
-        tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
-        identity: plan.identity)
-      try store.write(step: step) { directory in
-        try TensorFiles.write(parameters, optimizer, layout: model.layout, to: directory)
-        try state.write(to: directory)
-        try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
+      guard let journal else { return try moments.finish(of: optimizer, over: world) }
+      do {
+        try write(to: store, journal, &moments, over: world)
+      } catch {
+        // The other ranks do not know yet, and wait until all of their moments are taken.
+        try moments.finish(of: optimizer, over: world)
+        throw error
       }
+    }
+  }
+
+  /// Writes all files of a checkpoint.
+  private mutating func write(
+    to store: CheckpointStore, _ journal: Journal, _ moments: inout MomentGathering,
+    over world: borrowing Communicator
+  ) throws {
+    let state = RunState(
+      step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
+      alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors,
+      mixture: mixture.state,
+      batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
+      model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
+      tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
+      identity: plan.identity)
+    try store.write(step: step) { directory in
+      try TensorFiles.write(
+        parameters, optimizer, &moments, layout: model.layout, to: directory, over: world)
+      try state.write(to: directory)
+      try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
     }
   }
 

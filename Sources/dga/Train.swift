@@ -36,7 +36,7 @@ struct Train: ParsableCommand {
         if world.rank == 0 { print(try plan.describe(), terminator: "") }
         return 0
       }
-      var trainer = try world.agree { try Trainer(plan) }
+      var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       let outcome = try trainer.run(resume: resume, over: world)
       if json && world.rank == 0 {
         let encoder = JSONEncoder()

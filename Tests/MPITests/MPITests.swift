@@ -15,6 +15,15 @@ struct MPITests {
     #expect(outcome.output.split(separator: "\n").map(String.init) == names)
   }
 
+  /// Eight ranks on two cores take turns, so only what depends on there being eight is tried with them.
+  @Test("Messages, parts and the order of sums are right on eight ranks as well")
+  func eightRanks() throws {
+    let names = [Check.pointToPoint, .allGatherOfParts, .reduceScatterOfParts, .gradientReduction].map(\.rawValue)
+    let outcome = try check(names, .mpirun(8))
+    #expect(outcome.status == 0, "\(outcome.output)")
+    #expect(outcome.output.split(separator: "\n").map(String.init) == names)
+  }
+
   @Test("Communicators that go out of scope give their number back")
   func freedSplits() throws {
     let outcome = try check([Check.freedSplits.rawValue], .alone)

@@ -5,12 +5,14 @@ package enum Check: String, CaseIterable, Sendable {
   case allReduce, blocks, reduceScatter, allGather, broadcast, barrier
   case split, splitByNode, freedSplits
   case request, requestGroup, droppedRequest
+  case pointToPoint, allGatherOfParts, reduceScatterOfParts, gradientReduction
   case agreement, startUpBanner
 
   func run(on world: borrowing Communicator) throws {
     // The same values must come out when buffers are cut into many calls.
     let whole = try world.split(color: 0)
     let cut = try world.split(color: 0, elementsPerCall: 3)
+    let inLongerPieces = try world.split(color: 0, elementsPerCall: 1000)
     switch self {
     case .allReduce: try checkAllReduce(whole); try checkAllReduce(cut)
     case .blocks: try checkBlocks(world)
@@ -24,6 +26,10 @@ package enum Check: String, CaseIterable, Sendable {
     case .request: try checkRequest(whole); try checkRequest(cut)
     case .requestGroup: try checkRequestGroup(cut)
     case .droppedRequest: try checkDroppedRequest(cut)
+    case .pointToPoint: try checkPointToPoint(whole); try checkPointToPoint(cut)
+    case .allGatherOfParts: try checkAllGatherOfParts(whole); try checkAllGatherOfParts(cut)
+    case .reduceScatterOfParts: try checkReduceScatterOfParts(whole); try checkReduceScatterOfParts(cut)
+    case .gradientReduction: try checkGradientReduction(whole); try checkGradientReduction(inLongerPieces)
     case .agreement: try checkAgreement(world)
     case .startUpBanner: try checkStartUpBanner(world)
     }

@@ -131,22 +131,33 @@ public struct SafetensorsReader {
   /// - Throws: `Failure(.badData)` if there is no such tensor, it is not of type F32, or has another number of elements
   ///   than the range; `.inputOutput` if reading fails.
   public func read(_ name: String, into values: inout MutableSpan<Float>, at range: Range<Int>) throws(Failure) {
-    precondition(range.lowerBound >= 0 && range.upperBound <= values.count, "the range lies within the values")
+    try read(name, count: range.count, elements: 0..<range.count, into: &values, at: range.lowerBound)
+  }
+
+  /// Reads the elements `part` of a tensor of `count` floats into `values`, from `start` on.
+  ///
+  /// - Precondition: the part lies within the tensor, and fits into `values` there.
+  /// - Throws: `Failure(.badData)` if there is no such tensor, it is not of type F32, or has not `count` elements;
+  ///   `.inputOutput` if reading fails.
+  func read(
+    _ name: String, count: Int, elements part: Range<Int>, into values: inout MutableSpan<Float>, at start: Int
+  ) throws(Failure) {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count, "the part lies within the tensor")
+    precondition(start >= 0 && start + part.count <= values.count, "the part fits into the values")
     guard let tensor = header.tensors.first(where: { $0.name == name }) else {
       throw Failure(.badData, "\(path) has no tensor \(name).")
     }
     guard tensor.type == "F32" else {
       throw Failure(.badData, "The tensor \(name) of \(path) has the type \(tensor.type); only F32 can be read.")
     }
-    guard tensor.count == range.count else {
+    guard tensor.count == count else {
       throw Failure(
-        .badData,
-        "The tensor \(name) of \(path) has the shape \(tensor.shape), but \(range.count) elements are expected.")
+        .badData, "The tensor \(name) of \(path) has the shape \(tensor.shape), but \(count) elements are expected.")
     }
     var bytes = values.mutableBytes
     let width = MemoryLayout<Float>.stride
     try Self.fill(
-      &bytes, range.lowerBound * width..<range.upperBound * width, from: tensor.bytes.lowerBound,
+      &bytes, start * width..<(start + part.count) * width, from: tensor.bytes.lowerBound + part.lowerBound * width,
       of: file.fileDescriptor, path)
   }
 

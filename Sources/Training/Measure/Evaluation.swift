@@ -14,19 +14,13 @@ public struct PartLoss: Equatable, Sendable, Encodable {
   /// The same loss in bits a byte of text.
   public let bitsPerByte: Double
 
-  /// Makes the mean of `count` windows from the sums of their mean losses and of the squares of these.
-  init(count: Int, sum: Double, squares: Double, of slice: TokenSlice) {
-    let count = Double(count)
-    nats = sum / count
-    let variance = max(0, squares / count - nats * nats) * count / (count - 1)
+  /// Makes the mean of windows from their mean losses.
+  init(windowLosses losses: ArraySlice<Double>, of slice: TokenSlice) {
+    let count = Double(losses.count)
+    nats = losses.reduce(0, +) / count
+    let variance = max(0, losses.reduce(0) { $0 + $1 * $1 } / count - nats * nats) * count / (count - 1)
     standardError = count > 1 ? (variance / count).squareRoot() : nil
     bitsPerByte = nats / log(2) * Double(slice.tokenCount) / Double(max(slice.byteCount, 1))
-  }
-
-  /// Makes the mean of windows from their mean losses.
-  init(windowLosses losses: [Double], of slice: TokenSlice) {
-    self.init(
-      count: losses.count, sum: losses.reduce(0, +), squares: losses.reduce(0) { $0 + $1 * $1 }, of: slice)
   }
 }
 
@@ -52,6 +46,8 @@ struct Evaluation {
   private let parts: [Part]
   /// Every window to evaluate, part by part.
   private let windows: [(part: Int, index: Int)]
+  /// The mean loss of every window.
+  private var losses: [Double]
   private let length: Int
   private var reader: BatchReader
 
@@ -74,6 +70,7 @@ struct Evaluation {
     let parts = [targetPart] + corpus.domains.map { part($0.name, $0.validation) }.filter { $0.windows > 0 }
     self.parts = parts
     windows = parts.indices.flatMap { part in (0..<parts[part].windows).map { (part, $0) } }
+    losses = [Double](repeating: 0, count: windows.count)
   }
 
   /// The names of domains whose validation part is too short to evaluate on.
@@ -82,30 +79,29 @@ struct Evaluation {
     return corpus.domains.map(\.name).filter { !names.contains($0) }
   }
 
-  /// Evaluates; micro-batches are shared by the ranks in turn.
+  /// Evaluates; micro-batches are shared by the ranks in turn, and sums made in the order of windows on every rank.
   ///
   /// Collective: every rank calls, with the same parameters.
   mutating func run(
     _ model: inout GPT2, parameters: borrowing Arena, over world: borrowing Communicator
   ) throws -> EvaluationResult {
-    // Sums of window losses and of their squares.
-    var sums = [Double](repeating: 0, count: 2 * parts.count)
+    for window in losses.indices { losses[window] = 0 }
     let batches = (windows.count + model.capacity - 1) / model.capacity
     for batch in stride(from: world.rank, to: batches, by: world.size) {
       let range = (batch * model.capacity)..<min(windows.count, (batch + 1) * model.capacity)
       reader.clear()
       for (part, index) in windows[range] { try reader.append(index, of: parts[part].slice) }
       model.evaluate(reader, parameters: parameters)
-      for (row, window) in windows[range].enumerated() {
-        let mean = sum(model.losses.rows(row, count: 1)) / Double(length)
-        sums[2 * window.part] += mean
-        sums[2 * window.part + 1] += mean * mean
+      for (row, window) in range.enumerated() {
+        losses[window] = sum(model.losses.rows(row, count: 1)) / Double(length)
       }
     }
-    var span = sums.mutableSpan
+    var span = losses.mutableSpan
     try world.allReduce(&span, .sum)
-    let losses = parts.enumerated().map { index, part in
-      PartLoss(count: part.windows, sum: sums[2 * index], squares: sums[2 * index + 1], of: part.slice)
+    var first = 0
+    let losses = parts.map { part in
+      defer { first += part.windows }
+      return PartLoss(windowLosses: self.losses[first..<first + part.windows], of: part.slice)
     }
     let domains = zip(parts, losses).dropFirst().map { ($0.name, $1) }
     return EvaluationResult(

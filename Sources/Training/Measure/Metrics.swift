@@ -13,7 +13,10 @@ enum MetricRecord {
 
     /// Where the time of the step went; `total` includes what has no entry of its own.
     struct Seconds: Encodable {
-      var data = 0.0, forward = 0.0, backward = 0.0, reduce_exposed = 0.0, update = 0.0, alignment = 0.0, total = 0.0
+      var data = 0.0, forward = 0.0, backward = 0.0, update = 0.0, alignment = 0.0, total = 0.0
+      /// Until the slowest rank is through its backward pass; then, until all gradients are reduced; and for the others'
+      /// parameters after the update.
+      var wait = 0.0, reduce_exposed = 0.0, gather = 0.0
     }
   }
 

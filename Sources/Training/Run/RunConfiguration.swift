@@ -31,6 +31,16 @@ public struct RunConfiguration {
   public var seed: UInt64
   /// BLAS threads a rank.
   public var threads: Int
+  /// The order in which gradients are added.
+  public var reduction: Reduction
+  /// The orders in which gradients are added.
+  public enum Reduction: String, CaseIterable, Sendable {
+    /// One that does not depend on the number of ranks.
+    case canonical
+    /// The one that takes least memory.
+    case fast
+  }
+
   /// The whole configuration as YAML, defaults included.
   public let resolved: String
 
@@ -52,6 +62,7 @@ public struct RunConfiguration {
     checkpoint = try Self.interval(root.section("checkpoint"), "keep", default: 2)
     seed = UInt64(try root.integer("seed", default: 1, in: 0...Int.max))
     threads = try root.integer("threads", default: 1, in: 1...1024)
+    reduction = try root.choice("reduction", default: .canonical)
     try root.finish()
     resolved = root.resolved
   }

@@ -76,6 +76,27 @@ public struct RunPlan {
   /// Tokens a step, all ranks together.
   var tokensPerStep: Int { batch.sequences * model.context }
 
+  /// The groups of micro-batches, all ranks together, that gives the same sums on other numbers of ranks; nil if nobody wants
+  /// that, or this number of ranks is none of 1, 2, 4 and 8.
+  private var canonicalGroups: Int? {
+    guard configuration.reduction == .canonical else { return nil }
+    return SummationTree.canonicalGroups(microBatches: batch.accumulation * batch.ranks, ranks: batch.ranks)
+  }
+
+  /// Whether gradients are to be added in the canonical order, and cannot be.
+  var lacksCanonicalOrder: Bool { configuration.reduction == .canonical && canonicalGroups == nil }
+
+  /// The groups that micro-batches are added in, all ranks together.
+  var groups: Int { canonicalGroups ?? batch.ranks }
+
+  /// The order in which the gradients of a step are added.
+  var tree: SummationTree {
+    SummationTree(microBatches: batch.accumulation * batch.ranks, groups: groups, ranks: batch.ranks)
+  }
+
+  /// What a rank owns of the parameters.
+  func shards(rank: Int) -> Shards { Shards(ParameterLayout(model), ranks: batch.ranks, rank: rank) }
+
   /// What has to agree between a checkpoint and the run that goes on from it, by configuration key.
   var identity: [String: String] {
     [
@@ -91,14 +112,17 @@ public struct RunPlan {
 
   // MARK: For people
 
-  /// What a rank allocates, in bytes.
+  /// What a rank allocates, in bytes; rank 0 owns the most.
   var memory: [(what: String, bytes: Int)] {
     let arena = ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride
+    let shards = shards(rank: 0)
     var parts = [
-      ("parameters", arena), ("gradients", arena), ("optimizer", 2 * arena),
+      ("parameters", arena), ("gradients", tree.levels * arena),
+      ("optimizer", 2 * shards.ownCount * MemoryLayout<Float>.stride),
+      ("reduction", GradientReduction.bytes(shards)),
       ("activations", GPT2.activationBytes(model, sequences: batch.micro, length: model.context)),
     ]
-    if mixEvery != nil { parts.append(("alignment", 2 * arena)) }
+    if mixEvery != nil { parts.append(("alignment", arena)) }
     return parts
   }
 

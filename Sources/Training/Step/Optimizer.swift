@@ -1,31 +1,60 @@
 import Kernels
 import Transformer
 
-/// AdamW over all parameters, its moments in two arenas of the parameters' layout.
+/// AdamW over this rank's shards of all parameters: 8 bytes a parameter, divided by the ranks.
 public struct Optimizer: ~Copyable {
-  /// Running means of the gradients.
+  /// Running means of the gradients, of own parts one after the other.
   var firstMoments: Arena
-  /// Running means of their squares.
+  /// Running means of their squares, likewise.
   var secondMoments: Arena
   /// The number of updates made.
   public internal(set) var updates = 0
+  /// What this rank owns.
+  let shards: Shards
 
-  private let layout: ParameterLayout
+  /// A range of one tensor that this rank owns.
+  private struct Segment {
+    let range: Range<Int>
+    /// Where its moments start.
+    let offset: Int
+    let decays: Bool
+  }
+
+  private let segments: [Segment]
   private let betas: (Float, Float)
   private let epsilon: Float
   private let weightDecay: Float
 
-  /// Starts with zero moments.
+  /// Starts with zero moments for all parameters.
   public init(layout: ParameterLayout, betas: (Double, Double), epsilon: Double, weightDecay: Double) {
-    self.layout = layout
+    self.init(
+      layout: layout, shards: Shards(layout, ranks: 1, rank: 0), betas: betas, epsilon: epsilon,
+      weightDecay: weightDecay)
+  }
+
+  /// Starts with zero moments for a rank's shards of the parameters.
+  package init(
+    layout: ParameterLayout, shards: Shards, betas: (Double, Double), epsilon: Double, weightDecay: Double
+  ) {
+    self.shards = shards
     self.betas = (Float(betas.0), Float(betas.1))
     self.epsilon = Float(epsilon)
     self.weightDecay = Float(weightDecay)
-    firstMoments = Arena(count: layout.arenaCount)
-    secondMoments = Arena(count: layout.arenaCount)
+    firstMoments = Arena(count: shards.ownCount)
+    secondMoments = Arena(count: shards.ownCount)
+    segments = zip(shards.own, shards.offsets).flatMap { own, offset in
+      layout.tensors.map { (range: $0.range.clamped(to: own), decays: $0.decays) }.filter { !$0.range.isEmpty }.map {
+        Segment(range: $0.range, offset: offset + $0.range.lowerBound - own.lowerBound, decays: $0.decays)
+      }
+    }
   }
 
-  /// Makes one update; matrices decay, biases and LayerNorm parameters do not.
+  /// Bytes that the moments take.
+  package var stateBytes: Int { (firstMoments.count + secondMoments.count) * MemoryLayout<Float>.stride }
+
+  /// Makes one update of this rank's shards of the parameters; matrices decay, biases and LayerNorm parameters do not.
+  ///
+  /// With several ranks, ``Shards/gather(_:over:)`` brings the others' then.
   ///
   /// - Parameter gradientScale: A factor on every gradient, from clipping.
   public mutating func update(
@@ -36,11 +65,13 @@ public struct Optimizer: ~Copyable {
     var step = AdamWStep(
       learningRate: Float(learningRate), firstDecay: betas.0, secondDecay: betas.1, epsilon: epsilon, weightDecay: 0,
       gradientScale: Float(gradientScale), step: updates)
-    for tensor in layout.tensors {
-      step.weightDecay = tensor.decays ? weightDecay : 0
+    for segment in segments {
+      let (first, count) = (segment.range.lowerBound, segment.range.count)
+      step.weightDecay = segment.decays ? weightDecay : 0
       step.update(
-        parameters: tensor.view(of: parameters), gradients: tensor.view(of: gradients.arena),
-        firstMoments: tensor.view(of: firstMoments), secondMoments: tensor.view(of: secondMoments))
+        parameters: parameters.row.columns(first, count: count), gradients: gradients.row.columns(first, count: count),
+        firstMoments: firstMoments.row.columns(segment.offset, count: count),
+        secondMoments: secondMoments.row.columns(segment.offset, count: count))
     }
   }
 
