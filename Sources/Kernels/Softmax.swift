@@ -10,10 +10,16 @@ func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int) -> (large
 /// Replaces `count` scores by e^(score - largest); returns the sum of what was stored.
 func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int, largest: Float) -> Float {
   var sum = Lanes.zero
-  forEachVector(count) { i, n in
-    let value = exponential(load(scores + i, n) - splat(largest))
-    store(value, scores + i, n)
-    sum += n == laneCount ? value : load(scores + i, n)
+  let shift = splat(largest)
+  let full = count / laneCount * laneCount
+  for i in stride(from: 0, to: full, by: laneCount) {
+    let value = exponential(load(scores + i) - shift)
+    store(value, scores + i)
+    sum += value
+  }
+  if full < count {
+    store(exponential(load(scores + full, count - full) - shift), scores + full, count - full)
+    sum += load(scores + full, count - full)
   }
   return sum.sum()
 }
