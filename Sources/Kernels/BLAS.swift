@@ -7,6 +7,11 @@ public enum BLAS {
   /// Different kernels give different bits and very different speed.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
+  /// What computes matrix products: tiles of our own where vectors have 512 bits, else OpenBLAS.
+  public static var productName: String {
+    dga_has_wide_vectors() ? "tiles of \(MicroKernel.rows) x \(MicroKernel.columns)" : "OpenBLAS"
+  }
+
   /// The number of threads that share the kernels' loops.
   public static var threads: Int { Threads.count }
 
@@ -20,8 +25,8 @@ public enum BLAS {
     dga_flush_subnormals()
   }
 
-  /// Measures the matrix product's ceiling with the present threads: the best rate of several products of 1,024 x 1,024, in
-  /// floating-point operations a second.
+  /// Measures the ceiling that OpenBLAS's matrix product sets with the present threads: the best rate of several products of
+  /// 1,024 x 1,024, in floating-point operations a second.
   ///
   /// - Parameter seconds: How long to go on measuring; at least three products are made.
   public static func measureCeiling(seconds: Double) -> Double {
@@ -31,6 +36,8 @@ public enum BLAS {
     let b = storage.matrix(at: size * size, rows: size, columns: size)
     let c = storage.matrix(at: 2 * size * size, rows: size, columns: size)
     for i in 0..<(2 * size * size) { storage.base[i] = Float(i % 13) * 0.01 }
+    openblas_set_num_threads(Int32(threads))
+    defer { openblas_set_num_threads(1) }
     let clock = ContinuousClock()
     let start = clock.now
     var best = Duration.seconds(3600)

@@ -40,7 +40,7 @@ final class Journal {
   func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
 
   /// Says what starts, on what machine.
-  func begin(world: borrowing Communicator, skippedInEvaluation skipped: [String]) {
+  func begin(world: borrowing Communicator, placement: Placement, skippedInEvaluation skipped: [String]) {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
       """
@@ -49,9 +49,11 @@ final class Journal {
       """)
     log.info(
       """
-      \(world.size) ranks, \(plan.configuration.threads) threads each; OpenBLAS \(BLAS.coreName), \
-      sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \(MPI.libraryVersion)
+      \(world.size) ranks on \(placement.nodes) nodes, \(plan.configuration.threads) threads each; products by \
+      \(BLAS.productName), OpenBLAS \(BLAS.coreName) sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \
+      \(MPI.libraryVersion)
       """)
+    for warning in placement.warnings { log.warning("\(warning)") }
     if plan.mixEvery != nil { log.info("mixture: \(plan.configuration.mixture.alignment.rule)") }
     if plan.lacksCanonicalOrder {
       log.info(

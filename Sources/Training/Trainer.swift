@@ -60,7 +60,8 @@ public struct Trainer: ~Copyable {
     self.sampler = sampler
     self.evaluation = evaluation
     self.probe = probe
-    model = GPT2(plan.model, sequences: plan.batch.micro, length: length)
+    model = GPT2(
+      plan.model, sequences: plan.batch.micro, length: length, recomputing: configuration.model.recompute)
     parameters = Arena(count: model.layout.arenaCount)
     model.layout.initialize(parameters, seed: configuration.seed)
     let shards = plan.shards(rank: rank)
@@ -89,7 +90,8 @@ public struct Trainer: ~Copyable {
     let journal = try world.agree {
       try directory.map { try Journal(plan, in: $0, metricsOffset: metricsOffset, ceiling: ceiling, firstStep: step) }
     }
-    journal?.begin(world: world, skippedInEvaluation: evaluation.skipped(of: plan.corpus))
+    let placement = try Placement(threads: plan.configuration.threads, over: world)
+    journal?.begin(world: world, placement: placement, skippedInEvaluation: evaluation.skipped(of: plan.corpus))
 
     var gradients = Gradients<Local>(layout: model.layout, levels: plan.tree.levels)
     var result: EvaluationResult?

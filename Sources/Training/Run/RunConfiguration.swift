@@ -76,6 +76,8 @@ public struct RunConfiguration {
 /// The model's shape as configured: a preset, or every size, or a preset with changes.
 public struct ModelSettings {
   private let layers, heads, width, context: Int
+  /// Whether activations are computed again in the backward pass instead of kept.
+  public let recompute: Bool
 
   init(_ section: Section) throws {
     enum Family: String, CaseIterable { case gpt2 }
@@ -89,6 +91,7 @@ public struct ModelSettings {
     heads = try section.integer("heads", default: base?.heads, in: 1...10_000)
     width = try section.integer("width", default: base?.width, in: 1...1_000_000)
     context = try section.integer("context", default: base?.context, in: 1...10_000_000)
+    recompute = try section.boolean("recompute", default: false)
     guard width % heads == 0 else {
       throw section.failure("heads", "\(heads) heads do not divide a width of \(width); choose a divisor of it")
     }

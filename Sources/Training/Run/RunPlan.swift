@@ -120,7 +120,11 @@ public struct RunPlan {
       ("parameters", arena), ("gradients", tree.levels * arena),
       ("optimizer", 2 * shards.ownCount * MemoryLayout<Float>.stride),
       ("reduction", GradientReduction.bytes(shards)),
-      ("activations", GPT2.activationBytes(model, sequences: batch.micro, length: model.context)),
+      (
+        "activations",
+        GPT2.activationBytes(
+          model, sequences: batch.micro, length: model.context, recomputing: configuration.model.recompute)
+      ),
     ]
     if mixEvery != nil { parts.append(("alignment", arena)) }
     return parts
