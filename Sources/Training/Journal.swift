@@ -14,6 +14,7 @@ final class Journal {
   private let progress = Progress()
   private let log: Logger
   private let ceiling: Double
+  private let flopsPerToken: Double
   private let firstStep: Int
   private let names: [String]
 
@@ -24,6 +25,7 @@ final class Journal {
     self.plan = plan
     self.directory = directory
     self.ceiling = ceiling
+    flopsPerToken = plan.model.trainingFlopsPerToken(length: plan.model.context)
     self.firstStep = firstStep
     names = plan.corpus.domains.map(\.name)
     // Whoever finds metrics finds a run, so they come last.
@@ -71,12 +73,13 @@ final class Journal {
     weights mixture: Mixture, isLast: Bool
   ) throws {
     let speed = Double(plan.tokensPerStep) / watch.total
-    let share = speed * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling
+    let share = speed * flopsPerToken / ceiling
     try metrics.append(
       MetricRecord.Step(
         step: step, tokens: step * plan.tokensPerStep, loss: finite(loss), learning_rate: rate,
         gradient_norm: finite(norm),
         seconds: watch.seconds, tokens_per_second: speed, flops_share: share))
+    guard progress.isDue(isLast: isLast) else { return }
     var figures = Progress.Figures(
       step: step, steps: plan.steps, loss: loss, tokensPerSecond: speed, flopsShare: share, overheadShare: overheadShare
     )

@@ -31,6 +31,7 @@ public struct Trainer: ~Copyable {
 
   private var step = 0
   private var probeTokens = 0
+  private var batchesChecksum = Checksum()
   private var batchesHash = Checksum.Digest(high: 0, low: 0)
   private var times = Times()
   private var skipped = 0
@@ -153,10 +154,10 @@ public struct Trainer: ~Copyable {
   /// Draws the step's windows, the same on every rank, and chains them into the hash of all batches.
   private mutating func drawBatch() {
     draw(step, from: &sampler, into: &windows)
-    var hash = Checksum()
-    hash.update([batchesHash.high, batchesHash.low].span)
-    for window in windows { hash.update([Int64(window.domain), Int64(window.index)].span) }
-    batchesHash = hash.digest
+    batchesChecksum.reset()
+    update(&batchesChecksum, with: (batchesHash.high, batchesHash.low))
+    for window in windows { update(&batchesChecksum, with: (Int64(window.domain), Int64(window.index))) }
+    batchesHash = batchesChecksum.digest
   }
 
   /// Says once of each domain that all its text has been read and is read again.
@@ -343,6 +344,11 @@ public struct Trainer: ~Copyable {
       overhead_share: overheadShare, batches_hash: batchesHash.description,
       parameters_hash: TensorFiles.checksum(of: parameters).description)
   }
+}
+
+/// Adds the bytes of two numbers to a checksum.
+private func update<Number: FixedWidthInteger>(_ checksum: inout Checksum, with pair: (Number, Number)) {
+  withUnsafeBytes(of: pair) { checksum.update($0) }
 }
 
 /// Fills `windows` with those of a step.

@@ -20,6 +20,9 @@ public struct Checksum: ~Copyable {
 
   deinit { XXH3_freeState(state) }
 
+  /// Forgets all bytes.
+  public mutating func reset() { XXH3_128bits_reset(state) }
+
   /// Adds bytes in memory.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress else { return }

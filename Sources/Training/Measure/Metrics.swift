@@ -4,15 +4,14 @@ import Foundation
 /// The records of `metrics.jsonl`, one JSON object a line, told apart by `kind`.
 enum MetricRecord {
   /// One optimizer step.
-  struct Step: Encodable {
-    let kind = "step"
+  struct Step {
     let step, tokens: Int
     let loss, learning_rate, gradient_norm: Double?
     let seconds: Seconds
     let tokens_per_second, flops_share: Double
 
     /// Where the time of the step went; `total` includes what has no entry of its own.
-    struct Seconds: Encodable {
+    struct Seconds {
       var data = 0.0, forward = 0.0, backward = 0.0, update = 0.0, alignment = 0.0, total = 0.0
       /// Until the slowest rank is through its backward pass; then, until all gradients are reduced; and for the others'
       /// parameters after the update.
@@ -56,6 +55,7 @@ final class MetricsFile {
   private let path: String
   private let descriptor: Int32
   private let encoder = JSONEncoder()
+  private var stepLine = StepLine()
 
   /// The length of the file so far.
   private var offset: Int
@@ -82,9 +82,21 @@ final class MetricsFile {
   func append(_ record: some Encodable) throws {
     var line = try encoder.encode(record)
     line.append(UInt8(ascii: "\n"))
+    try line.withUnsafeBytes { try append($0) }
+  }
+
+  /// Appends the record of a step.
+  ///
+  /// - Throws: `Failure(.inputOutput)` with the system's reason, such as a full disk.
+  func append(_ step: MetricRecord.Step) throws {
+    stepLine.write(step)
+    try stepLine.bytes.withUnsafeBytes { try append($0) }
+  }
+
+  private func append(_ line: UnsafeRawBufferPointer) throws {
     var written = 0
     while written < line.count {
-      let count = line.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + written, line.count - written) }
+      let count = Foundation.write(descriptor, line.baseAddress! + written, line.count - written)
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else {
         let reason = String(cString: strerror(errno))

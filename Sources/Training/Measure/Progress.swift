@@ -23,18 +23,21 @@ final class Progress: Sendable {
 
   init() { start = clock.now }
 
-  /// Shows the figures if enough time has passed since the last time: 0.2 s on a terminal, 10 s elsewhere.
-  func show(_ figures: Figures, firstStep: Int, isLast: Bool) {
+  /// Whether enough time has passed since the last time to show something again: 0.2 s on a terminal, 10 s elsewhere.
+  func isDue(isLast: Bool) -> Bool {
     let interval: Duration = isTerminal ? .milliseconds(200) : .seconds(10)
     let now = clock.now
-    let isDue = shown.withLock { shown in
+    return shown.withLock { shown in
       if let last = shown.last, !isLast, last.duration(to: now) < interval { return false }
       shown.last = now
-      shown.isLineOpen = isTerminal
       return true
     }
-    guard isDue else { return }
-    let elapsed = start.duration(to: now) / .seconds(1)
+  }
+
+  /// Shows the figures.
+  func show(_ figures: Figures, firstStep: Int, isLast: Bool) {
+    shown.withLock { $0.isLineOpen = isTerminal }
+    let elapsed = start.duration(to: clock.now) / .seconds(1)
     let done = max(figures.step - firstStep, 1)
     let left = elapsed / Double(done) * Double(figures.steps - figures.step)
     var parts = [
