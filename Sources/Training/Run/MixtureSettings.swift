@@ -18,7 +18,7 @@ public struct MixtureSettings {
 
   /// How alignments are estimated.
   public enum Estimator: String, CaseIterable, Sendable {
-    /// One gradient a domain, all-reduced: the paper, literally.
+    /// One gradient a domain: the paper, literally.
     case gradients
   }
 
