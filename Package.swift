@@ -11,7 +11,11 @@ let fast: [SwiftSetting] = lifetimes + [.unsafeFlags(["-O", "-Xcc", "-march=\(cp
 
 let package = Package(
   name: "dga",
-  products: [.executable(name: "dga", targets: ["dga"])],
+  products: [
+    .executable(name: "dga", targets: ["dga"]),
+    // Preloaded by a test.
+    .library(name: "allocation-counter", type: .dynamic, targets: ["allocation-counter"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -52,6 +56,7 @@ let package = Package(
     .executableTarget(
       name: "mpi-check", dependencies: ["MPI", "Training", "Transformer", "Kernels"], path: "Tests/mpi-check",
       swiftSettings: strict),
+    .target(name: "allocation-counter", path: "Tests/allocation-counter"),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
     .testTarget(name: "MixingTests", dependencies: ["Mixing"], swiftSettings: strict),

@@ -46,6 +46,23 @@ extension CommandLineTests {
       #expect(try workshop.metrics("uniform").map(\.losses) == losses)
     }
 
+    @Test("The number of threads changes no bit")
+    func threads() throws {
+      let workshop = try Workshop()
+      let run = ["duration=12steps", "model.width=96", "model.heads=3", "batch.micro=8"]
+      let one = try workshop.finish(.alone, run: "one", run)
+      for threads in [2, 3] {
+        #expect(try workshop.finish(.alone, run: "on-\(threads)", run + ["threads=\(threads)"]) == one)
+      }
+    }
+
+    @Test("Recomputed activations change no bit")
+    func recomputation() throws {
+      let workshop = try Workshop()
+      let kept = try workshop.finish(.alone, run: "kept", "duration=12steps")
+      #expect(try workshop.finish(.alone, run: "recomputed", "duration=12steps", "model.recompute=true") == kept)
+    }
+
     @Test("Another seed gives other windows and parameters")
     func seeds() throws {
       let workshop = try Workshop()
