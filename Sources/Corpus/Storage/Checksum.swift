@@ -1,4 +1,5 @@
 internal import CXXHash
+import Configuration
 import Foundation
 
 /// An incremental 128-bit XXH3 checksum of bytes, as `xxhsum -H2` prints it.
@@ -65,11 +66,27 @@ public struct Checksum: ~Copyable {
     return checksum.digest
   }
 
-  /// Computes the checksum of a file, a part at a time.
+  /// Computes the checksum of a file, a part at a time: a mapped one would count as memory of the process.
   ///
-  /// - Throws: `Failure(.missingInput)` if the file cannot be mapped.
+  /// - Throws: `Failure(.missingInput)` if the file cannot be read.
   public static func digest(ofFile path: String) throws -> Digest {
-    try MappedFile(path).withBytes { digest(of: $0) }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw Failure(.missingInput, "\(path) cannot be read: \(String(cString: strerror(errno))).")
+    }
+    defer { close(descriptor) }
+    var checksum = Checksum()
+    let part = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { part.deallocate() }
+    while true {
+      let count = read(descriptor, part.baseAddress, part.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else {
+        throw Failure(.missingInput, "\(path) cannot be read: \(String(cString: strerror(errno))).")
+      }
+      if count == 0 { return checksum.digest }
+      checksum.update(UnsafeRawBufferPointer(rebasing: part[..<count]))
+    }
   }
 
   /// A 128-bit checksum as a value; in JSON and as text it is 32 hexadecimal digits.
