@@ -77,7 +77,9 @@ public struct Recipe {
 
   private static func tokenizer(_ section: Section, _ located: (String) -> String) throws -> TokenizerChoice {
     if let file = try section.optionalString("file") { return .file(located(file)) }
-    switch try section.choice("kind", default: Tokenizer.Kind.sentencepiece) {
+    /// The kinds that text can be turned into tokens with.
+    enum Kind: String, CaseIterable { case bytes, sentencepiece }
+    switch try section.choice("kind", default: Kind.sentencepiece) {
     case .bytes: return .bytes
     case .sentencepiece:
       // Below, the 256 bytes leave no room for pieces; above, training would take days.

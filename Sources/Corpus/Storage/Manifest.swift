@@ -41,7 +41,7 @@ public struct Manifest: Codable, Equatable, Sendable {
 
   /// What a corpus remembers of its tokenizer.
   public struct TokenizerRecord: Codable, Equatable, Sendable {
-    /// `bytes` or `sentencepiece`.
+    /// `bytes`, `sentencepiece` or `ids`.
     public var kind: String
     /// The number of token ids.
     public var vocabularySize: Int

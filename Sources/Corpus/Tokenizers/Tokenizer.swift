@@ -12,7 +12,12 @@ public struct Tokenizer: Sendable {
     case bytes
     /// Pieces of words by SentencePiece, with single bytes for what the vocabulary lacks.
     case sentencepiece
+    /// Ids that were never text, such as those of a random corpus.
+    case ids
   }
+
+  /// The kind of this tokenizer.
+  public let kind: Kind
 
   /// The number of token ids; every id is below it.
   public let vocabularySize: Int
@@ -27,7 +32,17 @@ public struct Tokenizer: Sendable {
 
   /// The tokenizer of single bytes: ids 0 to 255, and 256 for the end of a document.
   public static let bytes = Tokenizer(
-    vocabularySize: 257, endOfDocument: 256, hash: Checksum.digest(of: "bytes, end of document 256".utf8), model: nil)
+    kind: .bytes, vocabularySize: 257, endOfDocument: 256, hash: Checksum.digest(of: "bytes, end of document 256".utf8),
+    model: nil)
+
+  /// The tokenizer of a corpus without text: ids below a vocabulary size, of which the last ends a document.
+  ///
+  /// It neither encodes nor decodes.
+  public static func ids(vocabularySize: Int) -> Tokenizer {
+    Tokenizer(
+      kind: .ids, vocabularySize: vocabularySize, endOfDocument: Int32(vocabularySize - 1),
+      hash: Checksum.digest(of: "ids, vocabulary \(vocabularySize)".utf8), model: nil)
+  }
 
   /// Loads a SentencePiece model from the content of a `.model` file.
   ///
@@ -35,11 +50,14 @@ public struct Tokenizer: Sendable {
   public init(sentencePiece model: [UInt8], named name: String) throws {
     let loaded = try SentencePieceModel(model, named: name)
     self.init(
-      vocabularySize: loaded.vocabularySize, endOfDocument: loaded.endOfSentence,
+      kind: .sentencepiece, vocabularySize: loaded.vocabularySize, endOfDocument: loaded.endOfSentence,
       hash: Checksum.digest(of: model), model: loaded)
   }
 
-  private init(vocabularySize: Int, endOfDocument: Int32, hash: Checksum.Digest, model: SentencePieceModel?) {
+  private init(
+    kind: Kind, vocabularySize: Int, endOfDocument: Int32, hash: Checksum.Digest, model: SentencePieceModel?
+  ) {
+    self.kind = kind
     self.vocabularySize = vocabularySize
     self.endOfDocument = endOfDocument
     self.hash = hash
@@ -54,6 +72,7 @@ public struct Tokenizer: Sendable {
     let manifest = "\(directory)/\(Manifest.fileName)"
     switch (Kind(rawValue: record.kind), record.file) {
     case (.bytes, nil): self = .bytes
+    case (.ids, nil): self = .ids(vocabularySize: record.vocabularySize)
     case (.sentencepiece, let file?):
       let path = "\(directory)/\(file)"
       let content = try MappedFile(path).content
@@ -75,9 +94,6 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The kind of this tokenizer.
-  public var kind: Kind { model == nil ? .bytes : .sentencepiece }
-
   /// What a manifest remembers of this tokenizer.
   var record: Manifest.TokenizerRecord {
     Manifest.TokenizerRecord(
@@ -90,7 +106,8 @@ public struct Tokenizer: Sendable {
 
   /// Encodes text, without an end of document.
   ///
-  /// - Throws: `Failure(.internalError)` if the library fails, which valid UTF-8 never makes it do.
+  /// - Throws: `Failure`: `.badData` if the ids were never text, `.internalError` if the library fails, which valid UTF-8
+  ///   never makes it do.
   public func encode(_ text: String) throws -> [Int32] {
     var text = text
     var encoder = encoder()
@@ -98,15 +115,17 @@ public struct Tokenizer: Sendable {
   }
 
   /// Makes an encoder for many texts, which remembers words.
-  func encoder() -> Encoder { Encoder(words: model.map(WordEncoder.init)) }
+  func encoder() -> Encoder { Encoder(kind: kind, words: model.map(WordEncoder.init)) }
 
   /// Encodes text after text.
   struct Encoder {
-    /// Nil stands for bytes.
+    fileprivate let kind: Kind
+    /// Nil unless there is a model.
     fileprivate var words: WordEncoder?
 
     /// Encodes valid UTF-8 text, without an end of document.
     mutating func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
+      if kind == .ids { throw Tokenizer.failureWithoutText }
       if words == nil { return text.map { Int32($0) } }
       return try words!.encode(text)
     }
@@ -114,13 +133,18 @@ public struct Tokenizer: Sendable {
 
   /// Decodes ids; ends of documents stand for no text.
   ///
-  /// - Throws: `Failure(.badData)` if an id is not in the vocabulary.
+  /// - Throws: `Failure(.badData)` if an id is not in the vocabulary, or the ids were never text.
   public func decode(_ tokens: [Int32]) throws -> String {
     for (place, token) in tokens.enumerated() where token < 0 || Int(token) >= vocabularySize {
       throw Failure(.badData, "Token \(place) has id \(token), which is beyond the vocabulary of \(vocabularySize).")
     }
+    if kind == .ids { throw Tokenizer.failureWithoutText }
     let text = tokens.filter { $0 != endOfDocument }
     guard let model else { return String(decoding: text.map { UInt8($0) }, as: UTF8.self) }
     return try model.decode(text)
+  }
+
+  private static var failureWithoutText: Failure {
+    Failure(.badData, "The corpus is made of token ids without text: its tokenizer (kind 'ids') has no words for them.")
   }
 }

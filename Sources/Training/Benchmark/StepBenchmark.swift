@@ -1,0 +1,125 @@
+import Configuration
+import Corpus
+import Foundation
+import Kernels
+import MPI
+import Transformer
+
+/// What some steps of the trainer took.
+struct StepFigures {
+  /// Of the whole step, all ranks together.
+  let tokensPerStep: Int
+  /// Sequences in a micro-batch, as the trainer chose.
+  let microSequences: Int
+  /// Seconds of the first step, which touches all memory for the first time.
+  let first: Double
+  /// Seconds of the steps after it.
+  let steady: [Double]
+  /// Mean seconds of a steady step by part, as `metrics.jsonl` names them; the total is left out.
+  let parts: [String: Double]
+  /// The loss of the first and of the last step.
+  let losses: (first: Double, last: Double)
+  /// The most memory that any rank had at once.
+  let peakBytes: Int
+
+  /// Tokens a second over the steady steps.
+  var tokensPerSecond: Double { Double(tokensPerStep * steady.count) / steady.reduce(0, +) }
+}
+
+/// Runs the trainer as `dga train` does, with everything, on a random corpus in a temporary directory.
+struct StepBenchmark {
+  let shape: BenchmarkShape
+  /// Sequences of each rank.
+  let sequences: Int
+  let steps: Int
+  let threads: Int
+  /// Where to make the temporary directory; nil for the system's place.
+  let directory: String?
+
+  private static let domains = ["a", "b", "c", "d"]
+
+  /// Trains and removes everything again. Collective: every rank calls.
+  ///
+  /// - Throws: `Failure`, agreed.
+  func run(over world: borrowing Communicator) throws -> StepFigures {
+    let node = try world.splitByNode()
+    // Nodes need not share the place, so the first rank of each makes the same corpus, under a name of its own.
+    let isFirstOfNode = node.rank == 0
+    let name = String(decoding: try world.broadcast(Array(UUID().uuidString.utf8), root: 0), as: UTF8.self)
+    let first = try node.broadcast(world.rank, root: 0)
+    let parent = directory ?? FileManager.default.temporaryDirectory.path
+    let path = parent + "/dga-benchmark-\(name)-\(first)"
+    let ranks = world.size
+    defer {
+      if isFirstOfNode { try? FileManager.default.removeItem(atPath: path) }
+    }
+    try world.agree {
+      if isFirstOfNode { try prepare(path, ranks: ranks) }
+    }
+    Machine.resetPeakMemory()
+    let plan = try world.agree {
+      try RunPlan(RunConfiguration(contentsOf: path + "/run.yaml"), ranks: ranks)
+    }
+    var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
+    _ = try trainer.run(resume: false, over: world)
+    let peak = try world.allReduce(Machine.peakMemory, .max)
+    let metrics = try world.agree {
+      world.rank == 0 ? Array(try Data(contentsOf: URL(fileURLWithPath: path + "/run/metrics.jsonl"))) : []
+    }
+    return try figures(world.broadcast(metrics, root: 0), plan, peakBytes: peak)
+  }
+
+  /// Writes corpus and configuration.
+  private func prepare(_ path: String, ranks: Int) throws {
+    let (model, length) = (shape.model, shape.model.context)
+    // Twice what the steps read on average, so that no domain is read again.
+    let trainTokens = 2 * steps * sequences * ranks * length / Self.domains.count + 2 * (length + 1)
+    try RandomCorpus(
+      vocabularySize: model.vocabularySize, domains: Self.domains, targets: ["target"], trainTokens: trainTokens,
+      otherTokens: 2 * (length + 1)
+    ).write(to: path + "/corpus")
+    let configuration = """
+      run: \(path)/run
+      corpus: \(path)/corpus
+      target: target
+      model: {layers: \(model.layers), heads: \(model.heads), width: \(model.width), context: \(length)}
+      batch: {sequences: \(sequences * ranks)}
+      duration: \(steps)steps
+      optimizer: {learning_rate: 6e-4, schedule: constant, warmup: 2steps}
+      mixture: {method: uniform}
+      evaluation: {sequences: 1}
+      threads: \(threads)
+      """
+    do {
+      try Data(configuration.utf8).write(to: URL(fileURLWithPath: path + "/run.yaml"))
+    } catch {
+      throw Failure(.cannotCreate, "\(path)/run.yaml cannot be written: \(error.localizedDescription)")
+    }
+  }
+
+  /// A line of `metrics.jsonl`, as far as steps have it.
+  private struct Line: Decodable {
+    let kind: String
+    let loss: Double?
+    let seconds: [String: Double]?
+  }
+
+  private func figures(_ metrics: [UInt8], _ plan: RunPlan, peakBytes: Int) throws -> StepFigures {
+    let decoder = JSONDecoder()
+    let lines = try metrics.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: Data($0)) }
+      .filter { $0.kind == "step" }
+    let seconds = lines.compactMap(\.seconds)
+    let totals = seconds.compactMap { $0["total"] }
+    guard totals.count == steps, steps >= 2 else {
+      throw Failure(.internalError, "The metrics of \(steps) steps have \(totals.count) times.")
+    }
+    var parts: [String: Double] = [:]
+    for step in seconds.dropFirst() {
+      for (part, value) in step where part != "total" { parts[part, default: 0] += value / Double(steps - 1) }
+    }
+    return StepFigures(
+      tokensPerStep: plan.tokensPerStep, microSequences: plan.batch.micro, first: totals[0],
+      steady: Array(totals.dropFirst()), parts: parts,
+      losses: (lines.first?.loss ?? .nan, lines.last?.loss ?? .nan), peakBytes: peakBytes)
+  }
+}
