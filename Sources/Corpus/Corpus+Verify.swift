@@ -16,6 +16,7 @@ extension Corpus {
     for part in Manifest.Part.allCases {
       guard let file = parts[part] else { preconditionFailure("an open corpus has all parts") }
       progress(file.data.path)
+      try file.index.check()
       try checkTokens(of: file)
     }
     for (name, record) in manifest.files.sorted(by: { $0.key < $1.key }) {

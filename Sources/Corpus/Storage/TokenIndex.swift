@@ -34,7 +34,11 @@ struct TokenIndex: Sendable {
   let tokenCount: Int
   private let file: MappedFile
 
-  /// Reads and checks an index against the size of its `.bin` file.
+  /// Indices of up to this many sequences are checked whole when they are opened; for larger ones that is the matter of
+  /// ``check()``, so that starting a run takes no longer the more text there is.
+  static let checkedWhenOpened = 1 << 20
+
+  /// Opens an index and checks it against the size of its `.bin` file.
   ///
   /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
   init(_ file: MappedFile, dataSize: Int) throws {
@@ -75,6 +79,17 @@ struct TokenIndex: Sendable {
     }
     tokenCount = dataSize / width.size
 
+    if sequenceCount <= Self.checkedWhenOpened { try check() }
+  }
+
+  /// Checks that sequences and documents follow each other without gaps, to the end of the `.bin` file.
+  ///
+  /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
+  func check() throws {
+    func damaged(_ offset: Int, _ problem: String) -> Failure {
+      Failure(.badData, "\(file.path), offset \(offset): \(problem)")
+    }
+    let dataSize = tokenCount * width.size
     var end = 0
     for sequence in 0..<sequenceCount {
       let offset = TokenIndex.headerSize + 4 * sequence
@@ -92,7 +107,7 @@ struct TokenIndex: Sendable {
       }
     }
     guard end == dataSize else {
-      throw damaged(size, "The sequences end at byte \(end) of a .bin file of \(dataSize) bytes.")
+      throw damaged(file.count, "The sequences end at byte \(end) of a .bin file of \(dataSize) bytes.")
     }
     var previous = 0
     for document in 0...documentCount {
