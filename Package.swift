@@ -11,7 +11,13 @@ let fast: [SwiftSetting] = lifetimes + [.unsafeFlags(["-O", "-Xcc", "-march=\(cp
 
 let package = Package(
   name: "dga",
-  products: [.executable(name: "dga", targets: ["dga"])],
+  products: [
+    .executable(name: "dga", targets: ["dga"]),
+    // For the package in Benchmarks.
+    .library(name: "Kernels", targets: ["Kernels"]),
+    .library(name: "Transformer", targets: ["Transformer"]),
+    .library(name: "Training", targets: ["Training"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
