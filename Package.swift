@@ -15,6 +15,10 @@ let package = Package(
     .executable(name: "dga", targets: ["dga"]),
     // Preloaded by a test.
     .library(name: "allocation-counter", type: .dynamic, targets: ["allocation-counter"]),
+    // For the package in Benchmarks.
+    .library(name: "Kernels", targets: ["Kernels"]),
+    .library(name: "Transformer", targets: ["Transformer"]),
+    .library(name: "Training", targets: ["Training"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

@@ -30,6 +30,9 @@ struct Benchmark: ParsableCommand {
   @Option(help: "Where to put the temporary corpus and run; by default where the system has temporary files.")
   var directory: String?
 
+  @Flag(help: "Leave out kernels and collectives.")
+  var stepsOnly = false
+
   @Flag(help: "Print one JSON object instead of tables.")
   var json = false
 
@@ -49,6 +52,7 @@ struct Benchmark: ParsableCommand {
         shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds, threads: threads)
       benchmark.sequences = sequences
       benchmark.steps = steps
+      benchmark.stepsOnly = stepsOnly
       benchmark.directory = directory
       let isRoot = world.rank == 0
       let report = try benchmark.run(over: world) { line in

@@ -13,6 +13,8 @@ public struct Benchmark {
   public var seconds: Double
   /// Threads of each rank, as given to `BLAS.start`.
   public var threads: Int
+  /// Whether kernels and collectives are left out.
+  public var stepsOnly = false
   /// Where to make temporary directories; nil for the system's place.
   public var directory: String?
 
@@ -55,14 +57,19 @@ public struct Benchmark {
 
     var kernels: [[KernelFigure]] = []
     for (shape, step) in zip(shapes, steps) {
-      progress("\(shape.name): kernels")
       var benchmark = KernelBenchmark(
         shape.model, sequences: step.microSequences, seconds: seconds, count: memory.count)
-      try benchmark.run(over: world)
+      if !stepsOnly {
+        progress("\(shape.name): kernels")
+        try benchmark.run(over: world)
+      }
       kernels.append(benchmark.figures)
     }
-    if world.size > 1 { progress("collectives") }
-    let collectives = try CollectiveBenchmark(seconds: seconds / 2).run(over: world)
+    var collectives: [CollectiveFigure] = []
+    if !stepsOnly && world.size > 1 {
+      progress("collectives")
+      collectives = try CollectiveBenchmark(seconds: seconds / 2).run(over: world)
+    }
     progress("sgemm, all ranks at once, again")
     let after = try product.together(over: world)
     progress("sgemm, one rank after the other")

@@ -15,7 +15,8 @@ extension BenchmarkReport {
     for shape in shapes {
       text += "\n\(shape.name): \(shape.layers) layers, \(shape.heads) heads, width \(shape.width), vocabulary "
       text += "\(shape.vocabulary), \(shape.parameters) parameters; \(shape.sequences_per_rank) sequences of "
-      text += "\(shape.context) tokens a rank\n\n" + stepTable(shape.step) + "\n" + kernelTable(shape.kernels, perRank)
+      text += "\(shape.context) tokens a rank\n\n" + stepTable(shape.step)
+      if !shape.kernels.isEmpty { text += "\n" + kernelTable(shape.kernels, perRank) }
     }
     if !collectives.isEmpty { text += "\n" + collectiveTable }
     return text

@@ -19,8 +19,11 @@ struct Ceilings {
 /// Measures the matrix product's ceiling of every rank.
 ///
 /// Each thread of a rank makes products of its own; OpenBLAS stays with one thread.
-struct ProductCeiling {
-  let seconds: Double
+public struct ProductCeiling: Sendable {
+  private let seconds: Double
+
+  /// Plans to measure for about `seconds`.
+  public init(seconds: Double) { self.seconds = seconds }
 
   /// All ranks at once. Collective: every rank calls.
   func together(over world: borrowing Communicator) throws -> Rate {
@@ -39,7 +42,8 @@ struct ProductCeiling {
     return try Rate(ofThisRank: own, over: world)
   }
 
-  private func measure() -> Rate {
+  /// This rank alone, whatever the others do.
+  public func measure() -> Rate {
     let threads = BLAS.threads
     guard threads > 1 else { return measureThread() }
     var rates = [Rate](repeating: Rate(best: 0, median: 0), count: threads)
