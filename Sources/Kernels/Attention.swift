@@ -176,10 +176,18 @@ public struct CausalAttention {
     normaliser: Float, projection: Float, _ factor: Float
   ) {
     let (factor, minusNormaliser, projection) = (splat(factor), splat(-normaliser), splat(projection))
-    forEachVector(visible) { i, n in
-      let probability = exponential(minusNormaliser.addingProduct(load(scores + i, n), factor))
-      store(probability, scores + i, n)
-      store(probability * (load(slopes + i, n) - projection) * factor, slopes + i, n)
+    // Whole vectors in a loop of their own, where the constants of the exponential stay in registers.
+    let full = visible / laneCount * laneCount
+    for i in stride(from: 0, to: full, by: laneCount) {
+      let probability = exponential(minusNormaliser.addingProduct(load(scores + i), factor))
+      store(probability, scores + i)
+      store(probability * (load(slopes + i) - projection) * factor, slopes + i)
+    }
+    if full < visible {
+      let rest = visible - full
+      let probability = exponential(minusNormaliser.addingProduct(load(scores + full, rest), factor))
+      store(probability, scores + full, rest)
+      store(probability * (load(slopes + full, rest) - projection) * factor, slopes + full, rest)
     }
     clear(scores, from: visible, reach: reach)
     clear(slopes, from: visible, reach: reach)
