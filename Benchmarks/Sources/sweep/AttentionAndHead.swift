@@ -33,7 +33,7 @@ func sweepAttention(_ sweep: Sweep) {
       table.append(["\(sequences) x \(heads) x \(length) x \(size)", sweep.cell(forward), sweep.cell(backward)])
     }
   }
-  print(table.text)
+  sweep.show(table)
 }
 
 /// The loss head by tokens and vocabulary: GFLOP/s of forward alone and of forward and backward.
@@ -70,5 +70,5 @@ func sweepHead(_ sweep: Sweep) {
       ])
     }
   }
-  print(table.text)
+  sweep.show(table)
 }

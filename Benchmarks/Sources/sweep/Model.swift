@@ -33,6 +33,6 @@ func sweepModel(_ sweep: Sweep) {
         sweep.cell(written), sweep.cell(both(adding: true)),
       ])
     }
-    print(table.text)
+    sweep.show(table)
   }
 }

@@ -15,7 +15,7 @@ func sweepProducts(_ sweep: Sweep) {
         table.append(["\(rows) x \(inner) x \(columns)"] + rates(rows, inner, columns, sweep).map(sweep.cell))
       }
     }
-    print(table.text)
+    sweep.show(table)
   }
 }
 

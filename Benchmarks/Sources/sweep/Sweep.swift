@@ -11,4 +11,10 @@ struct Sweep {
 
   /// A rate and its share of the ceiling, for a table.
   func cell(_ rate: Rate) -> String { String(format: "%.1f (%.0f %%)", rate.best, 100 * rate.share(of: ceiling)) }
+
+  /// Prints a table at once, into pipes too: a long sweep that is stopped has shown what it measured.
+  func show(_ table: TextTable) {
+    print(table.text)
+    fflush(nil)
+  }
 }

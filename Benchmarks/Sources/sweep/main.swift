@@ -3,7 +3,7 @@ import Kernels
 import Training
 
 // Run as: swift run -c release --package-path Benchmarks sweep [TOPIC ...] [--threads N] [--seconds S]
-// Measures kernels over many sizes on one process; a topic takes about a minute.
+// Measures kernels over many sizes on one process; products, attention and head take about a minute each, model several.
 
 let topics: [(name: String, run: (Sweep) -> Void)] = [
   ("products", sweepProducts), ("attention", sweepAttention), ("head", sweepHead), ("model", sweepModel),
