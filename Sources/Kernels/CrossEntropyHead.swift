@@ -31,11 +31,18 @@ public enum CrossEntropyHead {
 
   /// Computes losses as `forward` does, and at once the gradients of `scale` times their sum.
   ///
-  /// hiddenGradient (N, C) is written, tableGradient (V, C) is added to, or written if not `adding`.
+  /// hiddenGradient (N, C) is written; tableGradient (V, C), if given, is added to, or written if not `adding`. With a
+  /// direction's table (V, C), each row's derivative along it is added to scores (1, N); its scratch has hidden's shape.
+  ///
+  /// - Returns: Seconds that the direction took.
+  @discardableResult
   public static func forwardBackward(
     hidden: Matrix, table: Matrix, targets: Span<Int32>, scale: Float, losses: Matrix, scratch: Matrix,
-    hiddenGradient: Matrix, tableGradient: Matrix, adding: Bool = true
-  ) {
+    hiddenGradient: Matrix, tableGradient: Matrix?, adding: Bool = true,
+    direction: (table: Matrix, scratch: Matrix, scores: Matrix)? = nil
+  ) -> Double {
+    let clock = ContinuousClock()
+    var seconds = 0.0
     forEachTile(hidden, table, targets, losses, scratch) { first, weights, sums in
       let inputs = hidden.rows(first, count: weights.rows)
       let gradient = hiddenGradient.rows(first, count: weights.rows)
@@ -46,21 +53,40 @@ public enum CrossEntropyHead {
         let factor = splat(sums.base[row])
         forEachVector(inputs.columns) { i, n in store(load(source + i, n) * factor, scaled + i, n) }
       }
-      product(
-        weights, transposeA: true, by: gradient, transposeB: false, into: tableGradient, adding: adding || first > 0,
-        finish: Plain())
+      if let tableGradient {
+        product(
+          weights, transposeA: true, by: gradient, transposeB: false, into: tableGradient, adding: adding || first > 0,
+          finish: Plain())
+      }
+      if let direction {
+        // (e G) . (h scale / s) - scale h . G[target].
+        let start = clock.now
+        let scores = direction.scores.columns(first, count: weights.rows)
+        product(
+          weights, transposeA: false, by: direction.table, transposeB: false,
+          into: direction.scratch.rows(first, count: weights.rows), adding: false,
+          finish: AddInnerProduct(bias: nil, factors: gradient, sums: scores))
+        for row in 0..<weights.rows {
+          let target = direction.table.base + Int(targets[first + row]) * direction.table.stride
+          scores.base[row] -= scale * dot(inputs.base + row * inputs.stride, target, inputs.columns)
+        }
+        seconds += start.duration(to: clock.now) / .seconds(1)
+      }
       // dh = (e E) scale / s - scale E[target].
       product(
         weights, transposeA: false, by: table, transposeB: false, into: gradient, adding: false,
         finish: ScaleRows(factors: sums))
       for row in 0..<weights.rows {
         let target = Int(targets[first + row])
-        subtract(
-          inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride,
-          inputs.columns)
+        if let tableGradient {
+          subtract(
+            inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride,
+            inputs.columns)
+        }
         subtract(table.base + target * table.stride, scale, from: gradient.base + row * gradient.stride, inputs.columns)
       }
     }
+    return seconds
   }
 
   /// Computes the logits of every tile, their exponentials less the row's largest in place, and the losses, then calls `body` with the

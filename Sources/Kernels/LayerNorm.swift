@@ -41,18 +41,19 @@ private func layerNormRows(
   }
 }
 
-/// Adds LayerNorm's input gradient to `inputGradient` and its gain and bias gradients to theirs.
+/// Adds LayerNorm's input gradient to `inputGradient` and its gain and bias gradients, where these are given, to theirs.
 ///
 /// With n = (x - mean) r and g = dy * gain: dx += r (g - mean(g) - n mean(g n)), dgain += sum dy n, dbias += sum dy.
 /// Adding is what the residual stream wants: the branch's gradient joins the one that passed it by.
 public func layerNormBackward(
   outputGradient: Matrix, input: Matrix, gain: Matrix, statistics: Matrix,
-  gainGradient: Matrix, biasGradient: Matrix, addingTo inputGradient: Matrix
+  gainGradient: Matrix?, biasGradient: Matrix?, addingTo inputGradient: Matrix
 ) {
+  let parameters = gainGradient.flatMap { gain in biasGradient.map { (gain: gain, bias: $0) } }
   if Threads.count == 1 {
     return layerNormBackwardRows(
       0..<input.rows, outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
-      parameters: (gainGradient, biasGradient), addingTo: inputGradient)
+      parameters: parameters, addingTo: inputGradient)
   }
   // Threads share rows for the input's gradient, and columns for the sums over rows: the same additions in the same order.
   forEachThread(input.rows) { _, first, count in
@@ -60,11 +61,12 @@ public func layerNormBackward(
       first..<(first + count), outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
       parameters: nil, addingTo: inputGradient)
   }
+  guard let parameters else { return }
   forEachThread(input.columns, multipleOf: laneCount) { _, first, count in
     for row in 0..<input.rows {
       addParameterGradients(
         row, first..<(first + count), outputGradient: outputGradient, input: input, statistics: statistics,
-        gainGradient: gainGradient, biasGradient: biasGradient)
+        gainGradient: parameters.gain, biasGradient: parameters.bias)
     }
   }
 }

@@ -30,12 +30,13 @@ public func linearActivatedForward(
     finish: AddBiasAndActivate(bias: bias, activated: activated))
 }
 
-/// Adds a linear layer's weight and bias gradients, or overwrites them, and writes the gradient of its input.
+/// Adds a linear layer's weight and bias gradients, or overwrites them, and writes the gradient of its input; without
+/// `weightGradient` it does the latter alone.
 ///
 /// Shapes as in ``linearForward(_:weight:bias:residual:into:)``; dW = X' dY, db = column sums of dY, dX = dY W'.
 public func linearBackward(
   outputGradient: Matrix, input: Matrix, weight: Matrix,
-  weightGradient: Matrix, biasGradient: Matrix, inputGradient: Matrix, adding: Bool = true
+  weightGradient: Matrix?, biasGradient: Matrix?, inputGradient: Matrix, adding: Bool = true
 ) {
   linearParameterGradients(
     outputGradient: outputGradient, input: input, weightGradient: weightGradient, biasGradient: biasGradient,
@@ -51,7 +52,7 @@ public func linearBackward(
 /// Shapes: expanded, activated (working memory) and inputGradient (N, I).
 public func activatedLinearBackward(
   outputGradient: Matrix, expanded: Matrix, weight: Matrix,
-  weightGradient: Matrix, biasGradient: Matrix, activated: Matrix, inputGradient: Matrix, adding: Bool = true
+  weightGradient: Matrix?, biasGradient: Matrix?, activated: Matrix, inputGradient: Matrix, adding: Bool = true
 ) {
   product(
     outputGradient, transposeA: false, by: weight, transposeB: true, into: inputGradient, adding: false,
@@ -62,8 +63,9 @@ public func activatedLinearBackward(
 }
 
 private func linearParameterGradients(
-  outputGradient: Matrix, input: Matrix, weightGradient: Matrix, biasGradient: Matrix, adding: Bool
+  outputGradient: Matrix, input: Matrix, weightGradient: Matrix?, biasGradient: Matrix?, adding: Bool
 ) {
+  guard let weightGradient, let biasGradient else { return }
   if !adding { clear(biasGradient) }
   product(
     input, transposeA: true, by: outputGradient, transposeB: false, into: weightGradient, adding: adding,

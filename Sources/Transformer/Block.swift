@@ -83,15 +83,16 @@ struct Block {
       into: kept.secondNormal)
   }
 
-  /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), and adds weight gradients, or
-  /// overwrites them if not `adding`.
+  /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), and adds weight gradients, if
+  /// there is a place for them, or overwrites them if not `adding`; a directional pass learns of every layer on the way.
   ///
-  /// `wide` and `activated` (N, 4 C) and `narrow` (N, C) are working memory.
+  /// `wide` and `activated` (N, 4 C) and `narrow` (N, C) are working memory; `activated` is that of the pass, too.
   func backward(
-    _ stream: Matrix, input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, _ gradients: BlockParameters,
-    adding: Bool, wide: Matrix, activated: Matrix, narrow: Matrix, scratch: Matrix
+    _ stream: Matrix, input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations,
+    _ gradients: BlockParameters?, adding: Bool, along pass: inout DirectionalPass?, _ direction: BlockParameters?,
+    wide: Matrix, activated: Matrix, narrow: Matrix, scratch: Matrix
   ) {
-    if !adding {
+    if let gradients, !adding {
       clear(gradients.firstGain)
       clear(gradients.firstBias)
       clear(gradients.secondGain)
@@ -99,28 +100,52 @@ struct Block {
     }
     activatedLinearBackward(
       outputGradient: stream, expanded: kept.expanded, weight: weights.contraction,
-      weightGradient: gradients.contraction, biasGradient: gradients.contractionBias, activated: activated,
+      weightGradient: gradients?.contraction, biasGradient: gradients?.contractionBias, activated: activated,
       inputGradient: wide, adding: adding)
+    if let direction {
+      pass?.linear(
+        outputGradient: stream, input: activated, weight: direction.contraction, bias: direction.contractionBias,
+        scratch: narrow)
+      pass?.linear(
+        outputGradient: wide, input: kept.secondNormal, weight: direction.expansion, bias: direction.expansionBias)
+    }
     linearBackward(
       outputGradient: wide, input: kept.secondNormal, weight: weights.expansion,
-      weightGradient: gradients.expansion, biasGradient: gradients.expansionBias, inputGradient: narrow, adding: adding)
+      weightGradient: gradients?.expansion, biasGradient: gradients?.expansionBias, inputGradient: narrow,
+      adding: adding)
+    if let direction {
+      pass?.layerNorm(
+        outputGradient: narrow, input: kept.middle, statistics: kept.secondStatistics, gain: direction.secondGain,
+        bias: direction.secondBias)
+    }
     layerNormBackward(
       outputGradient: narrow, input: kept.middle, gain: weights.secondGain, statistics: kept.secondStatistics,
-      gainGradient: gradients.secondGain, biasGradient: gradients.secondBias, addingTo: stream)
+      gainGradient: gradients?.secondGain, biasGradient: gradients?.secondBias, addingTo: stream)
 
+    if let direction {
+      pass?.linear(
+        outputGradient: stream, input: kept.attended, weight: direction.projection, bias: direction.projectionBias)
+    }
     let joint = wide.reshaped(rows: wide.rows, columns: kept.joint.columns)
     linearBackward(
       outputGradient: stream, input: kept.attended, weight: weights.projection,
-      weightGradient: gradients.projection, biasGradient: gradients.projectionBias, inputGradient: narrow,
+      weightGradient: gradients?.projection, biasGradient: gradients?.projectionBias, inputGradient: narrow,
       adding: adding)
     attention.backward(
       outputGradient: narrow, output: kept.attended, qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch,
       qkvGradient: joint)
     linearBackward(
       outputGradient: joint, input: kept.firstNormal, weight: weights.joint,
-      weightGradient: gradients.joint, biasGradient: gradients.jointBias, inputGradient: narrow, adding: adding)
+      weightGradient: gradients?.joint, biasGradient: gradients?.jointBias, inputGradient: narrow, adding: adding)
+    if let direction {
+      pass?.linear(
+        outputGradient: joint, input: kept.firstNormal, weight: direction.joint, bias: direction.jointBias)
+      pass?.layerNorm(
+        outputGradient: narrow, input: input, statistics: kept.firstStatistics, gain: direction.firstGain,
+        bias: direction.firstBias)
+    }
     layerNormBackward(
       outputGradient: narrow, input: input, gain: weights.firstGain, statistics: kept.firstStatistics,
-      gainGradient: gradients.firstGain, biasGradient: gradients.firstBias, addingTo: stream)
+      gainGradient: gradients?.firstGain, biasGradient: gradients?.firstBias, addingTo: stream)
   }
 }

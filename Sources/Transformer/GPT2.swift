@@ -21,6 +21,9 @@ public struct GPT2: ~Copyable {
   /// Tokens in a sequence, T.
   public var length: Int { workspace.length }
 
+  /// Seconds that backward passes have spent on directions, all together.
+  public private(set) var directionSeconds = 0.0
+
   private var workspace: Workspace
   private var inputs: TokenBuffer
   private var targets: TokenBuffer
@@ -90,24 +93,55 @@ public struct GPT2: ~Copyable {
   /// - Parameters:
   ///   - gradients: One row with the model's ``layout``.
   ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
+  ///   - direction: A row with the same layout, to compute ``score(ofSequence:)`` along; that changes no gradient by a bit.
   ///   - completed: Called with each of ``ParameterLayout/completionRanges`` in turn, as soon as the gradients there are final.
   /// - Returns: The sum of the losses of all B T tokens, in nats.
   public mutating func backward(
-    parameters: borrowing Arena, gradients: Matrix, adding: Bool, scale: Float,
+    parameters: borrowing Arena, gradients: Matrix, adding: Bool, scale: Float, along direction: Matrix? = nil,
     completed: (Range<Int>) throws -> Void
   ) rethrows -> Double {
-    precondition(gradients.rows == 1 && gradients.columns == layout.arenaCount, "gradients of another layout")
-    if !adding {
+    try backward(
+      parameters: parameters, storing: gradients, adding: adding, scale: scale, along: direction, completed: completed)
+  }
+
+  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and its ``score(ofSequence:)`` along a direction,
+  /// without forming any weight gradient.
+  ///
+  /// - Returns: The sum of the losses of all B T tokens, in nats.
+  public mutating func score(parameters: borrowing Arena, along direction: Matrix, scale: Float) -> Double {
+    backward(parameters: parameters, storing: nil, adding: false, scale: scale, along: direction) { _ in }
+  }
+
+  /// The derivative of `scale` times the summed loss of a sequence along the direction of the last backward pass that had one.
+  public func score(ofSequence index: Int) -> Double { sum(workspace.scores.columns(index * length, count: length)) }
+
+  private mutating func backward(
+    parameters: borrowing Arena, storing gradients: Matrix?, adding: Bool, scale: Float, along direction: Matrix?,
+    completed: (Range<Int>) throws -> Void
+  ) rethrows -> Double {
+    precondition((gradients ?? direction)?.columns == layout.arenaCount, "a row of another layout")
+    precondition(direction == nil || direction?.columns == layout.arenaCount, "a direction of another layout")
+    let table = layout.tensors[0]
+    var pass = direction == nil ? nil : DirectionalPass(scores: workspace.scores, scratch: workspace.activated)
+    if let gradients, !adding {
       clear(layout.tensors[1].view(of: gradients))
       clear(finalGain.view(of: gradients))
       clear(finalBias.view(of: gradients))
     }
-    CrossEntropyHead.forwardBackward(
-      hidden: workspace.finalNormal, table: layout.tensors[0].view(of: parameters), targets: targets.span, scale: scale,
+    let head = table.view(of: direction)
+    let seconds = CrossEntropyHead.forwardBackward(
+      hidden: workspace.finalNormal, table: table.view(of: parameters), targets: targets.span, scale: scale,
       losses: workspace.losses, scratch: workspace.headScratch,
-      hiddenGradient: workspace.narrow, tableGradient: layout.tensors[0].view(of: gradients), adding: adding)
+      hiddenGradient: workspace.narrow, tableGradient: table.view(of: gradients), adding: adding,
+      direction: head == nil ? nil : (head!, workspace.gradient, workspace.scores))
+    pass?.add(seconds: seconds)
     let stream = workspace.gradient
     clear(stream)
+    if let direction {
+      pass?.layerNorm(
+        outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
+        statistics: workspace.finalStatistics, gain: finalGain.view(of: direction), bias: finalBias.view(of: direction))
+    }
     layerNormBackward(
       outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
       gain: finalGain.view(of: parameters), statistics: workspace.finalStatistics,
@@ -123,14 +157,22 @@ public struct GPT2: ~Copyable {
       }
       block.backward(
         stream, input: workspace.stream(layer), weights, workspace.block(layer),
-        blockParameters(layer, gradients), adding: adding, wide: workspace.wide, activated: workspace.activated,
-        narrow: workspace.narrow, scratch: workspace.attentionScratch)
+        blockParameters(layer, gradients), adding: adding,
+        along: &pass, blockParameters(layer, direction), wide: workspace.wide, activated: workspace.activated, narrow: workspace.narrow, scratch: workspace.attentionScratch)
       try completed(layout.completionRanges[configuration.layers - layer])
     }
-    embeddingBackward(
-      outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
-      tokenGradient: layout.tensors[0].view(of: gradients), positionGradient: layout.tensors[1].view(of: gradients))
+    if let direction {
+      pass?.embedding(
+        outputGradient: stream, tokens: inputs.span, length: length, tokenTable: table.view(of: direction),
+        positionTable: layout.tensors[1].view(of: direction))
+    }
+    if let gradients {
+      embeddingBackward(
+        outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
+        tokenGradient: table.view(of: gradients), positionGradient: layout.tensors[1].view(of: gradients))
+    }
     try completed(layout.completionRanges[configuration.layers + 1])
+    directionSeconds += pass?.seconds ?? 0
     return sum(workspace.losses)
   }
 
@@ -147,6 +189,12 @@ public struct GPT2: ~Copyable {
 
   private var block: Block {
     Block(attention: CausalAttention(sequences: workspace.sequences, length: length, heads: configuration.heads))
+  }
+
+  private func blockParameters(_ layer: Int, _ row: Matrix?) -> BlockParameters? {
+    guard let row else { return nil }
+    let parameters: BlockParameters = blockParameters(layer, row)
+    return parameters
   }
 
   private func blockParameters(_ layer: Int, _ row: Matrix) -> BlockParameters {

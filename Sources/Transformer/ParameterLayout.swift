@@ -34,6 +34,13 @@ public struct ParameterLayout: Sendable {
     /// The view of this tensor in an arena of the layout.
     public func view(of arena: borrowing Arena) -> Matrix { view(of: arena.row) }
 
+    /// The view of this tensor in one row of the layout's length, if there is such a row.
+    func view(of row: Matrix?) -> Matrix? {
+      guard let row else { return nil }
+      let view: Matrix = view(of: row)
+      return view
+    }
+
     /// The view of this tensor in one row of the layout's length.
     public func view(of row: Matrix) -> Matrix {
       row.columns(offset, count: count).reshaped(rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])

@@ -6,7 +6,9 @@ struct TokenBuffer {
   init(capacity: Int) { ids = [Int32](repeating: 0, count: capacity) }
 
   /// All ids; those past the present micro-batch are left from an earlier one.
-  var span: Span<Int32> { ids.span }
+  var span: Span<Int32> {
+    @_lifetime(borrow self) get { ids.span }
+  }
 
   /// Takes `length` ids from place `first` on of each window of `length` + 1 ids.
   mutating func copy(_ windows: Span<Int32>, from first: Int, sequences: Int, length: Int) {

@@ -34,7 +34,7 @@ struct Workspace: ~Copyable {
   private struct Plan {
     let rows, width, statistics, normalisers: Int
     let layerCount: Int
-    let stream, finalNormal, finalStatistics, losses: Int
+    let stream, finalNormal, finalStatistics, losses, scores: Int
     let gradient, narrow, wide, activated, attention, head, total: Int
 
     init(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) {
@@ -48,7 +48,8 @@ struct Workspace: ~Copyable {
       finalNormal = stream + (model.layers + 1) * width
       finalStatistics = finalNormal + width
       losses = finalStatistics + statistics
-      gradient = losses + Arena.aligned(rows)
+      scores = losses + Arena.aligned(rows)
+      gradient = scores + Arena.aligned(rows)
       narrow = gradient + width
       wide = narrow + width
       activated = wide + 4 * width
@@ -90,6 +91,8 @@ struct Workspace: ~Copyable {
   var finalStatistics: Matrix { arena.matrix(at: plan.finalStatistics, rows: 2, columns: rows) }
   /// The loss of every token (1, N).
   var losses: Matrix { arena.matrix(at: plan.losses, rows: 1, columns: rows) }
+  /// The derivative of every token's loss along a direction (1, N).
+  var scores: Matrix { arena.matrix(at: plan.scores, rows: 1, columns: rows) }
   /// The gradient of the residual stream (N, C).
   var gradient: Matrix { arena.matrix(at: plan.gradient, rows: rows, columns: model.width) }
   /// Working memory (N, C).

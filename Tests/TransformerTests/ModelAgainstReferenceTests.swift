@@ -164,7 +164,7 @@ struct ModelAgainstReferenceTests {
 
   // MARK: The same weights and tokens on both sides
 
-  private static func reference(_ shape: Reference.Shape) -> Reference.Model {
+  static func reference(_ shape: Reference.Shape) -> Reference.Model {
     let names = shape.tensors.map(\.name)
     let parameters = Reference.Parameters(shape) { tensor, element in
       HashedSetting.parameter(tensor: tensor, name: names[tensor], element: element, spread: 0.375)  // exact in Float
@@ -172,7 +172,7 @@ struct ModelAgainstReferenceTests {
     return Reference.Model(shape: shape, parameters: parameters)
   }
 
-  private static func windows(_ c: Case) -> [[Int]] {
+  static func windows(_ c: Case) -> [[Int]] {
     (0..<c.microBatches.reduce(0, +)).map { sequence in
       (0...c.length).map {
         Int(HashedSetting.hash(stream: 5000 + sequence, $0) % UInt64(c.shape.vocabulary))
@@ -180,14 +180,14 @@ struct ModelAgainstReferenceTests {
     }
   }
 
-  private static func model(_ c: Case, recomputing: Bool = false) -> GPT2 {
+  static func model(_ c: Case, recomputing: Bool = false) -> GPT2 {
     let configuration = ModelConfiguration(
       layers: c.shape.layers, heads: c.shape.heads, width: c.shape.width, context: c.shape.context,
       vocabularySize: c.shape.vocabulary)
     return GPT2(configuration, sequences: c.microBatches.max()!, length: c.length, recomputing: recomputing)
   }
 
-  private static func arena(_ parameters: Reference.Parameters, _ layout: ParameterLayout) -> Arena {
+  static func arena(_ parameters: Reference.Parameters, _ layout: ParameterLayout) -> Arena {
     let arena = Arena(count: layout.arenaCount)
     for tensor in layout.tensors {
       for (i, value) in parameters[tensor.name].values.enumerated() {
@@ -197,11 +197,11 @@ struct ModelAgainstReferenceTests {
     return arena
   }
 
-  private static func values(of matrix: Matrix) -> [Double] {
+  static func values(of matrix: Matrix) -> [Double] {
     (0..<matrix.rows).flatMap { row in (0..<matrix.columns).map { Double(matrix[row, $0]) } }
   }
 
-  private static func values(of tensor: ParameterLayout.Tensor, in arena: borrowing Arena) -> [Double] {
+  static func values(of tensor: ParameterLayout.Tensor, in arena: borrowing Arena) -> [Double] {
     let row = arena.row
     return tensor.range.map { Double(row[0, $0]) }
   }

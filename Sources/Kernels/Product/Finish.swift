@@ -90,3 +90,17 @@ struct ScaleRows: Finish {
     scale(values, count, by: factors.base[row])
   }
 }
+
+/// Adds the inner product of every row, plus a bias (1, O) where there is one, with that of `factors` (N, O) to `sums` (1, N).
+struct AddInnerProduct: Finish {
+  let bias: Matrix?
+  let factors, sums: Matrix
+
+  @inline(always)
+  func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int) {
+    let factors = factors.base + row &* factors.stride + column
+    var sum = dot(values, factors, count)
+    if let bias { sum += dot(bias.base + column, factors, count) }
+    sums.base[row] += sum
+  }
+}
