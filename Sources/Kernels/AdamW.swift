@@ -59,6 +59,26 @@ public struct AdamWStep: Sendable {
     }
   }
 
+  /// Divides gradients in place by what an update divides by, sqrt(v') + eps with v' = v / (1 - b2^t).
+  ///
+  /// - Returns: The inner product of the gradients before and after, summed in Float: meant for blocks of some thousand elements.
+  public func applyPreconditioner(to gradients: Matrix, secondMoments: Matrix) -> Double {
+    precondition(gradients.count == secondMoments.count, "same shapes")
+    precondition(gradients.isContiguous && secondMoments.isContiguous, "contiguous views")
+    let root = splat(Float(1 / (1 - power(secondDecay)).squareRoot()))
+    let (g, v, eps) = (gradients.base, secondMoments.base, splat(epsilon))
+    var product = Lanes.zero
+    forEachVector(gradients.count) { i, n in
+      let gradient = load(g + i, n)
+      // Gaps between tensors, and lanes past the end, must not become 0 / 0 where epsilon is zero.
+      let scaled = (gradient / eps.addingProduct(load(v + i, n).squareRoot(), root))
+        .replacing(with: Lanes.zero, where: gradient .== Lanes.zero)
+      product = product.addingProduct(gradient, scaled)
+      store(scaled, g + i, n)
+    }
+    return Double(product.sum())
+  }
+
   /// decay^step in Double.
   private func power(_ decay: Float) -> Double {
     var result = 1.0

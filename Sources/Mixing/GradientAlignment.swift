@@ -1,13 +1,21 @@
 /// The rule of Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498) with smoothed weights.
 ///
-/// With alignments `a_i = < gradient of domain i, gradient of the target >`, one update is
+/// With scores `s_i` in proportion to alignments `a_i = < gradient of domain i, gradient of the target >`, one update is
 ///
-///     raw'     = from . exp(eta a) / sum,   then   raw' <- (1 - floor) raw' + floor / k
+///     raw'     = from . exp(rate s) / sum,   then   raw' <- (1 - floor) raw' + floor / k
 ///     sampled' = (1 - newWeight) sampled + newWeight raw'
 ///
 /// where `from` is `raw` or `sampled`, by `recursion`. A domain that agrees with the target gains: a training step
 /// along `sum_i w_i g_i` lowers the target's loss by about the learning rate times `sum_i w_i a_i`.
 public struct GradientAlignment: Sendable, Equatable {
+  /// What decides how far one update goes.
+  public enum Step: Sendable, Equatable {
+    /// A fixed factor between alignments and changes of log weights, as in the paper. Not scale free.
+    case eta(Double)
+    /// As far as the divergence of the new weights from the old ones, in nats: the same for any scale of alignments.
+    case divergence(Double)
+  }
+
   /// The choice of the weights that an update starts from.
   public enum Recursion: String, CaseIterable, Sendable {
     /// Raw weights keep their own history; the sampled weights are a smoothed copy that never feeds back.
@@ -16,39 +24,84 @@ public struct GradientAlignment: Sendable, Equatable {
     case smoothed
   }
 
-  /// The step size: the factor between alignments and changes of log weights. Not scale free.
-  public let eta: Double
+  /// What standard errors of scores are used for.
+  public enum Caution: String, CaseIterable, Sendable {
+    /// Nothing, as in the paper.
+    case none
+    /// The weights are kept while scores differ no more than their errors alone would make them.
+    case hold
+    /// Each score is drawn towards the mean of all, the more the larger its error is beside what domains really differ by.
+    case shrink
+  }
+
+  /// What decides how far one update goes.
+  public let step: Step
   /// The weight of the new weights in the moving average, in `0...1`; 1 is no average, near 0 is almost frozen.
   public let newWeight: Double
   /// The weights that an update starts from.
   public let recursion: Recursion
   /// The part of the raw weights that is always spread evenly: no raw weight is below `floor / k`.
   public let floor: Double
+  /// What standard errors of scores are used for.
+  public let caution: Caution
 
   /// Creates the rule.
   ///
-  /// - Precondition: `eta` is finite and not negative, `newWeight` in `0...1` and above 0, `floor` in `0...1`.
-  public init(eta: Double, newWeight: Double = 1, recursion: Recursion = .raw, floor: Double = 0) {
-    precondition(eta >= 0 && eta.isFinite, "eta is finite and not negative")
+  /// - Precondition: `step` is finite and not negative, `newWeight` in `0...1` and above 0, `floor` in `0...1`.
+  public init(
+    step: Step, newWeight: Double = 1, recursion: Recursion = .raw, floor: Double = 0, caution: Caution = .none
+  ) {
+    switch step {
+    case .eta(let size), .divergence(let size):
+      precondition(size >= 0 && size.isFinite, "the step size is finite and not negative")
+    }
     precondition(newWeight > 0 && newWeight <= 1, "the weight of the new weights is above 0 and at most 1")
     precondition((0...1).contains(floor), "the floor is a share")
-    self.eta = eta
+    self.step = step
     self.newWeight = newWeight
     self.recursion = recursion
     self.floor = floor
+    self.caution = caution
   }
 
-  /// Computes the raw and sampled weights after one update with finite alignments.
-  func moved(raw: Weights, sampled: Weights, alignment: [Double]) -> (raw: Weights, sampled: Weights) {
+  /// Creates the paper's rule: a fixed factor, and no use of errors.
+  public init(eta: Double, newWeight: Double = 1, recursion: Recursion = .raw, floor: Double = 0) {
+    self.init(step: .eta(eta), newWeight: newWeight, recursion: recursion, floor: floor)
+  }
+
+  /// Computes the raw and sampled weights after one update with finite scores, and the largest change of the logarithm of a ratio
+  /// of two weights on the way.
+  func moved(raw: Weights, sampled: Weights, scores: Scores) -> (raw: Weights, sampled: Weights, spread: Double) {
     let from = recursion == .raw ? raw : sampled
-    let next = from.exponentiated(by: alignment, rate: eta)
-      .mixed(with: .uniform(raw.count), share: floor)
-    return (next, sampled.mixed(with: next, share: newWeight))
+    let rate =
+      switch step {
+      case .eta(let eta): eta * scores.unit
+      case .divergence(let radius): from.rate(for: scores.values, radius: radius)
+      }
+    let values = trusted(scores)
+    let next = from.exponentiated(by: values, rate: rate).mixed(with: .uniform(raw.count), share: floor)
+    let spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
+    return (next, sampled.mixed(with: next, share: newWeight), spread)
   }
 
-  /// Computes `eta * (max a - min a)`, the largest change of the logarithm of a ratio of two weights.
-  func spread(of alignment: [Double]) -> Double {
-    min(eta * (alignment.max()! - alignment.min()!), .greatestFiniteMagnitude)
+  /// The scores as far as they can be trusted.
+  ///
+  /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What exceeds it is
+  /// the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the best guess of a normal score
+  /// with that variance. If nothing exceeds it, all scores are the mean.
+  private func trusted(_ scores: Scores) -> [Double] {
+    guard caution != .none, let errors = scores.errors else { return scores.values }
+    let known = errors.indices.filter { errors[$0].isFinite }
+    let count = Double(max(known.count, 1))
+    let mean = known.reduce(0) { $0 + scores.values[$1] } / count
+    let total = known.reduce(0) { $0 + (scores.values[$1] - mean) * (scores.values[$1] - mean) } / max(count - 1, 1)
+    let noise = known.reduce(0) { $0 + errors[$1] * errors[$1] } / count
+    let signal = max(0, total - noise)
+    if signal == 0 { return scores.values.map { _ in mean } }
+    if caution == .hold { return scores.values }
+    return zip(scores.values, errors).map { value, error in
+      error.isFinite ? mean + signal / (signal + error * error) * (value - mean) : mean
+    }
   }
 }
 
@@ -56,11 +109,22 @@ extension GradientAlignment: CustomStringConvertible {
   /// The rule in words, for the start of a run: which constant weighs what must not be guessed.
   public var description: String {
     let source = recursion == .raw ? "the raw weights' own history" : "the sampled weights"
+    let factor =
+      switch step {
+      case .eta(let eta): "times exp(\(eta) alignment)"
+      case .divergence(let radius): "moved along the scores by a divergence of \(radius) nats"
+      }
+    let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"
     let average =
       newWeight == 1
       ? "sampled as they are"
       : "each update replaces \(newWeight) of the sampled weights by new ones"
-    let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"
-    return "new weights = \(source) times exp(\(eta) alignment)\(evenly); \(average)"
+    let errors =
+      switch caution {
+      case .none: ""
+      case .hold: "; kept while scores differ within their errors"
+      case .shrink: "; scores shrunk by their errors"
+      }
+    return "new weights = \(source) \(factor)\(evenly); \(average)\(errors)"
   }
 }

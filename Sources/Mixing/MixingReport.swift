@@ -6,7 +6,8 @@ public struct MixingReport: Sendable, Equatable {
   public let effectiveDomains: Double
   /// Total variation distance between the sampled weights after and before this update.
   public let moved: Double
-  /// `eta * (max a - min a)`: the largest change of the logarithm of a ratio of two raw weights; 0 if refused.
+  /// The rate times `max s - min s`, the largest change of the logarithm of a ratio of two raw weights: `eta (max a - min a)` for the
+  /// paper's step; 0 if refused or held back.
   public let spread: Double
   /// What a person should know about this update; mostly empty.
   public internal(set) var warnings: [MixingWarning] = []
@@ -57,13 +58,14 @@ public enum MixingWarning: Sendable, Equatable {
     case .nothingMoves(let spread):
       """
       Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights at uniform \
-      (eta * (max a - min a) = \(spread)). Raise eta or the smoothing's new weight.
+      (the last one changed ratios of weights by exp(\(spread))). Domains do not differ by more than noise, or steps are too \
+      small: larger probes, a longer memory, or a larger eta, kl or smoothing.new_weight.
       """
     case .oneDomainLeft(let domain, let weight):
       """
       One domain is left: after each of the last \(MixingReport.lonelySpell) updates a single domain has had at least \
       95 % of the draws, now \(name(domain)) with \((weight * 1000).rounded() / 10) %. \
-      Lower eta, smooth more or set a floor.
+      Lower eta or kl, smooth more or set a floor.
       """
     case .notFinite(let domain):
       "The alignment of \(name(domain)) is not finite, so this update was skipped and the weights were kept."

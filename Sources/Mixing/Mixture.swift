@@ -52,28 +52,36 @@ public struct Mixture: Sendable {
     self.state = state
   }
 
+  /// Moves the weights by one update of the rule with alignments alone, (domains): scores without errors or limits.
+  ///
+  /// - Precondition: there is one alignment a domain.
+  public mutating func update(alignment: [Double]) -> MixingReport { update(Scores(values: alignment)) }
+
   /// Moves the weights by one update of the rule and reports where they are.
   ///
-  /// Alignments that are not finite are refused: the weights stay, and the report says which domain was the first. A
+  /// Scores that are not finite are refused: the weights stay, and the report says which domain was the first. A
   /// probe that overflowed is no reason to end a run, and weights made of it could never recover.
   ///
-  /// - Parameter alignment: `a_i` of every domain, (domains).
-  /// - Precondition: there is one alignment a domain.
-  public mutating func update(alignment: [Double]) -> MixingReport {
-    precondition(alignment.count == state.sampled.count, "there is one alignment a domain")
+  /// - Parameters:
+  ///   - scores: What is known of every domain.
+  ///   - limits: The most that each domain may be sampled with, (domains): the sampled weights are projected below. The raw ones are
+  ///     not, so that a limit leaves no trace once it is lifted.
+  /// - Precondition: there is one score and one limit a domain.
+  public mutating func update(_ scores: Scores, limits: [Double]? = nil) -> MixingReport {
+    precondition(scores.values.count == state.sampled.count, "there is one score a domain")
     let before = state.sampled
-    let refused = alignment.firstIndex { !$0.isFinite }
+    let refused = scores.alignments.firstIndex { !$0.isFinite }
+    var spread = 0.0
     if let rule, refused == nil {
-      (state.raw, state.sampled) = rule.moved(raw: state.raw, sampled: before, alignment: alignment)
+      (state.raw, state.sampled, spread) = rule.moved(raw: state.raw, sampled: before, scores: scores)
+      if let limits { state.sampled = state.sampled.capped(by: limits) }
     }
     state.updates += 1
     state.average = state.average.mixed(with: state.sampled, share: 1 / Double(state.updates + 1))
 
-    var report = MixingReport(
-      weights: state.sampled, moved: state.sampled.distance(from: before),
-      spread: refused == nil ? (rule?.spread(of: alignment) ?? 0) : 0)
+    var report = MixingReport(weights: state.sampled, moved: state.sampled.distance(from: before), spread: spread)
     if let refused { report.warnings.append(.notFinite(domain: refused)) }
-    guard rule != nil, refused == nil, alignment.count > 1 else { return report }
+    guard rule != nil, refused == nil, scores.values.count > 1 else { return report }
 
     // Each spell of quiet or lonely updates is reported once.
     state.quietUpdates = report.isQuiet ? state.quietUpdates + 1 : 0

@@ -17,6 +17,8 @@ final class Journal {
   private let flopsPerToken: Double
   private let firstStep: Int
   private let names: [String]
+  /// The scores of the last update.
+  private var latest: Scores?
 
   /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
   ///
@@ -84,23 +86,32 @@ final class Journal {
       step: step, steps: plan.steps, loss: loss, tokensPerSecond: speed, flopsShare: share, overheadShare: overheadShare
     )
     if plan.mixEvery != nil {
-      let leaders = zip(names, mixture.sampledWeights.values).sorted { $0.1 > $1.1 }.prefix(3)
-      figures.leaders = leaders.map { (name: $0.0, weight: $0.1) }
+      let weights = mixture.sampledWeights.values
+      figures.leaders = weights.indices.sorted { weights[$0] > weights[$1] }.prefix(3).map {
+        Progress.Leader(
+          name: names[$0], weight: weights[$0], score: latest?.values[$0], error: latest?.errors?[$0])
+      }
     }
     progress.show(figures, firstStep: firstStep, isLast: isLast)
   }
 
   /// Records an update of the mixture and passes its warnings on.
   func mixed(
-    _ step: Int, _ mixture: Mixture, alignment: [Double], _ report: MixingReport, probeTokens: Int,
-    overheadShare: Double
+    _ step: Int, _ mixture: Mixture, _ update: AlignmentMeter.Update, _ report: MixingReport, overheadShare: Double
   ) throws {
+    let (scores, diagnosis) = (update.scores, update.diagnosis)
+    latest = scores
     try metrics.append(
       MetricRecord.Mixture(
-        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
+        step: step, tokens: step * plan.tokensPerStep, probe_tokens: update.tokens,
         weights: named(mixture.sampledWeights.values), raw_weights: named(mixture.rawWeights.values),
-        alignment: named(alignment.map(finite)), effective_domains: report.effectiveDomains,
-        distance_from_uniform: report.distanceFromUniform, spread: report.spread, overhead_share: overheadShare))
+        alignment: named(scores.alignments.map(finite)),
+        standard_error: scores.alignmentErrors.map { named($0.map(finite)) },
+        age: named(update.ages).filter { $0.value != 0 }, effective_domains: report.effectiveDomains,
+        distance_from_uniform: report.distanceFromUniform, spread: report.spread, overhead_share: overheadShare,
+        steering_objective: diagnosis.objective.flatMap(finite),
+        realised_change: diagnosis.realisedChange.flatMap(finite),
+        predicted_change: diagnosis.predictedChange.flatMap(finite)))
     for warning in report.warnings {
       try event(step, "mixture", warning.sentence { names[$0] })
     }

@@ -18,7 +18,7 @@ public struct Trainer: ~Copyable {
   private var reduction: GradientReduction
   private var sampler: MixtureSampler
   private var mixture: Mixture
-  private var probe: AlignmentProbe?
+  private var alignment: AlignmentMeter?
   private var evaluation: Evaluation
   private var reader: BatchReader
   /// The windows of the present global batch, in slot order.
@@ -30,6 +30,7 @@ public struct Trainer: ~Copyable {
   private var isRepeated: [Bool]
 
   private var step = 0
+  /// Tokens that alignment has read beside the training batches.
   private var probeTokens = 0
   private var batchesChecksum = Checksum()
   private var batchesHash = Checksum.Digest(high: 0, low: 0)
@@ -54,13 +55,13 @@ public struct Trainer: ~Copyable {
     let evaluation = try Evaluation(
       corpus: plan.corpus, target: plan.target, length: length, sequences: configuration.evaluation.sequences,
       capacity: plan.batch.micro)
-    let probe = plan.mixEvery == nil ? nil : try AlignmentProbe(plan)
+    let alignment = try plan.mixEvery.map { try AlignmentMeter(plan, every: $0) }
 
     self.plan = plan
     self.mixture = mixture
     self.sampler = sampler
     self.evaluation = evaluation
-    self.probe = probe
+    self.alignment = alignment
     model = GPT2(
       plan.model, sequences: plan.batch.micro, length: length, recomputing: configuration.model.recompute)
     parameters = Arena(count: model.layout.arenaCount)
@@ -98,10 +99,8 @@ public struct Trainer: ~Copyable {
     var result: EvaluationResult?
     while step < plan.steps {
       var watch = Stopwatch()
-      if let every = plan.mixEvery, step > 0, step % every == 0 {
-        gradients = try updateMixture(journal, gradients, over: world)
-        watch.lap(\.alignment)
-      }
+      gradients = try align(journal, gradients, over: world)
+      watch.lap(\.alignment)
       step += 1
 
       drawBatch()
@@ -114,6 +113,7 @@ public struct Trainer: ~Copyable {
       if loss.isFinite && norm.isFinite {
         let factor = Optimizer.clippingFactor(norm: norm, limit: plan.configuration.optimizer.clip)
         optimizer.update(parameters, with: averaged, learningRate: rate, gradientScale: factor)
+        alignment?.stepped(rate: rate * factor)
         watch.lap(\.update)
         try reduction.shards.gather(&parameters, over: world)
         watch.lap(\.gather)
@@ -179,23 +179,28 @@ public struct Trainer: ~Copyable {
   ) throws -> (loss: Double, request: StopSignal.Request) {
     let scale = 1 / Float(plan.tokensPerStep)
     let tree = plan.tree
+    let isInline = alignment?.isInline(step) ?? false
+    let direction = isInline ? alignment?.row : nil
+    let before = model.directionSeconds
     let share = tree.microBatches(ofRank: world.rank)
     for place in tally.indices { tally[place] = 0 }
     for group in tree.groups(of: world.rank) {
       for microBatch in tree.microBatches(of: group) {
         reader.clear()
-        for slot in plan.batch.slots(rank: world.rank, microBatch: microBatch - share.lowerBound) {
+        let slots = plan.batch.slots(rank: world.rank, microBatch: microBatch - share.lowerBound)
+        for slot in slots {
           try reader.append(windows[slot].index, of: plan.corpus.domains[Int(windows[slot].domain)].train)
         }
         watch.lap(\.data)
         model.forward(reader, parameters: parameters)
         watch.lap(\.forward)
         if microBatch + 1 < share.upperBound {
-          tally[microBatch] = gradients.accumulate(&model, parameters: parameters, scale: scale)
+          tally[microBatch] = gradients.accumulate(&model, parameters: parameters, scale: scale, along: direction)
         } else {
           tally[microBatch] = try gradients.accumulate(
-            &model, parameters: parameters, scale: scale, reducing: &reduction, over: world)
+            &model, parameters: parameters, scale: scale, along: direction, reducing: &reduction, over: world)
         }
+        if isInline { alignment?.record(model, slots: slots, scale: scale) }
         watch.lap(\.backward)
       }
       if group + 1 < tree.groups(of: world.rank).upperBound { gradients.closeGroup() }
@@ -207,6 +212,11 @@ public struct Trainer: ~Copyable {
     var span = tally.mutableSpan
     try world.allReduce(&span, .sum)
     watch.lap(\.wait)
+    if isInline {
+      watch.move(model.directionSeconds - before, from: \.backward, to: \.alignment)
+      try alignment?.collect(windows, over: world)
+      watch.lap(\.alignment)
+    }
     StopSignal.acknowledge()
     // In the order of the batch, whoever computed what.
     var loss = 0.0
@@ -215,25 +225,39 @@ public struct Trainer: ~Copyable {
     return (loss / Double(plan.tokensPerStep), stops > 0 ? .stop : checkpoints > 0 ? .checkpoint : .none)
   }
 
-  /// Probes the alignments, with the memory of the gradients; the root rank moves the weights and sends them to all.
-  private mutating func updateMixture(
+  /// Does what alignment needs between two steps, with the memory of the gradients: updates the mixture if that is due, and
+  /// measures the direction if the next step's sequences are to be scored along it.
+  private mutating func align(
     _ journal: Journal?, _ gradients: consuming Gradients<Local>, over world: borrowing Communicator
   ) throws -> Gradients<Local> {
-    let gradients = try probe!.measure(
-      &model, parameters: parameters, with: gradients, &reduction, over: world)
-    probeTokens += probe?.tokens ?? 0
-    let alignments = probe?.alignments ?? []
+    var gradients = gradients
+    if alignment?.isUpdateDue(after: step) ?? false {
+      gradients = try alignment!.probe(
+        after: step, &model, parameters: parameters, optimizer: optimizer, with: gradients, &reduction, over: world)
+      try updateMixture(journal, over: world)
+    }
+    if alignment?.needsDirection(before: step + 1) ?? false {
+      gradients = try alignment!.aim(
+        after: step, &model, parameters: parameters, optimizer: optimizer, with: gradients, &reduction, over: world)
+    }
+    probeTokens = alignment?.tokens ?? 0
+    return gradients
+  }
+
+  /// Moves the weights by the scores; the root rank does, and sends them to all.
+  private mutating func updateMixture(_ journal: Journal?, over world: borrowing Communicator) throws {
+    guard let update = alignment?.update() else { return }
+    probeTokens = update.tokens
     var weights = mixture.sampledWeights.values
     if world.rank == 0 {
-      let report = mixture.update(alignment: alignments)
+      let report = mixture.update(update.scores, limits: plan.sampleLimits(after: step, read: sampler.cursors))
       weights = mixture.sampledWeights.values
-      try journal?.mixed(
-        step, mixture, alignment: alignments, report, probeTokens: probeTokens, overheadShare: overheadShare)
+      try journal?.mixed(step, mixture, update, report, overheadShare: overheadShare)
     }
     var span = weights.mutableSpan
     try world.broadcast(&span, root: 0)
     try setWeights(weights)
-    return gradients
+    alignment?.weighted(update.scores, weights)
   }
 
   private mutating func setWeights(_ weights: [Double]) throws {
@@ -280,9 +304,8 @@ public struct Trainer: ~Copyable {
     over world: borrowing Communicator
   ) throws {
     let state = RunState(
-      step: step, updates: optimizer.updates, probeTokens: probeTokens, seconds: times.steps,
-      alignmentSeconds: times.alignment, cursors: sampler.cursors, probeCursors: probe?.cursors,
-      mixture: mixture.state,
+      step: step, updates: optimizer.updates, seconds: times.steps,
+      alignmentSeconds: times.alignment, cursors: sampler.cursors, alignment: alignment?.state, mixture: mixture.state,
       batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
       model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
       tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
@@ -290,6 +313,7 @@ public struct Trainer: ~Copyable {
     try store.write(step: step) { directory in
       try TensorFiles.write(
         parameters, optimizer, &moments, layout: model.layout, to: directory, over: world)
+      try alignment?.writeDirection(after: step, to: directory, layout: model.layout)
       try state.write(to: directory)
       try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
     }
@@ -320,14 +344,16 @@ public struct Trainer: ~Copyable {
       try TensorFiles.read(&parameters, &optimizer, layout: model.layout, from: directory)
       step = state.step
       optimizer.updates = state.updates
-      probeTokens = state.probeTokens
       times = Times(steps: state.seconds, alignment: state.alignmentSeconds)
       batchesHash = state.batchesHash
       mixture.restore(state.mixture)
       try sampler.restore(cursors: state.cursors)
       for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
       try setWeights(mixture.sampledWeights.values)
-      if let cursors = state.probeCursors { try probe?.restore(cursors: cursors) }
+      if let saved = state.alignment {
+        try alignment?.restore(saved, step: step, from: directory, layout: model.layout)
+        probeTokens = saved.tokens
+      }
       return state.metricsOffset
     }
   }

@@ -44,6 +44,8 @@ public enum SampleStream: UInt32, Sendable {
   case probing
   /// Sequences of the target to steer by.
   case steering
+  /// Sequences of all domains to keep the generic loss low with.
+  case retention
 
   /// The generator's stream for which domain a slot draws.
   var domains: UInt32 { rawValue }

@@ -10,14 +10,12 @@ struct RunState: Codable {
   var step = 0
   /// Optimizer updates made; less than `step` by those that were skipped.
   var updates = 0
-  /// Tokens that alignment probes have read.
-  var probeTokens = 0
   /// Seconds that the run has taken so far, and those of alignment.
   var seconds = 0.0, alignmentSeconds = 0.0
   /// Windows drawn so far from each domain, to train on.
   var cursors: [Int]
-  /// Windows drawn so far from each domain, and last from the target, to probe.
-  var probeCursors: [Int]?
+  /// What is known of alignments; none if the mixture stands still.
+  var alignment: AlignmentMeter.State?
   /// The weights and their history.
   var mixture: Mixture.State
   /// The chained hash of all training windows so far.

@@ -27,10 +27,7 @@ enum TensorFiles {
     _ parameters: borrowing Arena, _ optimizer: borrowing Optimizer, _ gathering: inout MomentGathering,
     layout: ParameterLayout, to directory: String, over world: borrowing Communicator
   ) throws {
-    var writer = try SafetensorsWriter(
-      path: "\(directory)/\(parametersFile)", tensors: layout.tensors.map { ($0.name, $0.shape) })
-    for tensor in layout.tensors { try writer.write(tensor.name, parameters.span.extracting(tensor.range)) }
-    try writer.finish()
+    try write(parameters, layout: layout, to: "\(directory)/\(parametersFile)")
 
     let names = MomentGathering.Moment.allCases.flatMap { moment in
       layout.tensors.map { (name(moment, $0.name), $0.shape) }
@@ -43,13 +40,22 @@ enum TensorFiles {
     try state.finish()
   }
 
+  /// Writes an arena of the layout under the names of parameters.
+  ///
+  /// - Throws: `Failure(.inputOutput)` with the system's reason.
+  static func write(_ arena: borrowing Arena, layout: ParameterLayout, to path: String) throws {
+    var writer = try SafetensorsWriter(path: path, tensors: layout.tensors.map { ($0.name, $0.shape) })
+    for tensor in layout.tensors { try writer.write(tensor.name, arena.span.extracting(tensor.range)) }
+    try writer.finish()
+  }
+
   /// Reads the parameters of a checkpoint, and of the moments what this rank owns.
   ///
   /// - Throws: `Failure(.badData)` if the files are not those of a model with this layout.
   static func read(
     _ parameters: inout Arena, _ optimizer: inout Optimizer, layout: ParameterLayout, from directory: String
   ) throws {
-    try read(&parameters, layout: layout, from: directory)
+    try read(&parameters, layout: layout, from: "\(directory)/\(parametersFile)")
     let reader = try SafetensorsReader(path: "\(directory)/\(optimizerFile)")
     let shards = optimizer.shards
     try read(.first, into: &optimizer.firstMoments, shards, layout: layout, from: reader)
@@ -76,13 +82,16 @@ enum TensorFiles {
   /// Reads the parameters of a checkpoint alone.
   static func readParameters(layout: ParameterLayout, from directory: String) throws -> Arena {
     var parameters = Arena(count: layout.arenaCount)
-    try read(&parameters, layout: layout, from: directory)
+    try read(&parameters, layout: layout, from: "\(directory)/\(parametersFile)")
     return parameters
   }
 
-  private static func read(_ parameters: inout Arena, layout: ParameterLayout, from directory: String) throws {
-    let reader = try SafetensorsReader(path: "\(directory)/\(parametersFile)")
-    var values = parameters.mutableSpan
+  /// Reads an arena of the layout.
+  ///
+  /// - Throws: `Failure(.badData)` if the file is not one of a model with this layout.
+  static func read(_ arena: inout Arena, layout: ParameterLayout, from path: String) throws {
+    let reader = try SafetensorsReader(path: path)
+    var values = arena.mutableSpan
     for tensor in layout.tensors { try reader.read(tensor.name, into: &values, at: tensor.range) }
   }
 

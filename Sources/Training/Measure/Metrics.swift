@@ -25,7 +25,13 @@ enum MetricRecord {
     let step, tokens, probe_tokens: Int
     let weights, raw_weights: [String: Double]
     let alignment: [String: Double?]
+    /// Of the alignments; absent if the estimator gives none, null where nothing is known.
+    let standard_error: [String: Double?]?
+    /// Updates since each domain was measured last; domains measured for this update are left out, and -1 is never.
+    let age: [String: Int]
     let effective_domains, distance_from_uniform, spread, overhead_share: Double
+    /// The objective on steering windows, and its change since the update before: measured, and as alignments predicted it.
+    let steering_objective, realised_change, predicted_change: Double?
   }
 
   /// One evaluation.

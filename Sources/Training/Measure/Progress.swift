@@ -13,12 +13,26 @@ final class Progress: Sendable {
     var isLineOpen = false
   }
 
+  /// A domain with a large weight, and its score beside the target's own, which is 1, if there is one.
+  struct Leader {
+    var name: String
+    var weight: Double
+    var score, error: Double?
+
+    var text: String {
+      let share = "\(name) \(Int((100 * weight).rounded())) %"
+      guard let score else { return share }
+      let margin = error.map { $0.isFinite ? String(format: "±%.2f", $0) : "±?" } ?? ""
+      return share + String(format: " (%.2f", score) + margin + ")"
+    }
+  }
+
   /// The state of a run at a step.
   struct Figures {
     var step = 0, steps = 0
     var loss = 0.0, tokensPerSecond = 0.0, flopsShare = 0.0, overheadShare = 0.0
     /// The domains with the largest weights, for a mixture that moves.
-    var leaders: [(name: String, weight: Double)] = []
+    var leaders: [Leader] = []
   }
 
   init() { start = clock.now }
@@ -48,7 +62,7 @@ final class Progress: Sendable {
     ]
     if !figures.leaders.isEmpty {
       parts.append(String(format: "alignment %.1f %%", 100 * figures.overheadShare))
-      parts.append(figures.leaders.map { "\($0.name) \(Int((100 * $0.weight).rounded())) %" }.joined(separator: ", "))
+      parts.append(figures.leaders.map(\.text).joined(separator: ", "))
     }
     let line = parts.joined(separator: "  ")
     write(isTerminal ? "\r\u{1B}[2K" + line : line + "\n")

@@ -18,6 +18,15 @@ struct Stopwatch {
     seconds.total = total
   }
 
+  /// Charges seconds that are in one part to another.
+  mutating func move(
+    _ amount: Double, from part: WritableKeyPath<MetricRecord.Step.Seconds, Double>,
+    to other: WritableKeyPath<MetricRecord.Step.Seconds, Double>
+  ) {
+    seconds[keyPath: part] -= amount
+    seconds[keyPath: other] += amount
+  }
+
   /// Seconds from the start to the last lap.
   var total: Double { start.duration(to: last) / .seconds(1) }
 }

@@ -18,8 +18,19 @@ public struct MixtureSettings {
 
   /// How alignments are estimated.
   public enum Estimator: String, CaseIterable, Sendable {
-    /// One gradient a domain: the paper, literally.
+    /// One gradient a domain, summed over all ranks: the paper, literally.
     case gradients
+    /// One gradient a sequence, compared where it is computed.
+    case dots
+    /// The derivative of every sequence of a probe along the target's direction; no gradient is formed.
+    case ghost
+    /// The same for the sequences that are trained on.
+    case inline
+
+    /// Whether sequences are scored one by one, so that standard errors are known.
+    var givesErrors: Bool { self != .gradients }
+    /// Whether the gradients of domains are formed, so that their norms are known.
+    var givesNorms: Bool { self == .gradients || self == .dots }
   }
 
   /// The method.
@@ -85,38 +96,6 @@ public struct MixtureSettings {
       return Mixture(constant: fixed)
     case .dga: return Mixture(domains: domains.count, following: alignment.rule)
     }
-  }
-}
-
-/// How often and how DGA moves the weights.
-public struct AlignmentSettings {
-  /// The time between updates, T_r.
-  public let every: Quantity
-  /// How alignments are estimated.
-  public let estimator: MixtureSettings.Estimator
-  /// What moves the weights.
-  public let rule: GradientAlignment
-  /// Sequences of each domain in a probe.
-  public let probeSequences: Int
-  /// Sequences of the target in a probe.
-  public let targetSequences: Int
-
-  init(_ section: Section) throws {
-    every = try section.quantity("every", default: Quantity(50, .steps), units: [.steps, .tokens])
-    estimator = try section.choice("estimator", default: .gradients)
-    let smoothing = try section.section("smoothing")
-    let newWeight = try smoothing.number("new_weight", default: 0.1, in: 0...1)
-    guard newWeight > 0 else {
-      throw smoothing.failure("new_weight", "0 would keep the weights for ever; 1 means no smoothing")
-    }
-    rule = GradientAlignment(
-      eta: try section.number("eta", default: 0.3, in: 0...1e9),
-      newWeight: newWeight,
-      recursion: try smoothing.choice("recursion", default: .raw),
-      floor: try section.number("floor", default: 0, in: 0...1))
-    let probe = try section.section("probe")
-    probeSequences = try probe.integer("sequences", default: 4, in: 1...1_000_000)
-    targetSequences = try probe.integer("target_sequences", default: 16, in: 1...1_000_000)
   }
 }
 

@@ -10,6 +10,8 @@ public struct RunPlan {
   let configuration: RunConfiguration
   let corpus: Corpus
   let target: Target
+  /// The targets that steer the mixture, and their weights.
+  let steeringTargets: [(target: Target, weight: Double)]
   let model: ModelConfiguration
   let batch: BatchPlan
   /// The number of optimizer steps.
@@ -29,6 +31,9 @@ public struct RunPlan {
     let corpus = try Corpus(at: configuration.corpus)
     self.corpus = corpus
     target = try corpus.target(named: configuration.target)
+    let targets = configuration.mixture.alignment.direction.targets
+    steeringTargets =
+      targets.isEmpty ? [(target, 1)] : try targets.map { (try corpus.target(named: $0.name), $0.weight) }
     model = configuration.model.configuration(vocabularySize: corpus.vocabularySize)
     let length = model.context
     let batch = try configuration.batch.divided(among: ranks, length: length)
@@ -71,6 +76,16 @@ public struct RunPlan {
   func mixture() throws -> Mixture {
     try configuration.mixture.mixture(
       domains: corpus.domains.map(\.name), tokens: corpus.domains.map(\.train.tokenCount))
+  }
+
+  /// The most that each domain may be sampled with from now on, so that none is read more often than `mixture.repetitions` allows;
+  /// nil without a limit.
+  ///
+  /// - Parameter read: Windows drawn so far from each domain.
+  func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
+    guard let repetitions = configuration.mixture.alignment.repetitions, step < steps else { return nil }
+    let budget = Double((steps - step) * batch.sequences)
+    return zip(windowCounts, read).map { max(0, repetitions * Double($0) - Double($1)) / budget }
   }
 
   /// Tokens a step, all ranks together.

@@ -77,22 +77,35 @@ package struct GradientReduction: ~Copyable {
 
   /// The Euclidean norm of gradients whose shards lie on all ranks.
   ///
-  /// Squares are summed by blocks, and blocks in order on every rank: the number of ranks does not show.
   /// Collective: every rank calls, with the same count.
   ///
   /// - Throws: `MPIError`.
   package mutating func norm(of gradients: borrowing Gradients<Averaged>, over world: borrowing Communicator) throws
     -> Double
   {
+    let row = gradients.row
+    return try sum(over: world) { first, count, _ in sumOfSquares(row.columns(first, count: count)) }.squareRoot()
+  }
+
+  /// The sum over all blocks of the parameters of a number that the rank which owns a block computes.
+  ///
+  /// Blocks are added in order on every rank: the number of ranks does not show.
+  /// Collective: every rank calls, with the same parameters.
+  ///
+  /// - Parameter body: Given the first element and the length of a block, and where it lies in an arena of own parts alone.
+  /// - Throws: `MPIError`.
+  mutating func sum(
+    over world: borrowing Communicator, _ body: (_ first: Int, _ count: Int, _ ownOffset: Int) -> Double
+  ) throws -> Double {
     for block in blockSums.indices { blockSums[block] = 0 }
-    for own in shards.own {
+    for (own, offset) in zip(shards.own, shards.offsets) {
       for first in stride(from: own.lowerBound, to: own.upperBound, by: Shards.block) {
         let count = min(Shards.block, own.upperBound - first)
-        blockSums[first / Shards.block] = sumOfSquares(gradients.row.columns(first, count: count))
+        blockSums[first / Shards.block] = body(first, count, offset + first - own.lowerBound)
       }
     }
     var span = blockSums.mutableSpan
     try world.allReduce(&span, .sum)
-    return blockSums.reduce(0, +).squareRoot()
+    return blockSums.reduce(0, +)
   }
 }

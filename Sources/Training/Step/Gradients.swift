@@ -54,13 +54,16 @@ extension Gradients where State == Local {
   package init(layout: ParameterLayout, levels: Int) { self.init(count: layout.arenaCount, levels: levels) }
 
   /// Runs backward through the micro-batch that `model` has just seen and adds `scale` times its gradients to those of the
-  /// present group.
+  /// present group; with a direction, the model also scores its sequences along it.
   ///
   /// - Returns: The sum of the losses of its tokens, in nats.
-  public mutating func accumulate(_ model: inout GPT2, parameters: borrowing Arena, scale: Float) -> Double {
+  public mutating func accumulate(
+    _ model: inout GPT2, parameters: borrowing Arena, scale: Float, along direction: Matrix? = nil
+  ) -> Double {
     defer { isFresh = false }
     return model.backward(
-      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale: scale
+      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale: scale,
+      along: direction
     ) { _ in }
   }
 
@@ -70,12 +73,13 @@ extension Gradients where State == Local {
   ///
   /// - Throws: `MPIError`.
   package mutating func accumulate(
-    _ model: inout GPT2, parameters: borrowing Arena, scale: Float, reducing reduction: inout GradientReduction,
+    _ model: inout GPT2, parameters: borrowing Arena, scale: Float, along direction: Matrix?, reducing reduction: inout GradientReduction,
     over world: borrowing Communicator
   ) throws -> Double {
     defer { isFresh = false }
     return try model.backward(
-      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale: scale
+      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale: scale,
+      along: direction
     ) { range in
       try release(from: range.lowerBound, to: &reduction, over: world)
     }

@@ -49,6 +49,19 @@ public struct Optimizer: ~Copyable {
     }
   }
 
+  /// Divides a range of a gradient, in place, by what AdamW divides its updates by; the gradient as it is before the first update.
+  ///
+  /// - Parameter ownOffset: Where the range lies in an arena of own parts.
+  /// - Returns: The inner product of the range before and after.
+  func applyPreconditioner(to gradient: Matrix, ownOffset: Int) -> Double {
+    guard updates > 0 else { return sumOfSquares(gradient) }
+    let step = AdamWStep(
+      learningRate: 0, firstDecay: betas.0, secondDecay: betas.1, epsilon: epsilon, weightDecay: 0, gradientScale: 1,
+      step: updates)
+    return step.applyPreconditioner(
+      to: gradient, secondMoments: secondMoments.row.columns(ownOffset, count: gradient.count))
+  }
+
   /// Bytes that the moments take.
   package var stateBytes: Int { (firstMoments.count + secondMoments.count) * MemoryLayout<Float>.stride }
 

@@ -1,0 +1,110 @@
+/// Scores of all domains at one update: what a rule moves weights by.
+public struct Scores: Sendable, Equatable {
+  /// The score of every domain relative to the target's own, which is 1, (domains).
+  public var values: [Double]
+  /// Standard errors of the values, (domains); infinite where nothing is known. Nil if the estimator gives none.
+  public var errors: [Double]?
+  /// The target's own alignment: values times this are alignments.
+  public var unit: Double
+
+  /// Creates scores.
+  public init(values: [Double], errors: [Double]? = nil, unit: Double = 1) {
+    self.values = values
+    self.errors = errors
+    self.unit = unit
+  }
+
+  /// The alignment `a_i` of every domain, (domains).
+  public var alignments: [Double] { values.map { $0 * unit } }
+  /// Standard errors of the alignments, (domains).
+  public var alignmentErrors: [Double]? { errors?.map { $0 * unit } }
+}
+
+/// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
+///
+/// With each update what was known before counts `memory` times as much. So a score is a weighted mean over sequences, and its
+/// standard error grows while a domain is not seen. A memory of 0 keeps the last measurement alone.
+public struct ScoreMemory: Sendable, Equatable, Codable {
+  /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their squares.
+  private var weights, squaredWeights, sums, squares: [Double]
+  /// The last value of every domain, which it keeps when the memory is gone.
+  private var values: [Double]
+  /// Updates since a domain was measured last, (domains); -1 for one that never was.
+  public private(set) var ages: [Int]
+
+  /// Knows nothing of any domain.
+  public init(domains: Int) {
+    let zeros = [Double](repeating: 0, count: domains)
+    (weights, squaredWeights, sums, squares, values) = (zeros, zeros, zeros, zeros, zeros)
+    ages = [Int](repeating: -1, count: domains)
+  }
+
+  /// The number of domains.
+  public var count: Int { values.count }
+
+  /// Takes in the measurements of an update.
+  ///
+  /// - Parameters:
+  ///   - scores: The domain and the relative score of every sequence, in an order that does not depend on ranks.
+  ///   - memory: How much what is known already counts now, in `0...1`.
+  public mutating func observe(_ scores: some Sequence<(domain: Int, score: Double)>, memory: Double) {
+    for domain in values.indices {
+      weights[domain] *= memory
+      squaredWeights[domain] *= memory * memory
+      sums[domain] *= memory
+      squares[domain] *= memory
+      if ages[domain] >= 0 { ages[domain] += 1 }
+    }
+    for (domain, score) in scores {
+      weights[domain] += 1
+      squaredWeights[domain] += 1
+      sums[domain] += score
+      squares[domain] += score * score
+      ages[domain] = 0
+    }
+    for domain in values.indices where weights[domain] > 0 { values[domain] = sums[domain] / weights[domain] }
+    // A domain that was never seen is taken for an average one.
+    let seen = ages.indices.filter { ages[$0] >= 0 }
+    let mean = seen.isEmpty ? 0 : seen.reduce(0) { $0 + values[$1] } / Double(seen.count)
+    for domain in values.indices where ages[domain] < 0 { values[domain] = mean }
+  }
+
+  /// What is known of all scores.
+  ///
+  /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together, as if by
+  /// four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain, differences between domains
+  /// count as noise.
+  public func scores(unit: Double) -> Scores {
+    var within = 0.0
+    var freedom = 0.0
+    for domain in values.indices where weights[domain] > 0 {
+      within += deviation(domain)
+      freedom += self.freedom(domain)
+    }
+    if freedom < 1e-9 {
+      let seen = ages.indices.filter { ages[$0] >= 0 }
+      let mean = seen.reduce(0) { $0 + values[$1] } / Double(max(seen.count, 1))
+      within = seen.reduce(0) { $0 + (values[$1] - mean) * (values[$1] - mean) }
+      freedom = Double(max(seen.count - 1, 1))
+    }
+    let pooled = within / freedom
+    let errors = values.indices.map { domain -> Double in
+      guard weights[domain] > 0 else { return .infinity }
+      let variance = (Self.priorFreedom * pooled + deviation(domain)) / (Self.priorFreedom + self.freedom(domain))
+      return (variance * squaredWeights[domain]).squareRoot() / weights[domain]
+    }
+    return Scores(values: values, errors: errors, unit: unit)
+  }
+
+  private static let priorFreedom = 4.0
+
+  /// The weighted sum of squared deviations from a domain's mean.
+  private func deviation(_ domain: Int) -> Double {
+    max(0, squares[domain] - sums[domain] * sums[domain] / weights[domain])
+  }
+
+  /// How many squared deviations of equal weight that sum is worth.
+  private func freedom(_ domain: Int) -> Double {
+    max(0, weights[domain] - squaredWeights[domain] / weights[domain])
+  }
+}
