@@ -58,7 +58,7 @@ let package = Package(
 
     .target(name: "Launching", path: "Tests/Launching", swiftSettings: strict),
     .executableTarget(
-      name: "mpi-check", dependencies: ["MPI", "Training", "Transformer", "Kernels"], path: "Tests/mpi-check",
+      name: "mpi-check", dependencies: ["MPI", "Training", "Corpus", "Transformer", "Kernels"], path: "Tests/mpi-check",
       swiftSettings: strict),
     .target(name: "allocation-counter", path: "Tests/allocation-counter"),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),

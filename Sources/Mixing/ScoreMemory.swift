@@ -22,8 +22,9 @@ public struct Scores: Sendable, Equatable {
 
 /// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
 ///
-/// With each update what was known before counts `memory` times as much. So a score is a weighted mean over sequences, and its
-/// standard error grows while a domain is not seen. A memory of 0 keeps the last measurement alone.
+/// With each update what was known before counts `memory` times as much, so a score is a weighted mean over sequences. Its standard
+/// error is that of such a mean; while a domain is not seen, the variance grows by 1 / memory with each update, for the model goes
+/// on changing. A memory of 0 keeps the last measurement alone.
 public struct ScoreMemory: Sendable, Equatable, Codable {
   /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their squares.
   private var weights, squaredWeights, sums, squares: [Double]
@@ -47,15 +48,17 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   /// - Parameters:
   ///   - scores: The domain and the relative score of every sequence, in an order that does not depend on ranks.
   ///   - memory: How much what is known already counts now, in `0...1`.
-  public mutating func observe(_ scores: some Sequence<(domain: Int, score: Double)>, memory: Double) {
+  public mutating func observe(_ scores: [(domain: Int, score: Double)], memory: Double) {
     for domain in values.indices {
       weights[domain] *= memory
-      squaredWeights[domain] *= memory * memory
+      squaredWeights[domain] *= memory
       sums[domain] *= memory
       squares[domain] *= memory
       if ages[domain] >= 0 { ages[domain] += 1 }
     }
     for (domain, score) in scores {
+      // The first sequence of a domain that is seen: what was known counts as an older part of the same mean.
+      if ages[domain] != 0 { squaredWeights[domain] *= memory }
       weights[domain] += 1
       squaredWeights[domain] += 1
       sums[domain] += score

@@ -158,7 +158,8 @@ public struct GPT2: ~Copyable {
       block.backward(
         stream, input: workspace.stream(layer), weights, workspace.block(layer),
         blockParameters(layer, gradients), adding: adding,
-        along: &pass, blockParameters(layer, direction), wide: workspace.wide, activated: workspace.activated, narrow: workspace.narrow, scratch: workspace.attentionScratch)
+        along: &pass, blockParameters(layer, direction), wide: workspace.wide, activated: workspace.activated,
+        narrow: workspace.narrow, scratch: workspace.attentionScratch)
       try completed(layout.completionRanges[configuration.layers - layer])
     }
     if let direction {

@@ -8,7 +8,8 @@ extension CommandLineTests {
     @Test("A domain with the target's own language gains weight in every update")
     func twin() throws {
       let workshop = try Workshop()
-      _ = try workshop.finish(.mpirun(2), "duration=60steps", "mixture.every=5steps", "mixture.eta=0.2")
+      _ = try workshop.finish(
+        .mpirun(2), "duration=60steps", "mixture.preset=paper", "mixture.every=5steps", "mixture.eta=0.2")
       let updates = try workshop.metrics().filter { $0.kind == "mixture" }
       #expect(updates.count == 11)
       for weights in [updates.map { $0.raw_weights?["twin"] ?? 0 }, updates.map { $0.weights?["twin"] ?? 0 }] {

@@ -37,6 +37,14 @@ extension CommandLineTests {
         Refusal(
           "a misspelt domain in a mixture file", ["mixture.method=fixed", "mixture.file=PATH/mixture.json"], 78,
           "mixture.file", "`digit`", "did you mean `digits`?"),
+        Refusal("two step sizes", ["mixture.kl=0.1"], 78, "mixture.kl", "`eta` and `kl`"),
+        Refusal(
+          "caution without errors", ["mixture.estimator=gradients", "mixture.caution=shrink"], 78, "mixture.caution",
+          "standard errors", "gradients"),
+        Refusal(
+          "cosines without norms", ["mixture.direction.cosine=true"], 78, "mixture.direction", "cosine", "inline",
+          "dots"),
+        Refusal("a misspelt steering target", ["mixture.direction.targets={targt: 1}"], 78, "'targt'", "'target'"),
         Refusal("no weights", ["mixture.method=fixed"], 78, "mixture", "weights"),
         Refusal("a missing mixture file", ["mixture.file=PATH/none.json"], 66, "mixture.file", "PATH/none.json"),
         Refusal("a mixture file that is none", ["mixture.file=PATH/run.yaml"], 65, "mixture.file", "PATH/run.yaml"),

@@ -31,21 +31,6 @@ extension CommandLineTests {
       }
     }
 
-    @Test("Probing with eta = 0 leaves parameters, windows and losses as they are without, bit for bit")
-    func probingWithoutMoving() throws {
-      let workshop = try Workshop()
-      let probed = try workshop.finish(run: "probed", "mixture.eta=0")
-      let uniform = try workshop.finish(run: "uniform", "mixture.method=uniform")
-      #expect(probed.probe_tokens > 0)
-      #expect(uniform.probe_tokens == 0)
-      #expect(probed.parameters_hash == uniform.parameters_hash)
-      #expect(probed.batches_hash == uniform.batches_hash)
-      #expect(probed.target_loss == uniform.target_loss)
-      #expect(probed.generic_loss == uniform.generic_loss)
-      let losses = try workshop.metrics("probed").filter { $0.kind != "mixture" }.map(\.losses)
-      #expect(try workshop.metrics("uniform").map(\.losses) == losses)
-    }
-
     @Test("The number of threads changes no bit")
     func threads() throws {
       let workshop = try Workshop()

@@ -6,6 +6,7 @@ package enum Check: String, CaseIterable, Sendable {
   case split, splitByNode, freedSplits
   case request, requestGroup, droppedRequest
   case pointToPoint, allGatherOfParts, reduceScatterOfParts, gradientReduction
+  case estimators
   case agreement, startUpBanner
 
   func run(on world: borrowing Communicator) throws {
@@ -30,6 +31,7 @@ package enum Check: String, CaseIterable, Sendable {
     case .allGatherOfParts: try checkAllGatherOfParts(whole); try checkAllGatherOfParts(cut)
     case .reduceScatterOfParts: try checkReduceScatterOfParts(whole); try checkReduceScatterOfParts(cut)
     case .gradientReduction: try checkGradientReduction(whole); try checkGradientReduction(inLongerPieces)
+    case .estimators: try checkEstimators(world)
     case .agreement: try checkAgreement(world)
     case .startUpBanner: try checkStartUpBanner(world)
     }

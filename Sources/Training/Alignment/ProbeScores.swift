@@ -11,14 +11,14 @@ import Transformer
 ///     ghost       sequences dealt to the ranks, and the derivative along the direction without any gradient
 ///
 /// All give `< gradient of the mean loss, direction >`, by sequence or, with `gradients`, by domain.
-struct ProbeScores: ~Copyable {
+package struct ProbeScores: ~Copyable {
   private let domains: [TokenSlice]
   private let length: Int
   private let groups: Int
   private var reader: BatchReader
 
   /// Prepares to probe the domains of a run.
-  init(_ plan: RunPlan) {
+  package init(_ plan: RunPlan) {
     domains = plan.corpus.domains.map(\.train)
     length = plan.model.context
     groups = plan.groups
@@ -34,7 +34,7 @@ struct ProbeScores: ~Copyable {
   ///   - norms: Receives the norm of every domain's mean gradient, in the order of the windows; from `gradients` and `dots` alone.
   ///   - gradients: Memory to work in; what it holds is overwritten.
   /// - Returns: The same memory, cleared.
-  mutating func measure(
+  package mutating func measure(
     _ estimator: MixtureSettings.Estimator, _ windows: [Window], perDomain: Int, along direction: Matrix,
     into scores: inout [Double], norms: inout [Double], _ model: inout GPT2, parameters: borrowing Arena,
     with gradients: consuming Gradients<Local>, _ reduction: inout GradientReduction, over world: borrowing Communicator

@@ -10,7 +10,7 @@ import Transformer
 /// It is the gradient of the objective `sum_t w_t L_t + retention L_generic` on steering windows, with log L_t for L_t if so
 /// configured; and, preconditioned, divided by the denominator of AdamW's updates. All ranks share the passes, and each ends
 /// with the whole direction.
-struct TargetDirection: ~Copyable {
+package struct TargetDirection: ~Copyable {
   private let settings: DirectionSettings
   private let length: Int
   private let sources: [Source]
@@ -21,9 +21,9 @@ struct TargetDirection: ~Copyable {
   private var generic: MixtureSampler?
 
   /// The inner product of the objective's gradient with the direction: the alignment of a domain like the target.
-  private(set) var unit = 0.0
+  package private(set) var unit = 0.0
   /// The Euclidean norm of the direction.
-  private(set) var norm = 0.0
+  package private(set) var norm = 0.0
   /// The objective where the direction was measured last, in nats or their logarithm; nil before.
   private(set) var objective: Double?
   /// Tokens that one measurement reads, all ranks together.
@@ -42,7 +42,7 @@ struct TargetDirection: ~Copyable {
   /// Plans the measurements of a run.
   ///
   /// - Throws: `Failure(.badData)` if a target's steering part has no whole window.
-  init(_ plan: RunPlan) throws {
+  package init(_ plan: RunPlan) throws {
     // All that can fail comes first: a direction is never left half made.
     let settings = plan.configuration.mixture.alignment.direction
     let length = plan.model.context
@@ -87,7 +87,7 @@ struct TargetDirection: ~Copyable {
   }
 
   /// The direction as one row of the layout.
-  var row: Matrix { arena.row }
+  package var row: Matrix { arena.row }
 
   /// Measures the direction at the present parameters.
   ///
@@ -97,7 +97,7 @@ struct TargetDirection: ~Copyable {
   ///   - draw: A number that no other measurement of the run has.
   ///   - gradients: Memory to work in; what it holds is overwritten.
   /// - Returns: The same memory, cleared.
-  mutating func measure(
+  package mutating func measure(
     draw: Int, _ model: inout GPT2, parameters: borrowing Arena, optimizer: borrowing Optimizer,
     with gradients: consuming Gradients<Local>, _ reduction: inout GradientReduction, over world: borrowing Communicator
   ) throws -> Gradients<Local> {

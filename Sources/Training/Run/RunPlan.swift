@@ -8,12 +8,12 @@ import Transformer
 /// A run worked out before its first step: corpus, model, batch, schedule and memory, with everything checkable checked.
 public struct RunPlan {
   let configuration: RunConfiguration
-  let corpus: Corpus
+  package let corpus: Corpus
   let target: Target
   /// The targets that steer the mixture, and their weights.
   let steeringTargets: [(target: Target, weight: Double)]
-  let model: ModelConfiguration
-  let batch: BatchPlan
+  package let model: ModelConfiguration
+  package let batch: BatchPlan
   /// The number of optimizer steps.
   let steps: Int
   /// Windows of every domain that may be drawn, token limits considered.
@@ -105,12 +105,12 @@ public struct RunPlan {
   var groups: Int { canonicalGroups ?? batch.ranks }
 
   /// The order in which the gradients of a step are added.
-  var tree: SummationTree {
+  package var tree: SummationTree {
     SummationTree(microBatches: batch.accumulation * batch.ranks, groups: groups, ranks: batch.ranks)
   }
 
   /// What a rank owns of the parameters.
-  func shards(rank: Int) -> Shards { Shards(ParameterLayout(model), ranks: batch.ranks, rank: rank) }
+  package func shards(rank: Int) -> Shards { Shards(ParameterLayout(model), ranks: batch.ranks, rank: rank) }
 
   /// What has to agree between a checkpoint and the run that goes on from it, by configuration key.
   var identity: [String: String] {

@@ -73,7 +73,8 @@ extension Gradients where State == Local {
   ///
   /// - Throws: `MPIError`.
   package mutating func accumulate(
-    _ model: inout GPT2, parameters: borrowing Arena, scale: Float, along direction: Matrix?, reducing reduction: inout GradientReduction,
+    _ model: inout GPT2, parameters: borrowing Arena, scale: Float, along direction: Matrix?,
+    reducing reduction: inout GradientReduction,
     over world: borrowing Communicator
   ) throws -> Double {
     defer { isFresh = false }
