@@ -64,8 +64,11 @@ final class Journal {
         "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")
     }
     if firstStep > 0 { log.info("going on after step \(firstStep)") }
-    for name in skipped {
-      log.warning("Domain \(name) has too little validation text for one sequence; it is not evaluated.")
+    if !skipped.isEmpty {
+      let more = skipped.count > 5 ? " and \(skipped.count - 5) more" : ""
+      log.warning(
+        "Too little validation text for one sequence, so not evaluated: \(skipped.prefix(5).joined(separator: ", "))\(more)."
+      )
     }
   }
 

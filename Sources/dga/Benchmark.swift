@@ -21,6 +21,20 @@ struct Benchmark: ParsableCommand {
   @Option(help: "Steps to train, the first of which does not count; by default 20 for 12M, 5 for the others.")
   var steps: Int?
 
+  @Option(
+    help:
+      "Measure only what an update of the mixture costs, by this estimator of alignments. Can be given several times.")
+  var estimator: [String] = []
+
+  @Option(help: "Domains to measure estimators with. Can be given several times. (default: 64)")
+  var domains: [Int] = []
+
+  @Option(help: "Sequences that estimators which probe read of each domain.")
+  var probe = 4
+
+  @Option(help: "Updates to measure an estimator on; with two or more the first does not count.")
+  var updates = 3
+
   @Option(help: "Seconds to measure each kernel; ceilings get five times as long.")
   var seconds = 0.2
 
@@ -42,12 +56,24 @@ struct Benchmark: ParsableCommand {
     }
     if sequences ?? 1 < 1 || threads < 1 { throw ValidationError("--sequences and --threads start at 1.") }
     if steps ?? 2 < 2 { throw ValidationError("--steps starts at 2, since the first step does not count.") }
+    for name in estimator where !AlignmentBenchmark.estimators.contains(name) {
+      throw ValidationError(
+        "There is no estimator '\(name)'; choose from \(AlignmentBenchmark.estimators.joined(separator: ", ")).")
+    }
+    if !domains.isEmpty && estimator.isEmpty { throw ValidationError("--domains is for --estimator.") }
+    if domains.contains(where: { $0 < 1 }) || probe < 1 || updates < 1 {
+      throw ValidationError("--domains, --probe and --updates start at 1.")
+    }
     if !(0...60).contains(seconds) { throw ValidationError("--seconds is from 0 to 60.") }
   }
 
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
       BLAS.start(threads: threads)
+      if !estimator.isEmpty {
+        try measureEstimators(over: world)
+        return 0
+      }
       var benchmark = Training.Benchmark(
         shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds, threads: threads)
       benchmark.sequences = sequences
@@ -62,5 +88,22 @@ struct Benchmark: ParsableCommand {
       return 0
     }
     throw ExitCode(code)
+  }
+
+  private func measureEstimators(over world: borrowing Communicator) throws {
+    var figures: [AlignmentBenchmark.Figure] = []
+    for shape in shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named) {
+      let benchmark = AlignmentBenchmark(
+        shape: shape, updates: updates, probeSequences: probe, threads: threads, directory: directory)
+      for count in domains.isEmpty ? [64] : domains {
+        for name in estimator {
+          if world.rank == 0 { MPI.writeLineToStandardError("benchmark: \(shape.name), \(name), \(count) domains") }
+          figures.append(try benchmark.run(name, domains: count, over: world))
+        }
+      }
+    }
+    if world.rank == 0 {
+      print(json ? try AlignmentBenchmark.json(figures) + "\n" : AlignmentBenchmark.text(figures), terminator: "")
+    }
   }
 }

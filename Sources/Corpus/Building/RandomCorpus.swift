@@ -9,7 +9,7 @@
 package struct RandomCorpus {
   private let tokenizer: Tokenizer
   private let domains, targets: [String]
-  private let trainTokens, otherTokens: Int
+  private let trainTokens, validationTokens, otherTokens: Int
   private let seed: Int
   private let table: AliasTable
 
@@ -17,16 +17,19 @@ package struct RandomCorpus {
   ///
   /// - Parameters:
   ///   - trainTokens: Tokens of each domain's training part.
-  ///   - otherTokens: Tokens of each domain's validation part, and of both parts of each target.
+  ///   - validationTokens: Tokens of each domain's validation part; `otherTokens` if nothing is said.
+  ///   - otherTokens: Tokens of both parts of each target.
   /// - Precondition: There is a domain, and at least two ids; every part has at least one token, and at most 2^31 - 1.
   package init(
-    vocabularySize: Int, domains: [String], targets: [String], trainTokens: Int, otherTokens: Int, seed: Int = 1
+    vocabularySize: Int, domains: [String], targets: [String], trainTokens: Int, validationTokens: Int? = nil,
+    otherTokens: Int, seed: Int = 1
   ) {
     precondition(vocabularySize >= 2 && !domains.isEmpty && trainTokens >= 1 && otherTokens >= 1, "an empty corpus")
     tokenizer = .ids(vocabularySize: vocabularySize)
     self.domains = domains
     self.targets = targets
     self.trainTokens = trainTokens
+    self.validationTokens = validationTokens ?? otherTokens
     self.otherTokens = otherTokens
     self.seed = seed
     // The last id ends documents and is not drawn.
@@ -42,7 +45,7 @@ package struct RandomCorpus {
     var manifest = Manifest(
       seed: seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(), files: [:])
     let trained = try write(.train, of: domains.indices, tokens: trainTokens, to: directory.path, &manifest)
-    let validated = try write(.validation, of: domains.indices, tokens: otherTokens, to: directory.path, &manifest)
+    let validated = try write(.validation, of: domains.indices, tokens: validationTokens, to: directory.path, &manifest)
     manifest.domains = domains.indices.map {
       Manifest.DomainRecord(name: domains[$0], train: trained[$0], validation: validated[$0])
     }

@@ -15,6 +15,8 @@ struct StepFigures {
   let first: Double
   /// Seconds of the steps after it.
   let steady: [Double]
+  /// Seconds of every step that went into alignment.
+  let alignment: [Double]
   /// Mean seconds of a steady step by part, as `metrics.jsonl` names them; the total is left out.
   let parts: [String: Double]
   /// The loss of the first and of the last step.
@@ -36,7 +38,10 @@ struct StepBenchmark {
   /// Where to make the temporary directory; nil for the system's place.
   let directory: String?
 
-  private static let domains = ["a", "b", "c", "d"]
+  /// The number of domains.
+  var domains = 4
+  /// The `mixture` section of the configuration, on one line.
+  var mixture = "{method: uniform}"
 
   /// Trains and removes everything again. Collective: every rank calls.
   ///
@@ -73,10 +78,11 @@ struct StepBenchmark {
   private func prepare(_ path: String, ranks: Int) throws {
     let (model, length) = (shape.model, shape.model.context)
     // Twice what the steps read on average, so that no domain is read again.
-    let trainTokens = 2 * steps * sequences * ranks * length / Self.domains.count + 2 * (length + 1)
+    let trainTokens = 2 * steps * sequences * ranks * length / domains + 2 * (length + 1)
     try RandomCorpus(
-      vocabularySize: model.vocabularySize, domains: Self.domains, targets: ["target"], trainTokens: trainTokens,
-      otherTokens: 2 * (length + 1)
+      vocabularySize: model.vocabularySize, domains: (0..<domains).map { "domain-\($0)" }, targets: ["target"],
+      // Many domains would take longer to evaluate than to train on.
+      trainTokens: trainTokens, validationTokens: domains > 4 ? 2 : 2 * (length + 1), otherTokens: 64 * (length + 1)
     ).write(to: path + "/corpus")
     let configuration = """
       run: \(path)/run
@@ -86,7 +92,7 @@ struct StepBenchmark {
       batch: {sequences: \(sequences * ranks)}
       duration: \(steps)steps
       optimizer: {learning_rate: 6e-4, schedule: constant, warmup: 2steps}
-      mixture: {method: uniform}
+      mixture: \(mixture)
       evaluation: {sequences: 1}
       threads: \(threads)
       """
@@ -119,7 +125,7 @@ struct StepBenchmark {
     }
     return StepFigures(
       tokensPerStep: plan.tokensPerStep, microSequences: plan.batch.micro, first: totals[0],
-      steady: Array(totals.dropFirst()), parts: parts,
+      steady: Array(totals.dropFirst()), alignment: seconds.map { $0["alignment"] ?? 0 }, parts: parts,
       losses: (lines.first?.loss ?? .nan, lines.last?.loss ?? .nan), peakBytes: peakBytes)
   }
 }
