@@ -16,7 +16,9 @@ struct DGA: ParsableCommand {
       75 preempted and resumable, 76 lost peer, 78 bad configuration, 79 diverged.
       """,
     version: "0.1.0",
-    subcommands: [CorpusCommand.self, Train.self, Evaluate.self, PlotCommand.self, Export.self, Benchmark.self])
+    subcommands: [
+      CorpusCommand.self, Train.self, Align.self, Evaluate.self, PlotCommand.self, Export.self, Benchmark.self,
+    ])
 
   static func main() {
     do {

@@ -50,7 +50,7 @@ public struct SavedModel: ~Copyable {
   }
 
   /// The checkpoint at `path`, or the latest one of the run at `path`.
-  private static func locate(_ path: String) throws -> String {
+  static func locate(_ path: String) throws -> String {
     let files = FileManager.default
     guard files.fileExists(atPath: path) else { throw Failure(.missingInput, "There is no checkpoint or run \(path).") }
     if files.fileExists(atPath: path + "/state.json") { return path }

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import Kernels
+import MPI
+import Training
+
+/// Measures how a run's domains align with its target; under `mpirun`, on all ranks.
+struct Align: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show how every domain aligns with the target at a run's latest checkpoint, with standard errors.",
+    usage: "mpirun -np N dga align RUN [key.path=value ...] [--repeat R] [--json]")
+
+  @Argument(help: ArgumentHelp("The run directory.", valueName: "run"))
+  var directory: String
+
+  @Argument(
+    help: "Changes to its configuration, such as mixture.estimator=ghost, mixture.probe.sequences=32 or target=other.")
+  var overrides: [String] = []
+
+  @Option(name: .customLong("repeat"), help: "Measure so many times, each time on other text.")
+  var repetitions = 1
+
+  @Option(help: "Threads of each rank.")
+  var threads = 1
+
+  @Flag(help: "Print one JSON object instead of a table.")
+  var json = false
+
+  func validate() throws {
+    if repetitions < 1 || threads < 1 { throw ValidationError("--repeat and --threads start at 1.") }
+  }
+
+  func run() throws {
+    let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+      BLAS.start(threads: threads)
+      let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
+      guard world.rank == 0 else { return 0 }
+      if json {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        print(String(decoding: try encoder.encode(survey), as: UTF8.self))
+      } else {
+        print(Self.text(survey), terminator: "")
+      }
+      return 0
+    }
+    throw ExitCode(code)
+  }
+
+  /// The domains, the best aligned first.
+  private static func text(_ survey: AlignmentSurvey) -> String {
+    func number(_ value: Double?) -> String { value.map { String(format: "%.4f", $0) } ?? "-" }
+    var table = TextTable(["domain", "score", "+-", "weight"])
+    for domain in survey.domains.sorted(by: { ($0.score ?? -.infinity) > ($1.score ?? -.infinity) }) {
+      table.append([domain.name, number(domain.score), number(domain.standard_error), number(domain.weight)])
+    }
+    return table.text
+      + "\nAfter step \(survey.step), by \(survey.estimator), on \(survey.target_sequences) sequences of the target and "
+      + "\(survey.sequences) of the domains; the target's own score is 1.\n"
+  }
+}
