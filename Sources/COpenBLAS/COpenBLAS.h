@@ -15,6 +15,9 @@ static inline bool dga_has_wide_vectors(void) {
 /// Asks for the cache line at an address, to write to it soon.
 static inline void dga_prefetch(const float *_Nonnull address) { __builtin_prefetch(address, 1, 3); }
 
+/// Asks for the cache line at an address to come into the second-level cache, to read it later.
+static inline void dga_prefetch_later(const float *_Nonnull address) { __builtin_prefetch(address, 0, 2); }
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #include <pmmintrin.h>

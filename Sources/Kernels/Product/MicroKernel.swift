@@ -14,42 +14,52 @@ enum MicroKernel {
   /// Columns of a tile where 48 would waste much, as on heads of 64: two vectors.
   static let narrowColumns = 2 * laneCount
 
+  /// Steps between one request for cache lines and the next.
+  private static let stepsBetweenPrefetches = 16
+
   /// Writes, or adds to, a tile of 48 columns of the result.
   ///
   /// - Parameters:
   ///   - depth: The number of steps along the inner dimension.
   ///   - a: The first element of A; rows are `rowStride` apart and steps `stepStride`.
   ///   - b: A packed panel of B: 48 floats a step.
+  ///   - next: The part of the next panel that is to come into the second-level cache meanwhile; nothing depends on it.
   ///   - result: The tile's first element; rows are `stride` apart.
   @inline(always)
   static func wide(
     depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
-    result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+    next: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
   ) {
     var (row0, row1, row2, row3) = (TileRow(), TileRow(), TileRow(), TileRow())
     var (row4, row5, row6, row7) = (TileRow(), TileRow(), TileRow(), TileRow())
-    // The result is needed at the end only, and by then it has come into the cache.
-    for row in 0..<rows {
-      let target = result + row &* stride
-      dga_prefetch(target)
-      dga_prefetch(target + laneCount)
-      dga_prefetch(target + 2 * laneCount)
-    }
     var a = a
     var b = b
     let end = b + depth &* columns
+    // The result is needed at the end only, and the next panel later: asked for a few lines at a time, they come into the cache
+    // without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles below.
+    var (target, next) = (result, next)
     while b < end {
-      let (b0, b1, b2) = (load(b), load(b + laneCount), load(b + 2 * laneCount))
-      row0.add(a, b0, b1, b2)
-      row1.add(a + rowStride, b0, b1, b2)
-      row2.add(a + 2 &* rowStride, b0, b1, b2)
-      row3.add(a + 3 &* rowStride, b0, b1, b2)
-      row4.add(a + 4 &* rowStride, b0, b1, b2)
-      row5.add(a + 5 &* rowStride, b0, b1, b2)
-      row6.add(a + 6 &* rowStride, b0, b1, b2)
-      row7.add(a + 7 &* rowStride, b0, b1, b2)
-      a += stepStride
-      b += columns
+      dga_prefetch(target)
+      dga_prefetch(target + laneCount)
+      dga_prefetch(target + 2 * laneCount)
+      dga_prefetch_later(next)
+      dga_prefetch_later(next + laneCount)
+      target += stride
+      next += 2 * laneCount
+      let stop = min(end, b + stepsBetweenPrefetches * columns)
+      while b < stop {
+        let (b0, b1, b2) = (load(b), load(b + laneCount), load(b + 2 * laneCount))
+        row0.add(a, b0, b1, b2)
+        row1.add(a + rowStride, b0, b1, b2)
+        row2.add(a + 2 &* rowStride, b0, b1, b2)
+        row3.add(a + 3 &* rowStride, b0, b1, b2)
+        row4.add(a + 4 &* rowStride, b0, b1, b2)
+        row5.add(a + 5 &* rowStride, b0, b1, b2)
+        row6.add(a + 6 &* rowStride, b0, b1, b2)
+        row7.add(a + 7 &* rowStride, b0, b1, b2)
+        a += stepStride
+        b += columns
+      }
     }
     row0.write(result, adding: adding)
     row1.write(result + stride, adding: adding)
@@ -61,7 +71,7 @@ enum MicroKernel {
     row7.write(result + 7 &* stride, adding: adding)
   }
 
-  /// As ``wide(depth:a:rowStride:stepStride:b:result:stride:adding:)`` for 32 columns; panels of B have 32 floats a step.
+  /// As ``wide(depth:a:rowStride:stepStride:b:next:result:stride:adding:)`` for 32 columns; panels of B have 32 floats a step.
   @inline(always)
   static func narrow(
     depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,

@@ -183,16 +183,20 @@ private struct Product<F: Finish> {
     let stride = isWhole ? result.stride : MicroKernel.columns
     let adds = adding || firstStep > 0
     let packed = memory.a + (row - block) &* Blocking.rowStride
-    let panel = panel + needed.lowerBound &* width
     let depth = needed.count
+    // The tiles of a block share the work of bringing the next panel from the third-level cache.
+    let next = panel + (needed.upperBound &+ (row - block) &* depth / Blocking.rows) &* width
+    let panel = panel + needed.lowerBound &* width
     if transposeA {
       multiplyColumns(
-        depth, packed + needed.lowerBound &* MicroKernel.rows, panel, width, tile, stride, adding: isWhole && adds)
+        depth, packed + needed.lowerBound &* MicroKernel.rows, panel, width, next, tile, stride, adding: isWhole && adds
+      )
     } else if readsInPlace && rows == MicroKernel.rows {
       multiplyRows(
-        depth, a.base + row &* a.stride + firstStep, a.stride, panel, width, tile, stride, adding: isWhole && adds)
+        depth, a.base + row &* a.stride + firstStep, a.stride, panel, width, next, tile, stride, adding: isWhole && adds
+      )
     } else {
-      multiplyRows(depth, packed, Blocking.rowStride, panel, width, tile, stride, adding: isWhole && adds)
+      multiplyRows(depth, packed, Blocking.rowStride, panel, width, next, tile, stride, adding: isWhole && adds)
     }
     if !isWhole {
       for r in 0..<rows {
@@ -214,11 +218,12 @@ private struct Product<F: Finish> {
 @inline(never)
 private func multiplyRows(
   _ depth: Int, _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: UnsafePointer<Float>, _ width: Int,
-  _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
+  _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
   if width == MicroKernel.columns {
     MicroKernel.wide(
-      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result, stride: stride,
+      adding: adding)
   } else {
     MicroKernel.narrow(
       depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
@@ -229,12 +234,12 @@ private func multiplyRows(
 @inline(never)
 private func multiplyColumns(
   _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ width: Int,
-  _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
+  _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
   if width == MicroKernel.columns {
     MicroKernel.wide(
-      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride,
-      adding: adding)
+      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next, result: result,
+      stride: stride, adding: adding)
   } else {
     MicroKernel.narrow(
       depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride,
