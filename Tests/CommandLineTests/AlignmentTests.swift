@@ -105,8 +105,8 @@ extension CommandLineTests {
       let workshop = try Workshop()
       try workshop.useStandardPreset()
       let settings = ["duration=60steps", "mixture.every=10steps", "mixture.probe.target_sequences=64"]
-      _ = try workshop.finish(run: "adam", settings)
-      _ = try workshop.finish(run: "raw", settings + ["mixture.direction.preconditioned=false"])
+      _ = try workshop.finish(run: "adam", settings + ["mixture.direction.preconditioned=true"])
+      _ = try workshop.finish(run: "raw", settings)
       let updates = try workshop.updates("adam").dropFirst()
       for update in updates {
         // The loss falls in this stretch, and the first-order guess says so; nothing more is promised of it.

@@ -18,8 +18,10 @@ func checkEstimators(_ world: borrowing Communicator) throws {
     }
     for isPreconditioned in [false, true] {
       let override = ["mixture.direction.preconditioned=\(isPreconditioned)"]
-      let plan = try RunPlan(
-        RunConfiguration(contentsOf: path + "/run.yaml", overrides: override), ranks: world.size)
+      let ranks = world.size
+      let plan = try world.agree {
+        try RunPlan(RunConfiguration(contentsOf: path + "/run.yaml", overrides: override), ranks: ranks)
+      }
       try checkEstimators(plan, over: world)
     }
     if isRoot { try FileManager.default.removeItem(atPath: path) }
@@ -38,7 +40,7 @@ private func prepare(_ path: String, vocabulary: Int, sizes: String) throws {
     corpus: \(path)/corpus
     target: t
     model: {\(sizes)}
-    batch: {sequences: 8, micro: 2}
+    batch: {sequences: 24, micro: 2}
     mixture: {probe: {target_sequences: 5}}
     """.utf8
   ).write(to: URL(fileURLWithPath: path + "/run.yaml"))

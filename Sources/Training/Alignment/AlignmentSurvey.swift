@@ -29,8 +29,8 @@ public struct AlignmentSurvey: Encodable {
   public let estimator: String
   /// Steps that the checkpoint has behind it.
   public let step: Int
-  /// Sequences read of the targets, and of the domains, in a repetition.
-  public let target_sequences, sequences: Int
+  /// Sequences read of the targets, and of the domains, in a repetition; and those of a training step.
+  public let target_sequences, sequences, batch_sequences: Int
   /// Seconds of a repetition, direction included.
   public let seconds: Double
   /// All domains, in the order of the corpus.
@@ -95,6 +95,7 @@ public struct AlignmentSurvey: Encodable {
     step = saved.step
     target_sequences = direction.tokens / plan.model.context
     sequences = count
+    batch_sequences = plan.batch.sequences
     seconds = start.duration(to: .now) / .seconds(1) / Double(repetitions)
     domains = names.indices.map { domain in
       let seen = relative[domain].compactMap(\.self)

@@ -30,7 +30,7 @@ public struct RunRecord: Sendable {
 
   /// The run directory as it was given.
   public let path: String
-  /// The mixing method.
+  /// The mixing method, and its preset if that is the paper's.
   public let method: String
   /// The target's name.
   public let target: String
@@ -58,7 +58,9 @@ public struct RunRecord: Sendable {
       throw Failure(.missingInput, "\(path) is no run directory: there is no readable \(configuration).")
     }
     let root = try Section(contentsOf: configuration)
-    method = try root.section("mixture").string("method")
+    let mixture = try root.section("mixture")
+    let isPaper = try mixture.optionalString("preset") == AlignmentSettings.Preset.paper.rawValue
+    method = try mixture.string("method") + (isPaper && mixture.string("method") == "dga" ? " (paper)" : "")
     target = try root.string("target")
     seed = try root.integer("seed")
     settings = String(decoding: text, as: UTF8.self).split(separator: "\n")

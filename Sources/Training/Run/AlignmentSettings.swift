@@ -34,7 +34,7 @@ public struct AlignmentSettings {
     let isPaper = try section.choice("preset", default: Preset.standard) == .paper
     every = try section.quantity("every", default: Quantity(50, .steps), units: [.steps, .tokens])
     estimator = try section.choice("estimator", default: isPaper ? .gradients : .inline)
-    direction = try DirectionSettings(section.section("direction"), preconditioned: !isPaper)
+    direction = try DirectionSettings(section.section("direction"))
     let smoothing = try section.section("smoothing")
     let newWeight = try smoothing.number("new_weight", default: isPaper ? 0.1 : 0.3, in: 0...1)
     guard newWeight > 0 else {
@@ -91,8 +91,8 @@ public struct DirectionSettings {
   /// The weight of the generic loss beside the targets'.
   public let retention: Double
 
-  init(_ section: Section, preconditioned: Bool) throws {
-    self.preconditioned = try section.boolean("preconditioned", default: preconditioned)
+  init(_ section: Section) throws {
+    preconditioned = try section.boolean("preconditioned", default: false)
     cosine = try section.boolean("cosine", default: false)
     logLoss = try section.boolean("log_loss", default: false)
     retention = try section.number("retention", default: 0, in: 0...1e9)
