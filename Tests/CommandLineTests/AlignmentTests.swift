@@ -139,6 +139,18 @@ extension CommandLineTests {
       #expect(try lead(flat) < lead(sharp))
     }
 
+    @Test("A domain that begins its second epoch is announced, once")
+    func secondEpoch() throws {
+      let workshop = try Workshop()
+      // 12 windows a domain, 200 to draw.
+      _ = try workshop.finish(.mpirun(2), "tokens_per_domain=400", "duration=20steps", "batch.sequences=10")
+      let events = try workshop.timelessMetrics().filter { $0.contains("\"epoch\"") }
+      #expect(events.count == 4)
+      for domain in ["twin", "upper", "digits", "greek"] {
+        #expect(events.count { $0.contains("Domain \(domain) has been read once") } == 1)
+      }
+    }
+
     @Test("No domain is sampled beyond what its text allows for the rest of the run")
     func repetitions() throws {
       let workshop = try Workshop()

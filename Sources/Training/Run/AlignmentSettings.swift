@@ -22,7 +22,7 @@ public struct AlignmentSettings {
   /// How much earlier measurements count at an update, in `0...1`.
   public let memory: Double
   /// How often a domain may be read at most; nil for no limit.
-  public let repetitions: Double?
+  public let repetitions: Int?
   /// Sequences of each domain in a probe.
   public let probeSequences: Int
   /// Sequences of each target, and of all domains together for retention, in a probe.
@@ -59,8 +59,7 @@ public struct AlignmentSettings {
       recursion: try smoothing.choice("recursion", default: .raw),
       floor: try section.number("floor", default: isPaper ? 0 : 0.1, in: 0...1),
       caution: caution)
-    let isLimited = section.contains("repetitions")
-    repetitions = isLimited ? try section.number("repetitions", in: 0.01...1e9) : nil
+    repetitions = try section.limit("repetitions")
     let probe = try section.section("probe")
     probeSequences = try probe.integer("sequences", default: 4, in: 1...1_000_000)
     targetSequences = try probe.integer("target_sequences", default: 16, in: 1...1_000_000)

@@ -85,7 +85,7 @@ public struct RunPlan {
   func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
     guard let repetitions = configuration.mixture.alignment.repetitions, step < steps else { return nil }
     let budget = Double((steps - step) * batch.sequences)
-    return zip(windowCounts, read).map { max(0, repetitions * Double($0) - Double($1)) / budget }
+    return zip(windowCounts, read).map { Double(max(0, repetitions * $0 - $1)) / budget }
   }
 
   /// Tokens a step, all ranks together.
