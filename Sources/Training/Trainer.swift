@@ -11,14 +11,14 @@ import Transformer
 ///
 /// Every rank runs the same code with the same state; the root rank also keeps the journal. One rank is a world of one.
 public struct Trainer: ~Copyable {
-  private let plan: RunPlan
-  private var model: GPT2
-  private var parameters: Arena
-  private var optimizer: Optimizer
+  let plan: RunPlan
+  var model: GPT2
+  var parameters: Arena
+  var optimizer: Optimizer
   private var reduction: GradientReduction
-  private var sampler: MixtureSampler
-  private var mixture: Mixture
-  private var alignment: AlignmentMeter?
+  var sampler: MixtureSampler
+  var mixture: Mixture
+  var alignment: AlignmentMeter?
   private var evaluation: Evaluation
   private var reader: BatchReader
   /// The windows of the present global batch, in slot order.
@@ -27,18 +27,18 @@ public struct Trainer: ~Copyable {
   /// checkpoint.
   private var tally: [Double]
   /// Whether a domain is in its second epoch or a later one, and a person has been told.
-  private var isRepeated: [Bool]
+  var isRepeated: [Bool]
 
-  private var step = 0
+  var step = 0
   /// Tokens that alignment has read beside the training batches.
-  private var probeTokens = 0
+  var probeTokens = 0
   private var batchesChecksum = Checksum()
-  private var batchesHash = Checksum.Digest(high: 0, low: 0)
-  private var times = Times()
+  var batchesHash = Checksum.Digest(high: 0, low: 0)
+  var times = Times()
   private var skipped = 0
 
   /// Seconds of the whole run, earlier sessions included; evaluations and checkpoints are not in `steps`.
-  private struct Times {
+  struct Times {
     var steps = 0.0, alignment = 0.0
   }
 
@@ -260,7 +260,7 @@ public struct Trainer: ~Copyable {
     alignment?.weighted(update.scores, weights)
   }
 
-  private mutating func setWeights(_ weights: [Double]) throws {
+  mutating func setWeights(_ weights: [Double]) throws {
     try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains[$0].name }
   }
 
@@ -278,85 +278,6 @@ public struct Trainer: ~Copyable {
   }
 
   private var overheadShare: Double { times.steps > 0 ? times.alignment / times.steps : 0 }
-
-  // MARK: Checkpoints
-
-  /// Writes a checkpoint from the root rank, to which the others bring their moments.
-  private mutating func writeCheckpoint(
-    to store: CheckpointStore, _ journal: Journal?, over world: borrowing Communicator
-  ) throws {
-    var moments = MomentGathering(layout: model.layout, optimizer.shards)
-    try world.agree {
-      guard let journal else { return try moments.finish(of: optimizer, over: world) }
-      do {
-        try write(to: store, journal, &moments, over: world)
-      } catch {
-        // The other ranks do not know yet, and wait until all of their moments are taken.
-        try moments.finish(of: optimizer, over: world)
-        throw error
-      }
-    }
-  }
-
-  /// Writes all files of a checkpoint.
-  private mutating func write(
-    to store: CheckpointStore, _ journal: Journal, _ moments: inout MomentGathering,
-    over world: borrowing Communicator
-  ) throws {
-    let state = RunState(
-      step: step, updates: optimizer.updates, seconds: times.steps,
-      alignmentSeconds: times.alignment, cursors: sampler.cursors, alignment: alignment?.state, mixture: mixture.state,
-      batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
-      model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
-      tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
-      identity: plan.identity)
-    try store.write(step: step) { directory in
-      try TensorFiles.write(
-        parameters, optimizer, &moments, layout: model.layout, to: directory, over: world)
-      try alignment?.writeDirection(after: step, to: directory, layout: model.layout)
-      try state.write(to: directory)
-      try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
-    }
-  }
-
-  /// Goes on from the newest whole checkpoint, if there is one; returns where `metrics.jsonl` was then.
-  private mutating func restore(from store: CheckpointStore, over world: borrowing Communicator) throws -> Int {
-    // The root chooses, so that all ranks read the same one.
-    let chosen = try world.agree {
-      guard world.rank == 0 else { return "" }
-      var damaged = 0
-      let newest = store.newest {
-        damaged += 1
-        MPI.writeLineToStandardError("warning: " + $0)
-      }
-      guard newest != nil || damaged == 0 else {
-        throw Failure(
-          .badData,
-          "No checkpoint of \(plan.configuration.run) is whole, so there is nothing to resume; start another `run`.")
-      }
-      return newest ?? ""
-    }
-    let directory = String(decoding: try world.broadcast(Array(chosen.utf8), root: 0), as: UTF8.self)
-    guard !directory.isEmpty else { return 0 }
-    return try world.agree {
-      let state = try RunState.read(from: directory)
-      try state.check(plan.identity, of: directory)
-      try TensorFiles.read(&parameters, &optimizer, layout: model.layout, from: directory)
-      step = state.step
-      optimizer.updates = state.updates
-      times = Times(steps: state.seconds, alignment: state.alignmentSeconds)
-      batchesHash = state.batchesHash
-      mixture.restore(state.mixture)
-      try sampler.restore(cursors: state.cursors)
-      for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
-      try setWeights(mixture.sampledWeights.values)
-      if let saved = state.alignment {
-        try alignment?.restore(saved, step: step, from: directory, layout: model.layout)
-        probeTokens = saved.tokens
-      }
-      return state.metricsOffset
-    }
-  }
 
   // MARK: Outcome
 
