@@ -64,6 +64,11 @@ extension Trainer {
     return try world.agree {
       let state = try RunState.read(from: directory)
       try state.check(plan.identity, of: directory)
+      guard state.alignment != nil || plan.mixEvery == nil else {
+        throw Failure(
+          .badData,
+          "\(directory) was written by an older dga, without what is known of alignments; start another `run`.")
+      }
       try TensorFiles.read(&parameters, &optimizer, layout: model.layout, from: directory)
       step = state.step
       optimizer.updates = state.updates

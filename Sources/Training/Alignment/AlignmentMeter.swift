@@ -1,5 +1,6 @@
 import Configuration
 import Corpus
+import Foundation
 import Kernels
 import MPI
 import Mixing
@@ -22,6 +23,8 @@ struct AlignmentMeter: ~Copyable {
   private var measured: [(domain: Int, score: Double)] = []
   /// One score for each slot of a training batch.
   private var slots: [Double]
+  /// Whether the direction is one for the next update.
+  private var isAimed = false
 
   /// Tokens read by probes so far, all ranks together.
   private(set) var tokens = 0
@@ -75,9 +78,7 @@ struct AlignmentMeter: ~Copyable {
   func isInline(_ step: Int) -> Bool { settings.estimator == .inline && step > windowStart(step) }
 
   /// Whether the direction has to be measured before a step.
-  func needsDirection(before step: Int) -> Bool {
-    settings.estimator == .inline && step == windowStart(step) + 1
-  }
+  func needsDirection(before step: Int) -> Bool { isInline(step) && !isAimed }
 
   /// The step after which `inline` looks at batches for the first update that comes after `step` steps or more.
   private func windowStart(_ step: Int) -> Int { (step + every - 1) / every * every - window }
@@ -96,6 +97,7 @@ struct AlignmentMeter: ~Copyable {
     let cleared = try direction.measure(
       draw: step, &model, parameters: parameters, optimizer: optimizer, with: gradients, &reduction, over: world)
     tokens += direction.tokens
+    isAimed = true
     diagnosis = Diagnosis(
       objective: direction.objective, realisedChange: before.map { (direction.objective ?? $0) - $0 },
       // Without preconditioning nobody knows how long AdamW's steps are along the direction.
@@ -155,6 +157,7 @@ struct AlignmentMeter: ~Copyable {
   /// Takes in what has been measured since the last update.
   mutating func update() -> Update {
     let scores = takeScores()
+    isAimed = false
     return Update(scores: scores, ages: memory.ages, diagnosis: diagnosis, tokens: tokens)
   }
 
@@ -215,11 +218,11 @@ struct AlignmentMeter: ~Copyable {
   /// The file of the direction's elements in a checkpoint.
   static let directionFile = "direction.safetensors"
 
-  /// Writes the direction's elements into the directory of a checkpoint after `step`, if the next steps need them.
+  /// Writes the direction's elements into the directory of a checkpoint after `step`, if the next step needs them.
   ///
   /// - Throws: `Failure(.inputOutput)`.
   func writeDirection(after step: Int, to directory: String, layout: ParameterLayout) throws {
-    guard isInline(step + 1), !needsDirection(before: step + 1) else { return }
+    guard isAimed, isInline(step + 1) else { return }
     try direction.write(to: "\(directory)/\(Self.directionFile)", layout: layout)
   }
 
@@ -235,8 +238,9 @@ struct AlignmentMeter: ~Copyable {
     memory = state.memory
     measured = zip(state.domains, state.scores).map { ($0, $1 == .greatestFiniteMagnitude ? .nan : $1) }
     (tokens, predicted, gain, diagnosis) = (state.tokens, state.predicted, state.gain, state.diagnosis)
-    if isInline(step + 1), !needsDirection(before: step + 1) {
-      try direction.read(from: "\(directory)/\(Self.directionFile)", layout: layout)
-    }
+    // Without the file, as when the times of updates have been changed, the direction is measured anew.
+    let file = "\(directory)/\(Self.directionFile)"
+    isAimed = FileManager.default.fileExists(atPath: file)
+    if isAimed { try direction.read(from: file, layout: layout) }
   }
 }
