@@ -79,8 +79,11 @@ public struct GradientAlignment: Sendable, Equatable {
       case .divergence(let radius): from.rate(for: scores.values, radius: radius)
       }
     let values = trusted(scores)
-    let next = from.exponentiated(by: values, rate: rate).mixed(with: .uniform(raw.count), share: floor)
     let spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
+    // Scores that tell no domain from another are no reason to draw weights towards uniform either.
+    let next =
+      spread == 0
+      ? from : from.exponentiated(by: values, rate: rate).mixed(with: .uniform(raw.count), share: floor)
     return (next, sampled.mixed(with: next, share: newWeight), spread)
   }
 
@@ -88,7 +91,8 @@ public struct GradientAlignment: Sendable, Equatable {
   ///
   /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What exceeds it is
   /// the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the best guess of a normal score
-  /// with that variance. If nothing exceeds it, all scores are the mean.
+  /// with that variance. If nothing exceeds it, all scores are the mean. Here e_i counts as grown with age, above it does not: the
+  /// measured scores vary no more for being old.
   private func trusted(_ scores: Scores) -> [Double] {
     guard caution != .none, let errors = scores.errors else { return scores.values }
     let known = errors.indices.filter { errors[$0].isFinite }
@@ -99,8 +103,9 @@ public struct GradientAlignment: Sendable, Equatable {
     let signal = max(0, total - noise)
     if signal == 0 { return scores.values.map { _ in mean } }
     if caution == .hold { return scores.values }
-    return zip(scores.values, errors).map { value, error in
-      error.isFinite ? mean + signal / (signal + error * error) * (value - mean) : mean
+    return scores.values.indices.map { domain in
+      let variance = errors[domain] * errors[domain] * (scores.aging?[domain] ?? 1)
+      return variance.isFinite ? mean + signal / (signal + variance) * (scores.values[domain] - mean) : mean
     }
   }
 }

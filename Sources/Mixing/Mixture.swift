@@ -52,6 +52,15 @@ public struct Mixture: Sendable {
     self.state = state
   }
 
+  /// Starts below limits, (domains): the most that each domain may be sampled with before the first update.
+  ///
+  /// - Precondition: there is one limit a domain, and no update so far.
+  public mutating func start(below limits: [Double]) {
+    precondition(state.updates == 0)
+    state.sampled = state.sampled.capped(by: limits)
+    state.average = state.sampled
+  }
+
   /// Moves the weights by one update of the rule with alignments alone, (domains): scores without errors or limits.
   ///
   /// - Precondition: there is one alignment a domain.
@@ -65,7 +74,7 @@ public struct Mixture: Sendable {
   /// - Parameters:
   ///   - scores: What is known of every domain.
   ///   - limits: The most that each domain may be sampled with, (domains): the sampled weights are projected below. The raw ones are
-  ///     not, so that a limit leaves no trace once it is lifted.
+  ///     not, and keep their history.
   /// - Precondition: there is one score and one limit a domain.
   public mutating func update(_ scores: Scores, limits: [Double]? = nil) -> MixingReport {
     precondition(scores.values.count == state.sampled.count, "there is one score a domain")

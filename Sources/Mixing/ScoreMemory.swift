@@ -1,16 +1,27 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Scores of all domains at one update: what a rule moves weights by.
 public struct Scores: Sendable, Equatable {
   /// The score of every domain relative to the target's own, which is 1, (domains).
   public var values: [Double]
   /// Standard errors of the values, (domains); infinite where nothing is known. Nil if the estimator gives none.
   public var errors: [Double]?
+  /// By how much the squared error of every value as one of now has grown since it was measured, (domains); nil is not at all.
+  public var aging: [Double]?
   /// The target's own alignment: values times this are alignments.
   public var unit: Double
 
   /// Creates scores.
-  public init(values: [Double], errors: [Double]? = nil, unit: Double = 1) {
+  public init(values: [Double], errors: [Double]? = nil, aging: [Double]? = nil, unit: Double = 1) {
     self.values = values
     self.errors = errors
+    self.aging = aging
     self.unit = unit
   }
 
@@ -22,9 +33,9 @@ public struct Scores: Sendable, Equatable {
 
 /// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
 ///
-/// With each update what was known before counts `memory` times as much, so a score is a weighted mean over sequences. Its standard
-/// error is that of such a mean; while a domain is not seen, the variance grows by 1 / memory with each update, for the model goes
-/// on changing. A memory of 0 keeps the last measurement alone.
+/// With each update what was known before counts `memory` times as much, so a score is a weighted mean over sequences, and its
+/// standard error that of such a mean. While a domain is not seen both stay as they are; but the model goes on changing, and as an
+/// error of the present score its square grows by 1 / memory with each update. A memory of 0 keeps the last measurement alone.
 public struct ScoreMemory: Sendable, Equatable, Codable {
   /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their squares.
   private var weights, squaredWeights, sums, squares: [Double]
@@ -51,33 +62,31 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   public mutating func observe(_ scores: [(domain: Int, score: Double)], memory: Double) {
     for domain in values.indices {
       weights[domain] *= memory
-      squaredWeights[domain] *= memory
+      squaredWeights[domain] *= memory * memory
       sums[domain] *= memory
       squares[domain] *= memory
       if ages[domain] >= 0 { ages[domain] += 1 }
     }
     for (domain, score) in scores {
-      // The first sequence of a domain that is seen: what was known counts as an older part of the same mean.
-      if ages[domain] != 0 { squaredWeights[domain] *= memory }
       weights[domain] += 1
       squaredWeights[domain] += 1
       sums[domain] += score
       squares[domain] += score * score
       ages[domain] = 0
     }
-    for domain in values.indices where weights[domain] > 0 { values[domain] = sums[domain] / weights[domain] }
+    for domain in values.indices where ages[domain] == 0 { values[domain] = sums[domain] / weights[domain] }
     // A domain that was never seen is taken for an average one.
     let seen = ages.indices.filter { ages[$0] >= 0 }
     let mean = seen.isEmpty ? 0 : seen.reduce(0) { $0 + values[$1] } / Double(seen.count)
     for domain in values.indices where ages[domain] < 0 { values[domain] = mean }
   }
 
-  /// What is known of all scores.
+  /// What is known of all scores, with the memory that they are observed with.
   ///
   /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together, as if by
   /// four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain, differences between domains
   /// count as noise.
-  public func scores(unit: Double) -> Scores {
+  public func scores(unit: Double, memory: Double) -> Scores {
     var within = 0.0
     var freedom = 0.0
     for domain in values.indices where weights[domain] > 0 {
@@ -96,7 +105,8 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
       let variance = (Self.priorFreedom * pooled + deviation(domain)) / (Self.priorFreedom + self.freedom(domain))
       return (variance * squaredWeights[domain]).squareRoot() / weights[domain]
     }
-    return Scores(values: values, errors: errors, unit: unit)
+    let aging = ages.map { $0 > 0 ? pow(memory, -Double($0)) : 1 }
+    return Scores(values: values, errors: errors, aging: aging, unit: unit)
   }
 
   private static let priorFreedom = 4.0

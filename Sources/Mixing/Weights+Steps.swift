@@ -29,11 +29,11 @@ extension Weights {
     let worst = supported.reduce(Double.infinity) { min($0, scores[$1]) }
     let spread = best - worst
     guard spread > 0, spread.isFinite, radius > 0 else { return 0 }
-    /// KL(p_t || p) = t E_t[s] - log sum p exp(t s), with scores counted from the best.
+    /// KL(p_t || p) = t E_t[s] - log sum p exp(t s), with scores counted from the best, in units of their spread.
     func divergence(_ rate: Double) -> Double {
       var (total, weighted) = (0.0, 0.0)
       for i in supported {
-        let score = scores[i] - best
+        let score = (scores[i] - best) / spread
         let moved = values[i] * exp(rate * score)
         total += moved
         weighted += moved * score
@@ -41,16 +41,16 @@ extension Weights {
       return rate * weighted / total - log(total)
     }
     // Beyond this no double is left for the other domains.
-    var high = 1500 / spread
-    guard divergence(high) > radius else { return high }
+    var high = 1500.0
+    guard divergence(high) > radius else { return min(high / spread, .greatestFiniteMagnitude) }
     var low = 0.0
-    // Sixty halvings of the logarithm, as it were: the first bounds are far apart.
+    // Halvings of the logarithm: the first bounds are far apart.
     while low == 0 || high / low > 1 + 1e-12 {
-      let middle = low == 0 ? high / 1024 : (low * high).squareRoot()
+      let middle = low == 0 ? high / 1024 : low.squareRoot() * high.squareRoot()
       if divergence(middle) > radius { high = middle } else { low = middle }
       if high < 1e-300 { return 0 }
     }
-    return low
+    return min(low / spread, .greatestFiniteMagnitude)
   }
 
   /// The nearest weights, by divergence, of which none is above its limit: `min(limit_i, factor w_i)` with the factor that makes

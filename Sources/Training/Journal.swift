@@ -100,13 +100,14 @@ final class Journal {
 
   /// Records an update of the mixture and passes its warnings on.
   func mixed(
-    _ step: Int, _ mixture: Mixture, _ update: AlignmentMeter.Update, _ report: MixingReport, overheadShare: Double
+    _ step: Int, _ mixture: Mixture, _ update: AlignmentMeter.Update, _ report: MixingReport, probeTokens: Int,
+    overheadShare: Double
   ) throws {
     let (scores, diagnosis) = (update.scores, update.diagnosis)
     latest = scores
     try metrics.append(
       MetricRecord.Mixture(
-        step: step, tokens: step * plan.tokensPerStep, probe_tokens: update.tokens,
+        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
         weights: named(mixture.sampledWeights.values), raw_weights: named(mixture.rawWeights.values),
         alignment: named(scores.alignments.map(finite)),
         standard_error: scores.alignmentErrors.map { named($0.map(finite)) },

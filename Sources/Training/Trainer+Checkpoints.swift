@@ -80,7 +80,6 @@ extension Trainer {
       try setWeights(mixture.sampledWeights.values)
       if let saved = state.alignment {
         try alignment?.restore(saved, step: step, from: directory, layout: model.layout)
-        probeTokens = saved.tokens
       }
       return state.metricsOffset
     }

@@ -30,8 +30,6 @@ public struct Trainer: ~Copyable {
   var isRepeated: [Bool]
 
   var step = 0
-  /// Tokens that alignment has read beside the training batches.
-  var probeTokens = 0
   private var batchesChecksum = Checksum()
   var batchesHash = Checksum.Digest(high: 0, low: 0)
   var times = Times()
@@ -240,19 +238,17 @@ public struct Trainer: ~Copyable {
       gradients = try alignment!.aim(
         after: step, &model, parameters: parameters, optimizer: optimizer, with: gradients, &reduction, over: world)
     }
-    probeTokens = alignment?.tokens ?? 0
     return gradients
   }
 
   /// Moves the weights by the scores; the root rank does, and sends them to all.
   private mutating func updateMixture(_ journal: Journal?, over world: borrowing Communicator) throws {
     guard let update = alignment?.update() else { return }
-    probeTokens = update.tokens
     var weights = mixture.sampledWeights.values
     if world.rank == 0 {
       let report = mixture.update(update.scores, limits: plan.sampleLimits(after: step, read: sampler.cursors))
       weights = mixture.sampledWeights.values
-      try journal?.mixed(step, mixture, update, report, overheadShare: overheadShare)
+      try journal?.mixed(step, mixture, update, report, probeTokens: probeTokens, overheadShare: overheadShare)
     }
     var span = weights.mutableSpan
     try world.broadcast(&span, root: 0)
@@ -277,6 +273,13 @@ public struct Trainer: ~Copyable {
     }
   }
 
+  /// Tokens that alignment has read beside the training batches, all ranks together.
+  private var probeTokens: Int {
+    switch alignment {
+    case .some(let meter): meter.tokens
+    case nil: 0
+    }
+  }
   private var overheadShare: Double { times.steps > 0 ? times.alignment / times.steps : 0 }
 
   // MARK: Outcome

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Kernels
 import MPI
 import Training
 
@@ -20,19 +19,15 @@ struct Align: ParsableCommand {
   @Option(name: .customLong("repeat"), help: "Measure so many times, each time on other text.")
   var repetitions = 1
 
-  @Option(help: "Threads of each rank.")
-  var threads = 1
-
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
 
   func validate() throws {
-    if repetitions < 1 || threads < 1 { throw ValidationError("--repeat and --threads start at 1.") }
+    if repetitions < 1 { throw ValidationError("--repeat starts at 1.") }
   }
 
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
-      BLAS.start(threads: threads)
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
       guard world.rank == 0 else { return 0 }
       if json {

@@ -29,14 +29,14 @@ struct Benchmark: ParsableCommand {
   @Option(help: "Domains to measure estimators with. Can be given several times. (default: 64)")
   var domains: [Int] = []
 
-  @Option(help: "Sequences that estimators which probe read of each domain.")
-  var probe = 4
+  @Option(help: "Sequences that estimators which probe read of each domain. (default: 4)")
+  var probe: Int?
 
-  @Option(help: "Updates to measure an estimator on; with two or more the first does not count.")
-  var updates = 3
+  @Option(help: "Updates to measure an estimator on; with two or more the first does not count. (default: 3)")
+  var updates: Int?
 
-  @Option(help: "Seconds to measure each kernel; ceilings get five times as long.")
-  var seconds = 0.2
+  @Option(help: "Seconds to measure each kernel; ceilings get five times as long. (default: 0.2)")
+  var seconds: Double?
 
   @Option(help: "Threads of each rank.")
   var threads = 1
@@ -47,7 +47,7 @@ struct Benchmark: ParsableCommand {
   @Flag(help: "Leave out kernels and collectives.")
   var stepsOnly = false
 
-  @Flag(help: "Print one JSON object instead of tables.")
+  @Flag(help: "Print JSON instead of tables: one object, with --estimator an array of them.")
   var json = false
 
   func validate() throws {
@@ -60,11 +60,17 @@ struct Benchmark: ParsableCommand {
       throw ValidationError(
         "There is no estimator '\(name)'; choose from \(AlignmentBenchmark.estimators.joined(separator: ", ")).")
     }
-    if !domains.isEmpty && estimator.isEmpty { throw ValidationError("--domains is for --estimator.") }
-    if domains.contains(where: { $0 < 1 }) || probe < 1 || updates < 1 {
+    let isOfSteps = sequences != nil || steps != nil || seconds != nil || stepsOnly
+    if estimator.isEmpty && (!domains.isEmpty || probe != nil || updates != nil) {
+      throw ValidationError("--domains, --probe and --updates are for --estimator.")
+    }
+    if !estimator.isEmpty && isOfSteps {
+      throw ValidationError("--sequences, --steps, --seconds and --steps-only are not for --estimator.")
+    }
+    if domains.contains(where: { $0 < 1 }) || probe ?? 1 < 1 || updates ?? 1 < 1 {
       throw ValidationError("--domains, --probe and --updates start at 1.")
     }
-    if !(0...60).contains(seconds) { throw ValidationError("--seconds is from 0 to 60.") }
+    if !(0...60).contains(seconds ?? 0) { throw ValidationError("--seconds is from 0 to 60.") }
   }
 
   func run() throws {
@@ -75,7 +81,7 @@ struct Benchmark: ParsableCommand {
         return 0
       }
       var benchmark = Training.Benchmark(
-        shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds, threads: threads)
+        shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds ?? 0.2, threads: threads)
       benchmark.sequences = sequences
       benchmark.steps = steps
       benchmark.stepsOnly = stepsOnly
@@ -94,7 +100,7 @@ struct Benchmark: ParsableCommand {
     var figures: [AlignmentBenchmark.Figure] = []
     for shape in shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named) {
       let benchmark = AlignmentBenchmark(
-        shape: shape, updates: updates, probeSequences: probe, threads: threads, directory: directory)
+        shape: shape, updates: updates ?? 3, probeSequences: probe ?? 4, threads: threads, directory: directory)
       for count in domains.isEmpty ? [64] : domains {
         for name in estimator {
           if world.rank == 0 { MPI.writeLineToStandardError("benchmark: \(shape.name), \(name), \(count) domains") }

@@ -6,7 +6,7 @@ import Testing
   @Test(arguments: [1e-6, 1e-3, 0.1, 1])
   func `The rate moves weights by the divergence asked for, whatever the scale of the scores`(radius: Double) {
     var random = SplitMix(seed: 11)
-    for scale in [1e-9, 1, 1e9] {
+    for scale in [1e-200, 1e-9, 1, 1e9, 1e200] {
       let weights = Weights(proportionalTo: (0..<50).map { _ in random.unit() + 0.01 })!
       let scores = (0..<50).map { _ in scale * (random.unit() - 0.5) }
       let rate = weights.rate(for: scores, radius: radius)
@@ -69,6 +69,25 @@ import Testing
       _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
       #expect(mixture.sampledWeights.values[2] > 0.34)
     }
+  }
+
+  @Test(arguments: [GradientAlignment.Caution.hold, .shrink])
+  func `Weights are kept to the bit while scores say nothing, floor or not`(caution: GradientAlignment.Caution) {
+    var mixture = Mixture(
+      domains: 3, following: GradientAlignment(step: .divergence(0.1), floor: 0.1, caution: caution))
+    _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
+    let before = mixture.rawWeights
+    _ = mixture.update(Scores(values: [1, 2, 3], errors: [2, 2, 2]))
+    #expect(mixture.rawWeights == before && before.values[2] > 0.34)
+  }
+
+  @Test func `A mixture can start below limits`() {
+    var mixture = Mixture(domains: 4, following: GradientAlignment(eta: 1))
+    mixture.start(below: [0.1, 1, 1, 1])
+    for (weight, expected) in zip(mixture.sampledWeights.values, [0.1, 0.3, 0.3, 0.3]) {
+      #expect(abs(weight - expected) < 1e-15)
+    }
+    #expect(mixture.averageWeights == mixture.sampledWeights && mixture.rawWeights == .uniform(4))
   }
 
   @Test func `Scores are shrunk as worked out by hand`() {

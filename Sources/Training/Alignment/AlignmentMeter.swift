@@ -48,8 +48,6 @@ struct AlignmentMeter: ~Copyable {
     /// Updates since each domain was measured last, (domains); -1 for never.
     let ages: [Int]
     let diagnosis: Diagnosis
-    /// Tokens read by probes so far, all ranks together.
-    let tokens: Int
   }
 
   /// Plans the measurements of a run.
@@ -69,7 +67,7 @@ struct AlignmentMeter: ~Copyable {
   }
 
   /// The number of steps that `inline` looks at before each update.
-  private var window: Int { min(settings.probeSteps, every) }
+  private var window: Int { settings.looks(every: every) }
 
   /// Whether an update of the weights is due after `step` steps.
   func isUpdateDue(after step: Int) -> Bool { step > 0 && step % every == 0 }
@@ -100,8 +98,7 @@ struct AlignmentMeter: ~Copyable {
     isAimed = true
     diagnosis = Diagnosis(
       objective: direction.objective, realisedChange: before.map { (direction.objective ?? $0) - $0 },
-      // Without preconditioning nobody knows how long AdamW's steps are along the direction.
-      predictedChange: before != nil && settings.direction.preconditioned ? predicted : nil)
+      predictedChange: before != nil && settings.direction.isPredictive ? predicted : nil)
     predicted = 0
     return cleared
   }
@@ -125,7 +122,7 @@ struct AlignmentMeter: ~Copyable {
       parameters: parameters, with: gradients, &reduction, over: world)
     tokens += windows.count * length
     for (place, window) in windows.enumerated() {
-      let whole = settings.direction.cosine ? norms[place / count] * direction.norm : direction.unit
+      let whole = direction.whole(norm: norms[place / count])
       measured.append((Int(window.domain), scores[place] / whole))
     }
     return gradients
@@ -154,11 +151,12 @@ struct AlignmentMeter: ~Copyable {
     }
   }
 
-  /// Takes in what has been measured since the last update.
-  mutating func update() -> Update {
+  /// Takes in what has been measured since the last update; nil if that is nothing, as after going on with other times of updates.
+  mutating func update() -> Update? {
+    guard !measured.isEmpty else { return nil }
     let scores = takeScores()
     isAimed = false
-    return Update(scores: scores, ages: memory.ages, diagnosis: diagnosis, tokens: tokens)
+    return Update(scores: scores, ages: memory.ages, diagnosis: diagnosis)
   }
 
   /// Remembers what has been measured and returns all scores.
@@ -169,7 +167,8 @@ struct AlignmentMeter: ~Copyable {
     let unit = settings.direction.cosine ? 1 : direction.unit
     let broken = measured.filter { !$0.score.isFinite }
     guard broken.isEmpty, unit.isFinite, unit > 0 else {
-      var scores = memory.scores(unit: 1)
+      memory.observe([], memory: settings.memory)
+      var scores = memory.scores(unit: 1, memory: settings.memory)
       for (domain, score) in broken { scores.values[domain] = score }
       if broken.isEmpty { scores.unit = .nan }
       return scores
@@ -178,10 +177,10 @@ struct AlignmentMeter: ~Copyable {
       // One mean a domain: as many equal scores say nothing of their error.
       memory.observe(
         stride(from: 0, to: measured.count, by: settings.probeSequences).map { measured[$0] }, memory: settings.memory)
-      return Scores(values: memory.scores(unit: unit).values, unit: unit)
+      return Scores(values: memory.scores(unit: unit, memory: settings.memory).values, unit: unit)
     }
     memory.observe(measured, memory: settings.memory)
-    return memory.scores(unit: unit)
+    return memory.scores(unit: unit, memory: settings.memory)
   }
 
   /// Learns the mixture's alignment under the present weights, for predictions.
@@ -211,18 +210,21 @@ struct AlignmentMeter: ~Copyable {
   var state: State {
     State(
       probes: probes.cursors, direction: direction.state, memory: memory, domains: measured.map(\.domain),
-      scores: measured.map { $0.score.isFinite ? $0.score : .greatestFiniteMagnitude }, tokens: tokens,
+      scores: measured.map(\.score), tokens: tokens,
       predicted: predicted, gain: gain, diagnosis: diagnosis)
   }
 
   /// The file of the direction's elements in a checkpoint.
   static let directionFile = "direction.safetensors"
 
+  /// Whether the next step's sequences are scored along a direction that was measured before the present moment.
+  private func isAimNeeded(after step: Int) -> Bool { isInline(step + 1) && !isUpdateDue(after: step) }
+
   /// Writes the direction's elements into the directory of a checkpoint after `step`, if the next step needs them.
   ///
   /// - Throws: `Failure(.inputOutput)`.
   func writeDirection(after step: Int, to directory: String, layout: ParameterLayout) throws {
-    guard isAimed, isInline(step + 1) else { return }
+    guard isAimed, isAimNeeded(after: step) else { return }
     try direction.write(to: "\(directory)/\(Self.directionFile)", layout: layout)
   }
 
@@ -236,11 +238,11 @@ struct AlignmentMeter: ~Copyable {
     try probes.restore(cursors: state.probes)
     try direction.restore(state.direction)
     memory = state.memory
-    measured = zip(state.domains, state.scores).map { ($0, $1 == .greatestFiniteMagnitude ? .nan : $1) }
+    measured = Array(zip(state.domains, state.scores))
     (tokens, predicted, gain, diagnosis) = (state.tokens, state.predicted, state.gain, state.diagnosis)
-    // Without the file, as when the times of updates have been changed, the direction is measured anew.
+    // If the times of updates have been changed, the direction may be missing or not be wanted; it is measured anew then.
     let file = "\(directory)/\(Self.directionFile)"
-    isAimed = FileManager.default.fileExists(atPath: file)
+    isAimed = isAimNeeded(after: step) && FileManager.default.fileExists(atPath: file)
     if isAimed { try direction.read(from: file, layout: layout) }
   }
 }

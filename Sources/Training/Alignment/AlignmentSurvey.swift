@@ -8,8 +8,8 @@ import Transformer
 
 /// Measurements of every domain's alignment at a run's checkpoint, outside of training, as often as wanted.
 ///
-/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at batches drawn from the
-/// checkpoint's mixture, as many sequences as a training run would, with the parameters standing still.
+/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at the batches that the run would
+/// go on with, as many sequences as it would for an update, with the parameters standing still.
 public struct AlignmentSurvey: Encodable {
   /// One domain over all repetitions.
   public struct Domain: Encodable {
@@ -48,22 +48,37 @@ public struct AlignmentSurvey: Encodable {
       guard FileManager.default.fileExists(atPath: run + "/config.yaml") else {
         throw Failure(.missingInput, "\(run) is no run directory: it has no config.yaml.")
       }
-      return try RunPlan(RunConfiguration(contentsOf: run + "/config.yaml", overrides: overrides), ranks: world.size)
+      // No weights are moved here, so estimators without errors will do as well.
+      let plan = try RunPlan(
+        RunConfiguration(contentsOf: run + "/config.yaml", overrides: ["mixture.caution=none"] + overrides),
+        ranks: world.size)
+      let estimator = plan.configuration.mixture.alignment.estimator
+      if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
+        throw Failure(
+          .badData,
+          "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator) cannot probe it.")
+      }
+      return plan
     }
+    BLAS.start(threads: plan.configuration.threads)
     var saved = try world.agree { try Saved(plan, run: run, rank: world.rank) }
     let settings = plan.configuration.mixture.alignment
     var direction = try world.agree { try TargetDirection(plan) }
     var probe = ProbeScores(plan)
     var probes = DomainSampler(windowCounts: plan.windowCounts, seed: plan.configuration.seed, stream: .probing)
-    var batches = try plan.sampler()
     let names = plan.corpus.domains.map(\.name)
-    try batches.setWeights(saved.weights) { names[$0] }
+    var batches = try world.agree {
+      var batches = try plan.sampler()
+      try batches.restore(cursors: saved.cursors)
+      try batches.setWeights(saved.weights) { names[$0] }
+      return batches
+    }
     var gradients = Gradients<Local>(layout: saved.model.layout, levels: plan.tree.levels)
     var reduction = GradientReduction(plan.shards(rank: world.rank))
 
     let isInline = settings.estimator == .inline
     let perDomain = isInline ? 1 : settings.probeSequences
-    let count = isInline ? plan.batch.sequences * settings.probeSteps : names.count * perDomain
+    let count = isInline ? plan.batch.sequences * settings.looks(every: plan.mixEvery) : names.count * perDomain
     var relative: [[Double?]] = Array(repeating: [], count: names.count)
     var alignments = relative
     var errors: [Double?] = []
@@ -74,7 +89,7 @@ public struct AlignmentSurvey: Encodable {
         &reduction, over: world)
       let windows =
         isInline
-        ? batches.draw(step: repetition, count: count)
+        ? batches.draw(step: saved.step + 1 + repetition, count: count)
         : names.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
       var scores: [Double] = []
       var norms: [Double] = []
@@ -82,8 +97,12 @@ public struct AlignmentSurvey: Encodable {
         isInline ? .ghost : settings.estimator, windows, perDomain: perDomain, along: direction.row, into: &scores,
         norms: &norms, &saved.model, parameters: saved.parameters, with: gradients, &reduction, over: world)
       var memory = ScoreMemory(domains: names.count)
-      memory.observe(zip(windows, scores).map { (Int($0.domain), $1 / direction.unit) }, memory: 0)
-      let found = memory.scores(unit: direction.unit)
+      memory.observe(
+        windows.indices.map { place in
+          let domain = Int(windows[place].domain)
+          return (domain, scores[place] / direction.whole(norm: isInline ? 0 : norms[place / perDomain]))
+        }, memory: 0)
+      let found = memory.scores(unit: settings.direction.cosine ? 1 : direction.unit, memory: 0)
       for domain in names.indices {
         let isSeen = memory.ages[domain] == 0
         relative[domain].append(isSeen ? found.values[domain] : nil)
@@ -115,6 +134,7 @@ public struct AlignmentSurvey: Encodable {
     let parameters: Arena
     let optimizer: Optimizer
     let weights: [Double]
+    let cursors: [Int]
     let step: Int
 
     init(_ plan: RunPlan, run: String, rank: Int) throws {
@@ -140,6 +160,7 @@ public struct AlignmentSurvey: Encodable {
       self.parameters = parameters
       self.optimizer = optimizer
       weights = state.mixture.sampled.values
+      cursors = state.cursors
       step = state.step
     }
   }

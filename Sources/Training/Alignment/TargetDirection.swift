@@ -14,6 +14,7 @@ package struct TargetDirection: ~Copyable {
   private let settings: DirectionSettings
   private let length: Int
   private let sources: [Source]
+  private let targets: [String]
   private var arena: Arena
   private var reader: BatchReader
   private var steering: DomainSampler
@@ -36,6 +37,8 @@ package struct TargetDirection: ~Copyable {
     let target: Int?
     let slices: [TokenSlice]
     let sequences: Int
+    /// Sequences of a micro-batch.
+    let micro: Int
     let tree: SummationTree
   }
 
@@ -48,10 +51,12 @@ package struct TargetDirection: ~Copyable {
     let length = plan.model.context
     let most = plan.configuration.mixture.alignment.targetSequences
     func source(_ weight: Double, target: Int?, _ slices: [TokenSlice], _ sequences: Int) -> Source {
-      let microBatches = (sequences + plan.batch.micro - 1) / plan.batch.micro
+      // Small enough that all groups, and so all ranks, have some.
+      let micro = min(plan.batch.micro, (sequences + plan.groups - 1) / plan.groups)
       return Source(
-        weight: weight, target: target, slices: slices, sequences: sequences,
-        tree: SummationTree(microBatches: microBatches, groups: plan.groups, ranks: plan.batch.ranks))
+        weight: weight, target: target, slices: slices, sequences: sequences, micro: micro,
+        tree: SummationTree(
+          microBatches: (sequences + micro - 1) / micro, groups: plan.groups, ranks: plan.batch.ranks))
     }
     var windows: [Int] = []
     var sources: [Source] = []
@@ -79,6 +84,7 @@ package struct TargetDirection: ~Copyable {
     self.settings = settings
     self.length = length
     self.sources = sources
+    targets = plan.steeringTargets.map(\.target.name)
     self.generic = generic
     steering = DomainSampler(windowCounts: windows, seed: seed, stream: .steering)
     tokens = sources.reduce(0) { $0 + $1.sequences } * length
@@ -88,6 +94,9 @@ package struct TargetDirection: ~Copyable {
 
   /// The direction as one row of the layout.
   package var row: Matrix { arena.row }
+
+  /// What the inner product with a gradient of the given norm is divided by to be a score.
+  package func whole(norm: Double) -> Double { settings.cosine ? norm * self.norm : unit }
 
   /// Measures the direction at the present parameters.
   ///
@@ -145,7 +154,7 @@ package struct TargetDirection: ~Copyable {
     for group in groups {
       for microBatch in source.tree.microBatches(of: group) {
         reader.clear()
-        for window in windows.dropFirst(microBatch * model.capacity).prefix(model.capacity) {
+        for window in windows.dropFirst(microBatch * source.micro).prefix(source.micro) {
           try reader.append(window.index, of: source.slices[source.target == nil ? Int(window.domain) : 0])
         }
         model.forward(reader, parameters: parameters)
@@ -165,6 +174,7 @@ package struct TargetDirection: ~Copyable {
   /// What a checkpoint keeps of a direction, besides its elements.
   struct State: Codable {
     var steering: [Int]
+    var targets: [String]
     var generic: [Int]?
     var unit, norm: Double
     var objective: Double?
@@ -173,13 +183,15 @@ package struct TargetDirection: ~Copyable {
   /// The state for a checkpoint.
   var state: State {
     State(
-      steering: steering.cursors, generic: generic?.cursors, unit: unit, norm: norm, objective: objective)
+      steering: steering.cursors, targets: targets, generic: generic?.cursors, unit: unit, norm: norm, objective: objective)
   }
 
   /// Goes on from a checkpoint.
   ///
   /// - Throws: `Failure(.badData)` if the state is one of other targets or domains.
   mutating func restore(_ state: State) throws {
+    // Another objective has no past here.
+    guard state.targets == targets else { return }
     try steering.restore(cursors: state.steering)
     if let cursors = state.generic { try generic?.restore(cursors: cursors) }
     (unit, norm, objective) = (state.unit, state.norm, state.objective)

@@ -36,7 +36,10 @@ struct RunState: Codable {
   /// - Throws: `Failure(.badData)` if it is damaged.
   static func read(from directory: String) throws -> RunState {
     do {
-      return try JSONDecoder().decode(
+      let decoder = JSONDecoder()
+      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      return try decoder.decode(
         RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
     } catch {
       throw Failure(.badData, "\(directory)/state.json cannot be read: \(error)")
@@ -47,6 +50,9 @@ struct RunState: Codable {
   func write(to directory: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
+    // A measurement that overflowed is no reason to lose a checkpoint.
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     try encoder.encode(self).write(to: URL(fileURLWithPath: directory + "/state.json"))
   }
 

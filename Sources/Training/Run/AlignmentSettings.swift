@@ -27,8 +27,8 @@ public struct AlignmentSettings {
   public let probeSequences: Int
   /// Sequences of each target, and of all domains together for retention, in a probe.
   public let targetSequences: Int
-  /// Training steps before an update that `inline` looks at.
-  public let probeSteps: Int
+  /// Training steps before an update that `inline` looks at, if there are as many.
+  private let probeSteps: Int
 
   init(_ section: Section) throws {
     let isPaper = try section.choice("preset", default: Preset.standard) == .paper
@@ -66,6 +66,9 @@ public struct AlignmentSettings {
     probeSteps = try probe.integer("steps", default: 1, in: 1...1_000_000)
   }
 
+  /// Training steps that `inline` looks at before an update, with so many between updates.
+  func looks(every: Int?) -> Int { min(probeSteps, every ?? probeSteps) }
+
   /// Reads `eta` or `kl`.
   private static func step(_ section: Section, isPaper: Bool) throws -> GradientAlignment.Step {
     let (hasEta, hasDivergence) = (section.contains("eta"), section.contains("kl"))
@@ -89,6 +92,9 @@ public struct DirectionSettings {
   public let targets: [(name: String, weight: Double)]
   /// The weight of the generic loss beside the targets'.
   public let retention: Double
+  /// Whether alignments predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the
+  /// direction.
+  var isPredictive: Bool { preconditioned && !cosine }
 
   init(_ section: Section) throws {
     preconditioned = try section.boolean("preconditioned", default: false)

@@ -33,7 +33,9 @@ public struct RunPlan {
     target = try corpus.target(named: configuration.target)
     let targets = configuration.mixture.alignment.direction.targets
     steeringTargets =
-      targets.isEmpty ? [(target, 1)] : try targets.map { (try corpus.target(named: $0.name), $0.weight) }
+      targets.isEmpty
+      ? [(target, 1)]
+      : try targets.map { (try corpus.target(named: $0.name), $0.weight) }.filter { $0.1 > 0 }
     model = configuration.model.configuration(vocabularySize: corpus.vocabularySize)
     let length = model.context
     let batch = try configuration.batch.divided(among: ranks, length: length)
@@ -60,7 +62,19 @@ public struct RunPlan {
     evaluateEvery = configuration.evaluation.every.map { max(1, steps($0)) }
     checkpointEvery = configuration.checkpoint.every.map { max(1, steps($0)) }
     mixEvery = configuration.mixture.isConstant ? nil : max(1, steps(configuration.mixture.alignment.every))
+    try checkRepetitions()
     _ = try sampler()
+  }
+
+  /// Checks that the corpus has enough text for the whole run if no domain is read more often than allowed.
+  private func checkRepetitions() throws {
+    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions else { return }
+    let windows = windowCounts.reduce(0, +)
+    guard Double(repetitions) * Double(windows) < Double(steps * batch.sequences) else { return }
+    throw Failure(
+      .badConfiguration,
+      "The run draws \(steps * batch.sequences) sequences, but the domains have \(windows) together, and "
+        + "mixture.repetitions allows each to be read \(repetitions) times: allow more, or give the run a shorter duration.")
   }
 
   /// The source of training windows, with the weights that the run starts with.
@@ -74,8 +88,10 @@ public struct RunPlan {
 
   /// The mixture that the run starts with.
   func mixture() throws -> Mixture {
-    try configuration.mixture.mixture(
+    var mixture = try configuration.mixture.mixture(
       domains: corpus.domains.map(\.name), tokens: corpus.domains.map(\.train.tokenCount))
+    if let limits = sampleLimits(after: 0, read: windowCounts.map { _ in 0 }) { mixture.start(below: limits) }
+    return mixture
   }
 
   /// The most that each domain may be sampled with from now on, so that none is read more often than `mixture.repetitions` allows;
@@ -83,9 +99,9 @@ public struct RunPlan {
   ///
   /// - Parameter read: Windows drawn so far from each domain.
   func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
-    guard let repetitions = configuration.mixture.alignment.repetitions, step < steps else { return nil }
+    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions, step < steps else { return nil }
     let budget = Double((steps - step) * batch.sequences)
-    return zip(windowCounts, read).map { Double(max(0, repetitions * $0 - $1)) / budget }
+    return zip(windowCounts, read).map { max(0, Double(repetitions) * Double($0) - Double($1)) / budget }
   }
 
   /// Tokens a step, all ranks together.
