@@ -14,8 +14,8 @@ public final class Section {
   public let file: String
 
   let origin: Setting.Origin
-  let entries: [Setting.Entry]
-  private let indices: [String: Int]
+  private(set) var entries: [Setting.Entry]
+  private var indices: [String: Int] = [:]
 
   /// What was asked for, in that order; `known` also holds keys whose presence was only tested.
   private var known: [String] = []
@@ -46,6 +46,25 @@ public final class Section {
     self.file = file
     self.origin = origin
     self.entries = entries
+    index()
+  }
+
+  /// Tells whether the command line gives the key a value.
+  public func isOverridden(_ key: String) -> Bool {
+    guard contains(key), case .commandLine? = entry(key)?.origin else { return false }
+    return true
+  }
+
+  /// Takes keys that only the file gives as absent: what the command line says of others takes their place.
+  public func setAside(_ keys: String...) {
+    entries.removeAll { entry in
+      guard keys.contains(entry.key), case .line = entry.origin else { return false }
+      return true
+    }
+    index()
+  }
+
+  private func index() {
     indices = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($0.element.key, $0.offset) })
   }
 

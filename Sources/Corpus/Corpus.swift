@@ -110,9 +110,9 @@ public final class Corpus: Sendable {
   /// Finds a target by its name.
   ///
   /// - Throws: `Failure(.badConfiguration)` that names the nearest target.
-  public func target(named name: String) throws -> Target {
+  public func target(named name: String, for key: String = "target") throws -> Target {
     guard let target = targets.first(where: { $0.name == name }) else {
-      throw unknown("target", name, among: targets.map(\.name))
+      throw unknown("target", name, among: targets.map(\.name), for: key)
     }
     return target
   }
@@ -127,8 +127,8 @@ public final class Corpus: Sendable {
     return domain
   }
 
-  private func unknown(_ kind: String, _ name: String, among names: [String]) -> Failure {
-    var message = "The corpus \(path) has no \(kind) '\(name)'."
+  private func unknown(_ kind: String, _ name: String, among names: [String], for key: String? = nil) -> Failure {
+    var message = (key.map { "\($0): " } ?? "") + "The corpus \(path) has no \(kind) '\(name)'."
     if let nearest = Spelling.nearest(to: name, among: names) {
       message += " Did you mean '\(nearest)'?"
     } else if names.isEmpty {

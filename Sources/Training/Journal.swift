@@ -16,6 +16,8 @@ final class Journal {
   private let ceiling: Double
   private let flopsPerToken: Double
   private let firstStep: Int
+  /// What a run that goes on has other settings in than before.
+  private let changes: [String]
   private let names: [String]
   /// The scores of the last update.
   private var latest: Scores?
@@ -30,8 +32,11 @@ final class Journal {
     flopsPerToken = plan.model.trainingFlopsPerToken(length: plan.model.context)
     self.firstStep = firstStep
     names = plan.corpus.domains.map(\.name)
+    let resolved = plan.configuration.resolved
+    let before = try? String(contentsOfFile: directory.configurationFile, encoding: .utf8)
+    changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
     // Whoever finds metrics finds a run, so they come last.
-    try directory.write(plan.configuration.resolved, to: directory.configurationFile)
+    if firstStep < plan.steps { try directory.write(resolved, to: directory.configurationFile) }
     metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
     directory.keep()
     let progress = progress
@@ -44,7 +49,9 @@ final class Journal {
   func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
 
   /// Says what starts, on what machine.
-  func begin(world: borrowing Communicator, placement: Placement, skippedInEvaluation skipped: [String]) {
+  func begin(
+    world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: [String]
+  ) throws {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
       """
@@ -63,7 +70,16 @@ final class Journal {
       log.info(
         "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")
     }
-    if firstStep > 0 { log.info("going on after step \(firstStep)") }
+    if firstStep >= plan.steps {
+      log.info("the run is complete after \(firstStep) steps; give it a longer `duration` to go on")
+    } else if firstStep > 0 {
+      log.info("going on after step \(firstStep)")
+      if !changes.isEmpty {
+        try event(firstStep, "settings", "Goes on with \(changes.joined(separator: ", ")).", isWarning: false)
+      }
+    } else if isResumed {
+      log.info("there is no checkpoint to go on from yet: the run begins anew")
+    }
     if !skipped.isEmpty {
       let more = skipped.count > 5 ? " and \(skipped.count - 5) more" : ""
       log.warning(

@@ -32,7 +32,7 @@ extension Trainer {
       batchesHash: batchesHash, metricsOffset: try journal.synchronizeMetrics(),
       model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
       tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
-      identity: plan.identity)
+      micro: plan.batch.micro, identity: plan.identity)
     try store.write(step: step) { directory in
       try TensorFiles.write(
         parameters, optimizer, &moments, layout: model.layout, to: directory, over: world)
@@ -68,6 +68,12 @@ extension Trainer {
         throw Failure(
           .badData,
           "\(directory) was written by an older dga, without what is known of alignments; start another `run`.")
+      }
+      if let micro = state.micro, micro != plan.batch.micro, plan.configuration.reduction == .canonical, world.rank == 0
+      {
+        MPI.writeLineToStandardError(
+          "warning: the run had micro-batches of \(micro) sequences and goes on with \(plan.batch.micro), so results will be "
+            + "equal but for rounding; batch.micro=\(micro) gives the same bits.")
       }
       try TensorFiles.read(&parameters, &optimizer, layout: model.layout, from: directory)
       step = state.step

@@ -91,7 +91,8 @@ public struct Trainer: ~Copyable {
       try directory.map { try Journal(plan, in: $0, metricsOffset: metricsOffset, ceiling: ceiling, firstStep: step) }
     }
     let placement = try Placement(threads: plan.configuration.threads, over: world)
-    journal?.begin(world: world, placement: placement, skippedInEvaluation: evaluation.skipped(of: plan.corpus))
+    let skippedDomains = evaluation.skipped(of: plan.corpus)
+    try journal?.begin(world: world, placement: placement, isResumed: resume, skippedInEvaluation: skippedDomains)
 
     var gradients = Gradients<Local>(layout: model.layout, levels: plan.tree.levels)
     var result: EvaluationResult?

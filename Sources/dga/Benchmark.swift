@@ -70,6 +70,12 @@ struct Benchmark: ParsableCommand {
     if domains.contains(where: { $0 < 1 }) || probe ?? 1 < 1 || updates ?? 1 < 1 {
       throw ValidationError("--domains, --probe and --updates start at 1.")
     }
+    var isDirectory: ObjCBool = false
+    if let directory,
+      !FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory) || !isDirectory.boolValue
+    {
+      throw ValidationError("--directory: there is no directory \(directory).")
+    }
     if !(0...60).contains(seconds ?? 0) { throw ValidationError("--seconds is from 0 to 60.") }
   }
 
@@ -81,7 +87,8 @@ struct Benchmark: ParsableCommand {
         return 0
       }
       var benchmark = Training.Benchmark(
-        shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds ?? 0.2, threads: threads)
+        shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds ?? 0.2,
+        threads: threads)
       benchmark.sequences = sequences
       benchmark.steps = steps
       benchmark.stepsOnly = stepsOnly

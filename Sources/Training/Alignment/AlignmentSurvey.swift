@@ -19,7 +19,8 @@ public struct AlignmentSurvey: Encodable {
     public let weight: Double
     /// The mean alignment beside the target's own, which is 1; nil if the domain was not seen.
     public let score: Double?
-    /// The standard error of the mean, over sequences or, with several repetitions, over these.
+    /// The standard error of the mean, over sequences or, with several repetitions, over these; variances are drawn towards that
+    /// of all domains.
     public let standard_error: Double?
     /// The alignment in each repetition; nil where the domain was not seen.
     public let alignments: [Double?]
@@ -56,7 +57,8 @@ public struct AlignmentSurvey: Encodable {
       if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
         throw Failure(
           .badData,
-          "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator) cannot probe it.")
+          "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator) cannot probe it."
+        )
       }
       return plan
     }
@@ -82,6 +84,8 @@ public struct AlignmentSurvey: Encodable {
     var relative: [[Double?]] = Array(repeating: [], count: names.count)
     var alignments = relative
     var errors: [Double?] = []
+    // Every repetition is one measurement of each domain, direction and all.
+    var means = ScoreMemory(domains: names.count)
     let start = ContinuousClock.now
     for repetition in 0..<repetitions {
       gradients = try direction.measure(
@@ -103,6 +107,8 @@ public struct AlignmentSurvey: Encodable {
           return (domain, scores[place] / direction.whole(norm: isInline ? 0 : norms[place / perDomain]))
         }, memory: 0)
       let found = memory.scores(unit: settings.direction.cosine ? 1 : direction.unit, memory: 0)
+      let seen = names.indices.filter { memory.ages[$0] == 0 }
+      means.observe(seen.map { ($0, found.values[$0]) }, memory: 1)
       for domain in names.indices {
         let isSeen = memory.ages[domain] == 0
         relative[domain].append(isSeen ? found.values[domain] : nil)
@@ -116,14 +122,13 @@ public struct AlignmentSurvey: Encodable {
     sequences = count
     batch_sequences = plan.batch.sequences
     seconds = start.duration(to: .now) / .seconds(1) / Double(repetitions)
+    let repeated = means.scores(unit: 1, memory: 1).errors!
     domains = names.indices.map { domain in
       let seen = relative[domain].compactMap(\.self)
       let mean = seen.isEmpty ? nil : seen.reduce(0, +) / Double(seen.count)
-      let squares = seen.reduce(0) { $0 + ($1 - mean!) * ($1 - mean!) }
       return Domain(
         name: names[domain], weight: saved.weights[domain], score: mean,
-        standard_error: seen.count > 1
-          ? (squares / Double(seen.count * (seen.count - 1))).squareRoot() : seen.isEmpty ? nil : errors[domain],
+        standard_error: seen.isEmpty ? nil : repetitions > 1 ? repeated[domain] : errors[domain],
         alignments: alignments[domain])
     }
   }

@@ -183,7 +183,8 @@ package struct TargetDirection: ~Copyable {
   /// The state for a checkpoint.
   var state: State {
     State(
-      steering: steering.cursors, targets: targets, generic: generic?.cursors, unit: unit, norm: norm, objective: objective)
+      steering: steering.cursors, targets: targets, generic: generic?.cursors, unit: unit, norm: norm,
+      objective: objective)
   }
 
   /// Goes on from a checkpoint.

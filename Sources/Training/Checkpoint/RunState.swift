@@ -28,6 +28,8 @@ struct RunState: Codable {
   var tokenizer: String
   /// The token that ends a document.
   var endOfDocument: Int
+  /// Sequences of a micro-batch, on which the order of sums depends; none in checkpoints of an older dga.
+  var micro: Int?
   /// What a run must have in common with the one that goes on from here, by configuration key.
   var identity: [String: String]
 

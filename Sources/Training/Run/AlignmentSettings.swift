@@ -31,8 +31,17 @@ public struct AlignmentSettings {
   private let probeSteps: Int
 
   init(_ section: Section) throws {
+    // What the command line says takes the place of what the file says of the same, as of all defaults if it is a run's.
+    if section.isOverridden("preset") {
+      section.setAside("estimator", "eta", "kl", "caution", "floor")
+      try section.section("smoothing").setAside("new_weight", "memory")
+    }
+    if section.isOverridden("eta") { section.setAside("kl") }
+    if section.isOverridden("kl") { section.setAside("eta") }
+    if section.isOverridden("estimator") { section.setAside("caution") }
     let isPaper = try section.choice("preset", default: Preset.standard) == .paper
     every = try section.quantity("every", default: Quantity(50, .steps), units: [.steps, .tokens])
+    guard every.value > 0 else { throw section.failure("every", "an update needs at least a step before it") }
     estimator = try section.choice("estimator", default: isPaper ? .gradients : .inline)
     direction = try DirectionSettings(section.section("direction"))
     let smoothing = try section.section("smoothing")

@@ -9,6 +9,8 @@ public struct BatchSettings {
 
   init(_ section: Section) throws {
     self.section = section
+    if section.isOverridden("tokens") { section.setAside("sequences") }
+    if section.isOverridden("sequences") { section.setAside("tokens") }
     // Known even where it has no use: next to `tokens` it is too much, not misspelt.
     _ = section.contains("sequences")
     tokens = section.contains("tokens") ? try section.integer("tokens", in: 1...Int.max) : nil

@@ -71,8 +71,17 @@ public struct MixtureSettings {
 
   /// Makes the mixture for domains with these names and numbers of tokens.
   ///
-  /// - Throws: `Failure(.badConfiguration)` if fixed weights name a domain that the corpus does not have.
+  /// - Throws: `Failure(.badConfiguration)` if weights name a domain that the corpus does not have, whatever the method.
   func mixture(domains: [String], tokens: [Int]) throws -> Mixture {
+    var shares = [Double](repeating: 0, count: domains.count)
+    for (name, weight) in weights {
+      let key = section.contains("file") ? "file" : "weights"
+      guard let index = domains.firstIndex(of: name) else {
+        let hint = Spelling.nearest(to: name, among: domains).map { "; did you mean `\($0)`?" } ?? ""
+        throw section.failure(key, "the corpus has no domain `\(name)`\(hint)")
+      }
+      shares[index] = weight
+    }
     switch method {
     case .uniform: return Mixture(constant: .uniform(domains.count))
     case .natural:
@@ -81,15 +90,6 @@ public struct MixtureSettings {
       }
       return Mixture(constant: natural)
     case .fixed:
-      var shares = [Double](repeating: 0, count: domains.count)
-      for (name, weight) in weights {
-        let key = section.contains("file") ? "file" : "weights"
-        guard let index = domains.firstIndex(of: name) else {
-          let hint = Spelling.nearest(to: name, among: domains).map { "; did you mean `\($0)`?" } ?? ""
-          throw section.failure(key, "the corpus has no domain `\(name)`\(hint)")
-        }
-        shares[index] = weight
-      }
       guard let fixed = Weights(proportionalTo: shares) else {
         throw section.failure("weights", "at least one weight must be more than zero")
       }

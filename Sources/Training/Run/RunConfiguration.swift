@@ -82,6 +82,7 @@ public struct ModelSettings {
   init(_ section: Section) throws {
     enum Family: String, CaseIterable { case gpt2 }
     _ = try section.choice("family", default: Family.gpt2)
+    if section.isOverridden("preset") { section.setAside("layers", "heads", "width", "context") }
     // A preset fills in what is not given; without one every size must be.
     let preset: ModelConfiguration.Preset? =
       section.contains("preset") || !section.contains("layers")

@@ -35,7 +35,9 @@ public struct RunPlan {
     steeringTargets =
       targets.isEmpty
       ? [(target, 1)]
-      : try targets.map { (try corpus.target(named: $0.name), $0.weight) }.filter { $0.1 > 0 }
+      : try targets.map { (try corpus.target(named: $0.name, for: "mixture.direction.targets"), $0.weight) }.filter {
+        $0.1 > 0
+      }
     model = configuration.model.configuration(vocabularySize: corpus.vocabularySize)
     let length = model.context
     let batch = try configuration.batch.divided(among: ranks, length: length)
@@ -74,7 +76,8 @@ public struct RunPlan {
     throw Failure(
       .badConfiguration,
       "The run draws \(steps * batch.sequences) sequences, but the domains have \(windows) together, and "
-        + "mixture.repetitions allows each to be read \(repetitions) times: allow more, or give the run a shorter duration.")
+        + "mixture.repetitions allows each to be read \(repetitions) times: allow more, or give the run a shorter duration."
+    )
   }
 
   /// The source of training windows, with the weights that the run starts with.
@@ -99,7 +102,9 @@ public struct RunPlan {
   ///
   /// - Parameter read: Windows drawn so far from each domain.
   func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
-    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions, step < steps else { return nil }
+    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions, step < steps else {
+      return nil
+    }
     let budget = Double((steps - step) * batch.sequences)
     return zip(windowCounts, read).map { max(0, Double(repetitions) * Double($0) - Double($1)) / budget }
   }

@@ -1,0 +1,26 @@
+extension Section {
+  /// What two configurations in YAML differ in: a sentence part such as `mixture.kl 0.3 instead of 0.1` for each key.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` if one of them is malformed.
+  public static func changes(from old: String, to new: String) throws -> [String] {
+    let (before, after) = (try leaves(of: old), try leaves(of: new))
+    let known = Set(before.map(\.path))
+    let given = Dictionary(uniqueKeysWithValues: after.map { ($0.path, $0.value) })
+    return before.compactMap { path, value in
+      let present = given[path] ?? "nothing"
+      return present == value ? nil : "\(path) \(present) instead of \(value)"
+    } + after.filter { !known.contains($0.path) }.map { "\($0.path) \($0.value) instead of nothing" }
+  }
+
+  /// All values with their dotted paths, in the order of the text.
+  private static func leaves(of text: String) throws -> [(path: String, value: String)] {
+    func leaves(_ setting: Setting, _ path: String) -> [(path: String, value: String)] {
+      switch setting {
+      case .mapping(let entries): entries.flatMap { leaves($0.setting, path.isEmpty ? $0.key : "\(path).\($0.key)") }
+      case .list(let elements): [(path, "[" + elements.map(\.description).joined(separator: ", ") + "]")]
+      case .scalar: [(path, setting.description)]
+      }
+    }
+    return leaves(try Setting.parse(text, describedAs: "the configuration") { .line($0) }, "")
+  }
+}
