@@ -89,6 +89,40 @@ extension CommandLineTests {
       #expect(!workshop.exists("moving/checkpoints/step-00000020/direction.safetensors"))
     }
 
+    @Test("A run that goes on with other times of updates measures its direction anew")
+    func otherTimes() throws {
+      let workshop = try Workshop()
+      let settings = ["optimizer.schedule=constant", "mixture.estimator=inline", "mixture.probe.steps=5"]
+      // Stopped within the window from 15 to 20, with a direction at hand; the next window is from 25 to 30.
+      _ = try workshop.finish(run: "run", settings + ["mixture.every=20steps", "duration=17steps"])
+      let ending = try workshop.finish(run: "run", settings + ["mixture.every=30steps", "duration=36steps", "--resume"])
+      #expect(ending.probe_tokens == 2 * 16 * 32)
+      #expect(try workshop.updates().count == 1)
+    }
+
+    @Test("What the command line says takes the place of a run's own settings, its defaults included")
+    func alignWithOtherSettings() throws {
+      let workshop = try Workshop()
+      try workshop.useStandardPreset()
+      _ = try workshop.finish(run: "run", "duration=12steps", "mixture.every=5steps")
+      func align(_ overrides: String...) throws -> Survey {
+        let outcome = try workshop.dga(["align", "\(workshop.path)/run", "--json"] + overrides)
+        try #require(outcome.status == 0, "\(outcome.output)")
+        return try JSONDecoder().decode(Survey.self, from: Data(outcome.standardOutput.utf8))
+      }
+      let (inline, reference) = (try align(), try align("mixture.preset=paper"))
+      #expect(inline.estimator == "inline" && reference.estimator == "gradients")
+      let ghost = try align("mixture.estimator=ghost")
+      for (one, other) in zip(ghost.domains, reference.domains) {
+        let (score, expected) = (try #require(one.score), try #require(other.score))
+        #expect(abs(score - expected) < 1e-4 * max(1, abs(expected)) && one.standard_error ?? 0 > 0)
+        #expect(other.standard_error == nil)
+      }
+      // Repeated, even the estimator without errors has some; and cosines are at most 1.
+      let repeated = try align("mixture.estimator=gradients", "mixture.direction.cosine=true", "--repeat", "3")
+      #expect(repeated.domains.allSatisfy { $0.standard_error ?? 0 > 0 && abs($0.score ?? 2) <= 1 })
+    }
+
     @Test(
       "The domain of the target's own language gains with every estimator and the standard preset",
       arguments: estimators)
@@ -166,8 +200,21 @@ extension CommandLineTests {
       // 37 windows of 32 tokens each, 320 sequences to draw: four times all domains' text is 1.85 times the run, so the fullest
       // may have 4 * 37 / 320 = 0.46 at the start, and what is left of that later.
       #expect(try largest("capped", ["mixture.repetitions=4"]) < 0.6)
+      let outcome = try workshop.train(
+        run: "none", "tokens_per_domain=1200", "mixture.repetitions=2", "duration=20steps")
+      #expect(outcome.status == 78 && outcome.output.contains("mixture.repetitions allows each to be read 2 times"))
+      #expect(!workshop.exists("none"))
     }
   }
+}
+
+/// What `dga align --json` prints, as far as it is looked at.
+private struct Survey: Decodable {
+  struct Domain: Decodable {
+    let score, standard_error: Double?
+  }
+  let estimator: String
+  let domains: [Domain]
 }
 
 extension Workshop {

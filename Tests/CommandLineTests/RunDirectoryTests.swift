@@ -14,6 +14,26 @@ extension CommandLineTests {
       #expect(try workshop.listing() == before)
     }
 
+    @Test("A complete run is left as it is, and one that goes on says what is different now")
+    func otherSettings() throws {
+      let workshop = try Workshop()
+      let settings = ["batch.micro=4", "duration=5steps"]
+      _ = try workshop.finish(.alone, run: "run", settings)
+      let before = try workshop.read("run/config.yaml")
+      let complete = try workshop.start(.alone, settings + ["mixture.eta=2", "--resume"]).wait()
+      #expect(complete.status == 0 && complete.output.contains("the run is complete after 5 steps"))
+      #expect(try workshop.read("run/config.yaml") == before)
+      let longer = ["batch.micro=2", "duration=8steps", "mixture.eta=2", "--resume"]
+      let going = try workshop.start(.alone, longer).wait()
+      #expect(going.status == 0 && going.output.contains("batch.micro=4 gives the same bits"))
+      let sentence =
+        "Goes on with batch.micro 2 instead of 4, duration 8steps instead of 5steps, mixture.eta 2.0 instead of 0.5."
+      #expect(try workshop.timelessMetrics().contains { $0.contains("\"settings\"") && $0.contains(sentence) })
+      // Nothing is said if nothing is different.
+      let same = try workshop.start(.alone, ["duration=5steps", "--resume"]).wait()
+      #expect(!same.output.contains("Goes on with"))
+    }
+
     @Test("A directory in which a run is alive is refused to others, and that run does not notice")
     func inUse() throws {
       let workshop = try Workshop()

@@ -45,4 +45,28 @@ private func readAll(_ root: Section) throws -> [String] {
     _ = try root.section("optimizer").quantity("warmup", default: Quantity(100, .steps), units: [.steps])
     #expect(root.resolved == "run: x\nseed: 3\noptimizer:\n  clip: 1.0\n  warmup: 100steps\n")
   }
+
+  @Test func `what the file says can be set aside for what the command line says`() throws {
+    let root = try open("kl: 0.1\nfloor: 0.2\nmemory: 0.3\n", overrides: ["eta=2", "floor=0.5", "none=null"])
+    #expect(root.isOverridden("eta") && root.isOverridden("floor"))
+    #expect(!root.isOverridden("kl") && !root.isOverridden("none") && !root.isOverridden("absent"))
+    root.setAside("kl", "floor", "absent")
+    #expect(!root.contains("kl"))
+    #expect(try root.number("floor") == 0.5 && root.number("eta") == 2 && root.number("memory", default: 1) == 0.3)
+    #expect(try root.optionalString("none") == nil)
+    try root.finish()
+  }
+
+  @Test func `changes between two configurations are named with both values`() throws {
+    let old = "run: a\nmixture:\n  kl: 0.1\n  gone: 1\nbetas: [0.9, 0.95]\n"
+    let new = "mixture:\n  kl: 0.3\n  new: x\nrun: a\nbetas: [0.9, 0.99]\n"
+    #expect(
+      try Section.changes(from: old, to: new) == [
+        "mixture.kl 0.3 instead of 0.1", "mixture.gone nothing instead of 1",
+        "betas [0.9, 0.99] instead of [0.9, 0.95]",
+        "mixture.new x instead of nothing",
+      ])
+    #expect(try Section.changes(from: old, to: old).isEmpty)
+    expectFailure(.badConfiguration) { _ = try Section.changes(from: "a: [", to: new) }
+  }
 }
