@@ -169,9 +169,15 @@ extension Section {
   private func bounds<T>(_ range: ClosedRange<T>, _ all: ClosedRange<T>) -> String {
     switch (range.lowerBound == all.lowerBound, range.upperBound == all.upperBound) {
     case (true, true): ""
-    case (false, true): " of at least \(range.lowerBound)"
-    case (true, false): " of at most \(range.upperBound)"
-    case (false, false): " from \(range.lowerBound) to \(range.upperBound)"
+    case (false, true): " of at least \(plain(range.lowerBound))"
+    case (true, false): " of at most \(plain(range.upperBound))"
+    case (false, false): " from \(plain(range.lowerBound)) to \(plain(range.upperBound))"
     }
+  }
+
+  /// A number as people write it: 1 instead of 1.0.
+  private func plain<T>(_ bound: T) -> String {
+    let text = "\(bound)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 }

@@ -65,7 +65,11 @@ final class Journal {
       \(MPI.libraryVersion)
       """)
     for warning in placement.warnings { log.warning("\(warning)") }
-    if plan.mixEvery != nil { log.info("mixture: \(plan.configuration.mixture.alignment.rule)") }
+    if let every = plan.mixEvery {
+      let alignment = plan.configuration.mixture.alignment
+      let targets = plan.steeringTargets.map(\.target.name).joined(separator: ", ")
+      log.info("mixture: every \(every) steps, by \(alignment.estimator), towards \(targets); \(alignment.rule)")
+    }
     if plan.lacksCanonicalOrder {
       log.info(
         "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")

@@ -95,7 +95,8 @@ extension CommandLineTests {
       let settings = ["optimizer.schedule=constant", "mixture.estimator=inline", "mixture.probe.steps=5"]
       // Stopped within the window from 15 to 20, with a direction at hand; the next window is from 25 to 30.
       _ = try workshop.finish(run: "run", settings + ["mixture.every=20steps", "duration=17steps"])
-      let ending = try workshop.finish(run: "run", settings + ["mixture.every=30steps", "duration=36steps", "--resume"])
+      let ending = try workshop.finish(
+        run: "run", settings + ["mixture.every=30steps", "duration=36steps", "--resume"])
       #expect(ending.probe_tokens == 2 * 16 * 32)
       #expect(try workshop.updates().count == 1)
     }

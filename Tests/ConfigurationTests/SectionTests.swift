@@ -138,7 +138,7 @@ private let example = """
     expectFailure(.badConfiguration, mentioning: "run.yaml:1", "steps", "whole number", "soon") {
       _ = try root.integer("steps")
     }
-    expectFailure(.badConfiguration, mentioning: "run.yaml:2", "from 0.0 to 1.0", "1.5") {
+    expectFailure(.badConfiguration, mentioning: "run.yaml:2", "from 0 to 1", "1.5") {
       _ = try root.number("share", in: 0...1)
     }
     expectFailure(.badConfiguration, mentioning: "half", "0.5") { _ = try root.integer("half") }

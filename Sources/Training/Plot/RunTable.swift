@@ -48,12 +48,13 @@ public struct RunTable: Sendable {
   }
 
   private static func compare(_ groups: [RunGroup], _ tokens: [Int]) -> [String] {
-    guard groups.count > 1, let uniform = groups.first(where: { $0.runs[0].method == "uniform" }) else { return [] }
+    guard tokens.count > 1 else { return [] }
     let (least, most) = (tokens.min()!, tokens.max()!)
     // A step more or less is no other budget; a percent is.
     if Double(most - least) > 0.01 * Double(most) {
       return ["The runs have seen between \(least) and \(most) tokens: no comparison at equal budgets is possible."]
     }
+    guard groups.count > 1, let uniform = groups.first(where: { $0.runs[0].method == "uniform" }) else { return [] }
     return groups.filter { $0.runs[0].settings != uniform.runs[0].settings }.map { group in
       let gain = uniform.target - group.target
       let outcome =

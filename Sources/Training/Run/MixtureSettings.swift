@@ -51,7 +51,7 @@ public struct MixtureSettings {
       weights = try Self.read(section.string("file"), section)
     } else {
       let table = try section.section("weights")
-      weights = try table.keys.map { ($0, try table.number($0, in: 0...Double.greatestFiniteMagnitude)) }
+      weights = try table.keys.map { ($0, try table.number($0, in: 0...Double.infinity)) }
     }
     if method == .fixed, weights.isEmpty {
       throw section.failure(
