@@ -111,9 +111,12 @@ extension CommandLineTests {
     func noDirectory(launch: Launch) throws {
       let outcome = try Launching.run(
         launch.command(
-          "dga", ["benchmark", "--shape", "nano", "--seconds", "0", "--directory", "/proc/self/nowhere"]))
+          "dga", ["benchmark", "--shape", "nano", "--seconds", "0", "--directory", "/proc/self"]))
       #expect(outcome.status == 73)
       #expect(outcome.lines(with: "error:").count == 1)
+      let absent = try Launching.run(launch.command("dga", ["benchmark", "--directory", "/proc/self/nowhere"]))
+      #expect(absent.status == 64)
+      #expect(absent.lines(with: "there is no directory /proc/self/nowhere").count == 1)
     }
   }
 }

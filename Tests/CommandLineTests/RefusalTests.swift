@@ -37,7 +37,7 @@ extension CommandLineTests {
         Refusal(
           "a misspelt domain in a mixture file", ["mixture.method=fixed", "mixture.file=PATH/mixture.json"], 78,
           "mixture.file", "`digit`", "did you mean `digits`?"),
-        Refusal("two step sizes", ["mixture.kl=0.1"], 78, "mixture.kl", "`eta` and `kl`"),
+        Refusal("two step sizes", ["mixture.kl=0.1", "mixture.eta=1"], 78, "mixture.kl", "`eta` and `kl`"),
         Refusal(
           "caution without errors", ["mixture.estimator=gradients", "mixture.caution=shrink"], 78, "mixture.caution",
           "standard errors", "gradients"),
@@ -53,7 +53,8 @@ extension CommandLineTests {
         Refusal("a corpus that is none", ["corpus=PATH/texts"], 66, "PATH/texts", "manifest.json"),
         Refusal("micro-batches that do not fit", ["batch.micro=3"], 78, "batch.micro", "1, 2, 4, 8, 16"),
         Refusal("a batch of broken sequences", ["batch={tokens: 1000}"], 78, "batch.tokens", "992 and 1024"),
-        Refusal("a batch given twice", ["batch.tokens=512"], 78, "batch.sequences", "no use next to"),
+        Refusal(
+          "a batch given twice", ["batch.tokens=512", "batch.sequences=16"], 78, "batch.sequences", "no use next to"),
         Refusal("heads that do not divide the width", ["model.heads=3"], 78, "model.heads", "3 heads", "width of 32"),
         Refusal(
           "a context longer than any domain", ["model.context=1000000"], 65, "context",
