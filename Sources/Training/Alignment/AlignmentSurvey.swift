@@ -8,8 +8,8 @@ import Transformer
 
 /// Measurements of every domain's alignment at a run's checkpoint, outside of training, as often as wanted.
 ///
-/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at the batches that the run would
-/// go on with, as many sequences as it would for an update, with the parameters standing still.
+/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at text that the run would read
+/// next by its mixture, as many sequences as for an update, with the parameters standing still.
 public struct AlignmentSurvey: Encodable {
   /// One domain over all repetitions.
   public struct Domain: Encodable {
