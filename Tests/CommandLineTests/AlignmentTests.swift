@@ -89,7 +89,7 @@ extension CommandLineTests {
       #expect(!workshop.exists("moving/checkpoints/step-00000020/direction.safetensors"))
     }
 
-    @Test("A run that goes on with other times of updates measures its direction anew")
+    @Test("A run that goes on with other times of updates, or along another direction, measures it anew")
     func otherTimes() throws {
       let workshop = try Workshop()
       let settings = ["optimizer.schedule=constant", "mixture.estimator=inline", "mixture.probe.steps=5"]
@@ -99,6 +99,14 @@ extension CommandLineTests {
         run: "run", settings + ["mixture.every=30steps", "duration=36steps", "--resume"])
       #expect(ending.probe_tokens == 2 * 16 * 32)
       #expect(try workshop.updates().count == 1)
+      // The same window, but along something else: now the generic loss has a part in it.
+      _ = try workshop.finish(run: "other", settings + ["mixture.every=20steps", "duration=17steps"])
+      let other = try workshop.finish(
+        run: "other",
+        settings + ["mixture.every=20steps", "duration=24steps", "mixture.direction.retention=1", "--resume"])
+      #expect(other.probe_tokens == (1 + 2) * 16 * 32)
+      let alignments = try #require(workshop.updates("other").last?["alignment"] as? [String: Double])
+      #expect(try workshop.updates("other").count == 1 && alignments.values.allSatisfy { $0.isFinite && $0 != 0 })
     }
 
     @Test("What the command line says takes the place of a run's own settings, its defaults included")

@@ -236,10 +236,11 @@ struct AlignmentMeter: ~Copyable {
       state.domains.allSatisfy({ (0..<domains).contains($0) })
     else { throw Failure(.badData, "\(directory)/state.json has the alignments of another corpus.") }
     try probes.restore(cursors: state.probes)
-    try direction.restore(state.direction)
+    tokens = state.tokens
+    guard try direction.restore(state.direction) else { return }
     memory = state.memory
     measured = Array(zip(state.domains, state.scores))
-    (tokens, predicted, gain, diagnosis) = (state.tokens, state.predicted, state.gain, state.diagnosis)
+    (predicted, gain, diagnosis) = (state.predicted, state.gain, state.diagnosis)
     // If the times of updates have been changed, the direction may be missing or not be wanted; it is measured anew then.
     let file = "\(directory)/\(Self.directionFile)"
     isAimed = isAimNeeded(after: step) && FileManager.default.fileExists(atPath: file)

@@ -14,7 +14,8 @@ package struct TargetDirection: ~Copyable {
   private let settings: DirectionSettings
   private let length: Int
   private let sources: [Source]
-  private let targets: [String]
+  /// What the direction is along, in words: scores along another one cannot be compared.
+  private let identity: String
   private var arena: Arena
   private var reader: BatchReader
   private var steering: DomainSampler
@@ -84,7 +85,11 @@ package struct TargetDirection: ~Copyable {
     self.settings = settings
     self.length = length
     self.sources = sources
-    targets = plan.steeringTargets.map(\.target.name)
+    let terms = plan.steeringTargets.map { "\($0.target.name) \($0.weight)" } + ["retention \(settings.retention)"]
+    let options = [
+      ("log_loss", settings.logLoss), ("preconditioned", settings.preconditioned), ("cosine", settings.cosine),
+    ]
+    identity = (terms + options.filter(\.1).map(\.0)).joined(separator: ", ")
     self.generic = generic
     steering = DomainSampler(windowCounts: windows, seed: seed, stream: .steering)
     tokens = sources.reduce(0) { $0 + $1.sequences } * length
@@ -174,7 +179,7 @@ package struct TargetDirection: ~Copyable {
   /// What a checkpoint keeps of a direction, besides its elements.
   struct State: Codable {
     var steering: [Int]
-    var targets: [String]
+    var identity: String
     var generic: [Int]?
     var unit, norm: Double
     var objective: Double?
@@ -183,19 +188,20 @@ package struct TargetDirection: ~Copyable {
   /// The state for a checkpoint.
   var state: State {
     State(
-      steering: steering.cursors, targets: targets, generic: generic?.cursors, unit: unit, norm: norm,
+      steering: steering.cursors, identity: identity, generic: generic?.cursors, unit: unit, norm: norm,
       objective: objective)
   }
 
   /// Goes on from a checkpoint.
   ///
   /// - Throws: `Failure(.badData)` if the state is one of other targets or domains.
-  mutating func restore(_ state: State) throws {
-    // Another objective has no past here.
-    guard state.targets == targets else { return }
+  /// - Returns: Whether the state is one of the same direction; another has no past here.
+  mutating func restore(_ state: State) throws -> Bool {
+    guard state.identity == identity else { return false }
     try steering.restore(cursors: state.steering)
     if let cursors = state.generic { try generic?.restore(cursors: cursors) }
     (unit, norm, objective) = (state.unit, state.norm, state.objective)
+    return true
   }
 
   /// Writes the elements to a file.
