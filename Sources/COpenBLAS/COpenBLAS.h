@@ -1,16 +1,15 @@
 // What Swift needs of OpenBLAS, and the one processor flag that element-wise code depends on.
 #pragma once
 #include <cblas.h>
-#include <stdbool.h>
 
-/// Whether the code is compiled for a processor with vector registers of 512 bits.
-static inline bool dga_has_wide_vectors(void) {
+/// A vector register of floats, and half of one: of 512 bits where the code is compiled for a processor that has such, else of 256.
 #if defined(__AVX512F__)
-  return true;
+typedef float dga_lanes __attribute__((ext_vector_type(16)));
+typedef float dga_half_lanes __attribute__((ext_vector_type(8)));
 #else
-  return false;
+typedef float dga_lanes __attribute__((ext_vector_type(8)));
+typedef float dga_half_lanes __attribute__((ext_vector_type(4)));
 #endif
-}
 
 /// Asks for the cache line at an address, to write to it soon.
 static inline void dga_prefetch(const float *_Nonnull address) { __builtin_prefetch(address, 1, 3); }

@@ -193,9 +193,9 @@ public struct CausalAttention {
     clear(slopes, from: visible, reach: reach)
   }
 
-  /// Sets to zero what products read beyond the visible entries: up to the end of a tile, or everything for the library's.
+  /// Sets to zero what products read beyond the visible entries: up to the end of a tile.
   private func clear(_ row: UnsafeMutablePointer<Float>, from visible: Int, reach: Int) {
-    let end = dga_has_wide_vectors() ? (visible + MicroKernel.rows - 1) / MicroKernel.rows * MicroKernel.rows : reach
+    let end = (visible + MicroKernel.rows - 1) / MicroKernel.rows * MicroKernel.rows
     (row + visible).update(repeating: 0, count: min(end, reach) - visible)
   }
 }

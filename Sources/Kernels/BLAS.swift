@@ -7,10 +7,8 @@ public enum BLAS {
   /// Different kernels give different bits and very different speed.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// What computes matrix products: tiles of our own where vectors have 512 bits, else OpenBLAS.
-  public static var productName: String {
-    dga_has_wide_vectors() ? "tiles of \(MicroKernel.rows) x \(MicroKernel.columns)" : "OpenBLAS"
-  }
+  /// What computes matrix products: tiles of our own, of this many rows and columns.
+  public static var productName: String { "tiles of \(MicroKernel.rows) x \(MicroKernel.columns)" }
 
   /// The number of threads that share the kernels' loops.
   public static var threads: Int { Threads.count }

@@ -1,8 +1,13 @@
-/// The vector that element-wise kernels work in: one AVX-512 register, or two of AVX2.
-package typealias Lanes = SIMD16<Float>
+import COpenBLAS
+
+/// The vector that kernels work in: one register, of 16 floats with AVX-512, else of 8.
+package typealias Lanes = dga_lanes
+
+/// Half a vector.
+typealias HalfLanes = dga_half_lanes
 
 /// The number of floats in ``Lanes``.
-let laneCount = 16
+var laneCount: Int { Lanes.scalarCount }
 
 /// Reads `lanes` floats from `pointer`, the rest zero.
 @inline(always)
@@ -41,6 +46,9 @@ func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) 
 @inline(always)
 func splat(_ value: Float) -> Lanes { Lanes(repeating: value) }
 
+/// The bits of ``Lanes``.
+private typealias Bits = Lanes.MaskStorage
+
 /// e^x in each lane, relative error below 1.5e-7 for |x| <= 87, saturating beyond; NaN stays NaN.
 ///
 /// Range reduction x = n ln 2 + r with ln 2 in two parts (Cody and Waite), a polynomial of degree 7 on |r| <= ln 2 / 2
@@ -60,6 +68,6 @@ package func exponential(_ argument: Lanes) -> Lanes {
   p = splat(1.666_666_55e-1).addingProduct(p, r)
   p = splat(0.5).addingProduct(p, r)
   let fraction = (r + splat(1)).addingProduct(p, r * r)
-  let exponent = (unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &+ SIMD16(repeating: 127)) &<< SIMD16(repeating: 23)
+  let exponent = (unsafeBitCast(shifted, to: Bits.self) &+ Bits(repeating: 127)) &<< Bits(repeating: 23)
   return fraction * unsafeBitCast(exponent, to: Lanes.self)
 }

@@ -1,7 +1,7 @@
 /// Elements in a block whose partial sum is kept in Float; block sums are added in Double.
 ///
-/// A block of 4,096 over 32 running sums adds 128 terms each, so its rounding error stays below 128 x 2^-24 = 8e-6 of
-/// the sum of magnitudes, and the total does not lose more however long the arena is.
+/// A block of 4,096 over at least 16 running sums adds at most 256 terms each, so its rounding error stays below
+/// 256 x 2^-24 = 2e-5 of the sum of magnitudes, and the total does not lose more however long the arena is.
 private let block = 4096
 
 /// The inner product of two arenas or parts of them, blocks in Float and their sums in Double.

@@ -1,141 +1,190 @@
 import COpenBLAS
 
-/// The innermost loop of a matrix product: a tile of 8 rows and 48 or 32 columns that stays in vector registers.
+/// The innermost loop of a matrix product: a tile of 8 x 48 floats that stays in vector registers, or of 4 x 24 where they have
+/// 256 bits.
 ///
-/// For each step along the inner dimension three vectors of B meet eight numbers of A: 24 multiply-adds on 11 loads. The loops
-/// must not be unrolled further: the compiler would then move loads ahead, run out of registers and halve the speed.
+/// For each step along the inner dimension three vectors of B meet as many numbers of A as a tile has rows: 24 multiply-adds on 11
+/// loads, or 12 on 7.
 enum MicroKernel {
   /// Rows of a tile.
-  static let rows = 8
+  static var rows: Int { laneCount / 2 }
 
   /// Columns of a tile: three vectors.
-  static let columns = 3 * laneCount
+  static var columns: Int { ThreeRegisters.columns }
 
-  /// Columns of a tile where 48 would waste much, as on heads of 64: two vectors.
-  static let narrowColumns = 2 * laneCount
+  /// Columns of a narrow tile, for what wide ones would waste much on: two vectors.
+  static var narrowColumns: Int { TwoRegisters.columns }
+
+  /// How many of `columns` columns wide tiles should take, a multiple of theirs; narrow ones take the rest, up to two of them.
+  ///
+  /// A narrow tile does less on each load: its columns count for a fifth more. Heads of 64 are 24 + 24 + 16 in registers of
+  /// 256 bits, and 32 + 32 in those of 512.
+  static func wideColumns(of columns: Int) -> Int {
+    var (best, least) = (0, Int.max)
+    for narrow in 0...2 {
+      let wide = max(0, (columns - narrow * narrowColumns + Self.columns - 1) / Self.columns * Self.columns)
+      let cost = 5 * wide + 6 * narrow * narrowColumns
+      if wide + narrow * narrowColumns >= columns && cost < least { (best, least) = (wide, cost) }
+    }
+    return best
+  }
 
   /// Steps between one request for cache lines and the next.
   private static let stepsBetweenPrefetches = 16
 
-  /// Writes, or adds to, a tile of 48 columns of the result.
+  /// Floats of a cache line.
+  private static let cacheLine = 16
+
+  /// Whether two steps are written out in a row. Registers of 256 bits have so little work a step that the loop's own
+  /// instructions would be felt (15 %, where a neighbour shares the core); with 512 the compiler would move loads ahead, run out of
+  /// registers and halve the speed.
+  private static var takesTwoSteps: Bool { laneCount == 8 }
+
+  /// Writes, or adds to, a tile of the result.
   ///
   /// - Parameters:
+  ///   - row: What a row of the tile is made of.
   ///   - depth: The number of steps along the inner dimension.
   ///   - a: The first element of A; rows are `rowStride` apart and steps `stepStride`.
-  ///   - b: A packed panel of B: 48 floats a step.
+  ///   - b: A packed panel of B: as many floats a step as the tile has columns.
   ///   - next: The part of the next panel that is to come into the second-level cache meanwhile; nothing depends on it.
   ///   - result: The tile's first element; rows are `stride` apart.
   @inline(always)
-  static func wide(
-    depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
+  static func multiply<Row: TileRow>(
+    _ row: Row.Type, depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
     next: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
   ) {
-    var (row0, row1, row2, row3) = (TileRow(), TileRow(), TileRow(), TileRow())
-    var (row4, row5, row6, row7) = (TileRow(), TileRow(), TileRow(), TileRow())
-    var a = a
-    var b = b
-    let end = b + depth &* columns
+    var (row0, row1, row2, row3) = (Row(), Row(), Row(), Row())
+    var (row4, row5, row6, row7) = (Row(), Row(), Row(), Row())
+    var (a, b) = (a, b)
+    let end = b + depth &* Row.columns
+    if takesTwoSteps && depth & 1 == 1 {
+      step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+      a += stepStride
+      b += Row.columns
+    }
     // The result is needed at the end only, and the next panel later: asked for a few lines at a time, they come into the cache
     // without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles below.
     var (target, next) = (result, next)
     while b < end {
-      dga_prefetch(target)
-      dga_prefetch(target + laneCount)
-      dga_prefetch(target + 2 * laneCount)
+      for line in Swift.stride(from: 0, to: Row.columns, by: cacheLine) { dga_prefetch(target + line) }
       dga_prefetch_later(next)
-      dga_prefetch_later(next + laneCount)
+      dga_prefetch_later(next + cacheLine)
       target += stride
-      next += 2 * laneCount
-      let stop = min(end, b + stepsBetweenPrefetches * columns)
+      next += 2 * cacheLine
+      let stop = min(end, b + stepsBetweenPrefetches * Row.columns)
       while b < stop {
-        let (b0, b1, b2) = (load(b), load(b + laneCount), load(b + 2 * laneCount))
-        row0.add(a, b0, b1, b2)
-        row1.add(a + rowStride, b0, b1, b2)
-        row2.add(a + 2 &* rowStride, b0, b1, b2)
-        row3.add(a + 3 &* rowStride, b0, b1, b2)
-        row4.add(a + 4 &* rowStride, b0, b1, b2)
-        row5.add(a + 5 &* rowStride, b0, b1, b2)
-        row6.add(a + 6 &* rowStride, b0, b1, b2)
-        row7.add(a + 7 &* rowStride, b0, b1, b2)
-        a += stepStride
-        b += columns
+        step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+        if takesTwoSteps {
+          let (a, b) = (a + stepStride, b + Row.columns)
+          step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+        }
+        a += takesTwoSteps ? 2 * stepStride : stepStride
+        b += takesTwoSteps ? 2 * Row.columns : Row.columns
       }
     }
     row0.write(result, adding: adding)
     row1.write(result + stride, adding: adding)
     row2.write(result + 2 &* stride, adding: adding)
     row3.write(result + 3 &* stride, adding: adding)
+    guard rows == 8 else { return }
     row4.write(result + 4 &* stride, adding: adding)
     row5.write(result + 5 &* stride, adding: adding)
     row6.write(result + 6 &* stride, adding: adding)
     row7.write(result + 7 &* stride, adding: adding)
   }
 
-  /// As ``wide(depth:a:rowStride:stepStride:b:next:result:stride:adding:)`` for 32 columns; panels of B have 32 floats a step.
+  /// Adds the product of a column of A and a row of B to the rows of a tile.
+  ///
+  /// The rows are variables of their own: as fields of a structure, or captured, they would not stay in registers.
   @inline(always)
-  static func narrow(
-    depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
-    result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+  private static func step<Row: TileRow>(
+    _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: Row, _ row0: inout Row, _ row1: inout Row, _ row2: inout Row,
+    _ row3: inout Row, _ row4: inout Row, _ row5: inout Row, _ row6: inout Row, _ row7: inout Row
   ) {
-    var (row0, row1, row2, row3) = (NarrowTileRow(), NarrowTileRow(), NarrowTileRow(), NarrowTileRow())
-    var (row4, row5, row6, row7) = (NarrowTileRow(), NarrowTileRow(), NarrowTileRow(), NarrowTileRow())
-    var a = a
-    var b = b
-    let end = b + depth &* narrowColumns
-    while b < end {
-      let (b0, b1) = (load(b), load(b + laneCount))
-      row0.add(a, b0, b1)
-      row1.add(a + rowStride, b0, b1)
-      row2.add(a + 2 &* rowStride, b0, b1)
-      row3.add(a + 3 &* rowStride, b0, b1)
-      row4.add(a + 4 &* rowStride, b0, b1)
-      row5.add(a + 5 &* rowStride, b0, b1)
-      row6.add(a + 6 &* rowStride, b0, b1)
-      row7.add(a + 7 &* rowStride, b0, b1)
-      a += stepStride
-      b += narrowColumns
-    }
-    row0.write(result, adding: adding)
-    row1.write(result + stride, adding: adding)
-    row2.write(result + 2 &* stride, adding: adding)
-    row3.write(result + 3 &* stride, adding: adding)
-    row4.write(result + 4 &* stride, adding: adding)
-    row5.write(result + 5 &* stride, adding: adding)
-    row6.write(result + 6 &* stride, adding: adding)
-    row7.write(result + 7 &* stride, adding: adding)
+    row0.add(a.pointee, b)
+    row1.add((a + rowStride).pointee, b)
+    row2.add((a + 2 &* rowStride).pointee, b)
+    row3.add((a + 3 &* rowStride).pointee, b)
+    guard rows == 8 else { return }
+    row4.add((a + 4 &* rowStride).pointee, b)
+    row5.add((a + 5 &* rowStride).pointee, b)
+    row6.add((a + 6 &* rowStride).pointee, b)
+    row7.add((a + 7 &* rowStride).pointee, b)
   }
 }
 
-/// The sums of one row of a tile of 48 columns.
-private struct TileRow {
-  var sums = NarrowTileRow()
-  var third = Lanes.zero
+/// A row of a tile, or of a panel of B, in registers.
+protocol TileRow {
+  /// The number of floats.
+  static var columns: Int { get }
+
+  /// Zeros.
+  init()
+
+  /// What lies at an address.
+  init(_ source: UnsafePointer<Float>)
+
+  /// Adds the product of a number and a row.
+  mutating func add(_ factor: Float, _ other: Self)
+
+  /// Writes, or adds, the row to what lies at an address.
+  func write(_ target: UnsafeMutablePointer<Float>, adding: Bool)
+}
+
+/// The usual row.
+struct ThreeRegisters: TileRow {
+  private var first = TwoRegisters()
+  private var third = Lanes.zero
 
   @inline(always)
-  mutating func add(_ a: UnsafePointer<Float>, _ b0: Lanes, _ b1: Lanes, _ b2: Lanes) {
-    let factor = splat(a.pointee)
-    sums.first = sums.first.addingProduct(factor, b0)
-    sums.second = sums.second.addingProduct(factor, b1)
-    third = third.addingProduct(factor, b2)
+  static var columns: Int { 3 * laneCount }
+
+  @inline(always)
+  init() {}
+
+  @inline(always)
+  init(_ source: UnsafePointer<Float>) {
+    first = TwoRegisters(source)
+    third = load(source + TwoRegisters.columns)
+  }
+
+  @inline(always)
+  mutating func add(_ factor: Float, _ other: Self) {
+    first.add(factor, other.first)
+    third = third.addingProduct(splat(factor), other.third)
   }
 
   @inline(always)
   func write(_ target: UnsafeMutablePointer<Float>, adding: Bool) {
-    sums.write(target, adding: adding)
-    store(adding ? load(target + 2 * laneCount) + third : third, target + 2 * laneCount)
+    first.write(target, adding: adding)
+    let target = target + TwoRegisters.columns
+    store(adding ? load(target) + third : third, target)
   }
 }
 
-/// The sums of one row of a tile of 32 columns.
-private struct NarrowTileRow {
-  var first = Lanes.zero
-  var second = Lanes.zero
+/// The row of a narrow tile.
+struct TwoRegisters: TileRow {
+  private var first = Lanes.zero
+  private var second = Lanes.zero
 
   @inline(always)
-  mutating func add(_ a: UnsafePointer<Float>, _ b0: Lanes, _ b1: Lanes) {
-    let factor = splat(a.pointee)
-    first = first.addingProduct(factor, b0)
-    second = second.addingProduct(factor, b1)
+  static var columns: Int { 2 * laneCount }
+
+  @inline(always)
+  init() {}
+
+  @inline(always)
+  init(_ source: UnsafePointer<Float>) {
+    first = load(source)
+    second = load(source + laneCount)
+  }
+
+  @inline(always)
+  mutating func add(_ factor: Float, _ other: Self) {
+    let factor = splat(factor)
+    first = first.addingProduct(factor, other.first)
+    second = second.addingProduct(factor, other.second)
   }
 
   @inline(always)

@@ -6,41 +6,38 @@ enum Packing {
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
     into panel: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>?
   ) {
-    if columns == MicroKernel.columns && width == columns {
-      return straight(source, stride: stride, depth: depth, into: panel, sums: sums)
+    if columns == width {
+      return width == MicroKernel.columns
+        ? straight(ThreeRegisters.self, source, stride: stride, depth: depth, into: panel, sums: sums)
+        : straight(TwoRegisters.self, source, stride: stride, depth: depth, into: panel, sums: sums)
     }
     for first in Swift.stride(from: 0, to: width, by: laneCount) {
-      let lanes = max(0, min(laneCount, columns - first))
+      let count = max(0, min(laneCount, columns - first))
       var sum = Lanes.zero
       for step in 0..<depth {
-        let value = load(source + step &* stride + first, lanes)
+        let value = load(source + step &* stride + first, count)
         store(value, panel + step &* width + first)
         sum += value
       }
-      if let sums, lanes > 0 { store(load(sums + first, lanes) + sum, sums + first, lanes) }
+      if let sums, count > 0 {
+        store(load(sums + first, count) + sum, sums + first, count)
+      }
     }
   }
 
-  /// The same for a whole panel of 48 columns, whose rows are read in one piece.
-  private static func straight(
-    _ source: UnsafePointer<Float>, stride: Int, depth: Int, into panel: UnsafeMutablePointer<Float>,
+  /// The same for a whole panel, whose rows are read in one piece.
+  @inline(always)
+  private static func straight<Row: TileRow>(
+    _ row: Row.Type, _ source: UnsafePointer<Float>, stride: Int, depth: Int, into panel: UnsafeMutablePointer<Float>,
     sums: UnsafeMutablePointer<Float>?
   ) {
-    var (sum0, sum1, sum2) = (Lanes.zero, Lanes.zero, Lanes.zero)
+    var sum = Row()
     for step in 0..<depth {
-      let (from, to) = (source + step &* stride, panel + step &* MicroKernel.columns)
-      let (x, y, z) = (load(from), load(from + laneCount), load(from + 2 * laneCount))
-      store(x, to)
-      store(y, to + laneCount)
-      store(z, to + 2 * laneCount)
-      sum0 += x
-      sum1 += y
-      sum2 += z
+      let row = Row(source + step &* stride)
+      row.write(panel + step &* Row.columns, adding: false)
+      sum.add(1, row)
     }
-    guard let sums else { return }
-    store(load(sums) + sum0, sums)
-    store(load(sums + laneCount) + sum1, sums + laneCount)
-    store(load(sums + 2 * laneCount) + sum2, sums + 2 * laneCount)
+    if let sums { sum.write(sums, adding: true) }
   }
 
   /// Copies up to `width` rows of `depth` elements into a panel as the columns of B, zero where there are no rows.
@@ -48,21 +45,18 @@ enum Packing {
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
     into panel: UnsafeMutablePointer<Float>
   ) {
-    for first in Swift.stride(from: 0, to: width, by: laneCount) {
-      let lanes = max(0, min(laneCount, columns - first))
-      let from = source + first &* stride
-      let to = panel + first
+    for first in Swift.stride(from: 0, to: width, by: 8) {
+      let count = max(0, min(8, columns - first))
+      let (from, to) = (source + first &* stride, panel + first)
       var step = 0
-      if lanes == laneCount {
-        while step + laneCount <= depth {
+      if count == 8 {
+        while step + 8 <= depth {
           transpose(from + step, stride: stride, into: to + step &* width, stride: width)
-          step += laneCount
+          step += 8
         }
       }
       while step < depth {
-        var value = Lanes.zero
-        for lane in 0..<lanes { value[lane] = from[lane &* stride + step] }
-        store(value, to + step &* width)
+        for i in 0..<8 { to[step &* width + i] = i < count ? from[i &* stride + step] : 0 }
         step += 1
       }
     }
@@ -83,75 +77,72 @@ enum Packing {
     }
   }
 
-  /// Copies up to 16 columns of `depth` rows of A's transpose into two blocks of 8 floats a row, `target` apart, zero where there
-  /// are no columns. Sixteen at once, since they share a cache line.
+  /// Columns of A's transpose that are copied at once: whole cache lines, whole tiles, and a divisor of a block's rows.
+  static let columnsAtOnce = 48
+
+  /// Copies up to 48 columns of `depth` rows of A's transpose into blocks of a tile's rows a step, `target` apart, zero where there
+  /// are no columns.
   static func columns(
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into block: UnsafeMutablePointer<Float>,
     target: Int
   ) {
-    if columns == laneCount {
-      for step in 0..<depth { split(load(source + step &* stride), block + step &* MicroKernel.rows, target) }
-    } else {
-      for step in 0..<depth { split(load(source + step &* stride, columns), block + step &* MicroKernel.rows, target) }
+    let rest = columns % MicroKernel.rows
+    let whole = columns - rest
+    for step in 0..<depth {
+      let from = source + step &* stride
+      var to = block + step &* MicroKernel.rows
+      for column in Swift.stride(from: 0, to: whole, by: MicroKernel.rows) {
+        let part = UnsafeRawPointer(from + column).loadUnaligned(as: HalfLanes.self)
+        UnsafeMutableRawPointer(to).storeBytes(of: part, as: HalfLanes.self)
+        to += target
+      }
+      if rest > 0 {
+        for i in 0..<MicroKernel.rows { to[i] = i < rest ? from[whole + i] : 0 }
+      }
     }
   }
 
-  /// Writes the two halves of a vector to places that are `distance` apart.
-  @inline(always)
-  private static func split(_ value: Lanes, _ place: UnsafeMutablePointer<Float>, _ distance: Int) {
-    UnsafeMutableRawPointer(place).storeBytes(of: value.lowHalf, as: SIMD8<Float>.self)
-    UnsafeMutableRawPointer(place + distance).storeBytes(of: value.highHalf, as: SIMD8<Float>.self)
-  }
-
-  /// Transposes 16 x 16 floats by four perfect shuffles of sixteen vectors.
+  /// Transposes 8 x 8 floats: pairs of rows are mixed element by element, then by twos, then by fours.
   private static func transpose(
     _ source: UnsafePointer<Float>, stride: Int, into target: UnsafeMutablePointer<Float>, stride targetStride: Int
   ) {
-    var (r0, r1, r2, r3) = (load(source), load(source + stride), load(source + 2 &* stride), load(source + 3 &* stride))
-    let second = source + 4 &* stride
-    var (r4, r5, r6, r7) = (load(second), load(second + stride), load(second + 2 &* stride), load(second + 3 &* stride))
-    let third = source + 8 &* stride
-    var (r8, r9, r10, r11) = (load(third), load(third + stride), load(third + 2 &* stride), load(third + 3 &* stride))
-    let fourth = source + 12 &* stride
-    var (r12, r13, r14, r15) = (
-      load(fourth), load(fourth + stride), load(fourth + 2 &* stride), load(fourth + 3 &* stride)
-    )
-    for _ in 0..<4 {
-      (r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, r13, r14, r15) = (
-        mixLow(r0, r8), mixHigh(r0, r8), mixLow(r1, r9), mixHigh(r1, r9),
-        mixLow(r2, r10), mixHigh(r2, r10), mixLow(r3, r11), mixHigh(r3, r11),
-        mixLow(r4, r12), mixHigh(r4, r12), mixLow(r5, r13), mixHigh(r5, r13),
-        mixLow(r6, r14), mixHigh(r6, r14), mixLow(r7, r15), mixHigh(r7, r15)
-      )
+    func read(_ row: Int) -> Octet { UnsafeRawPointer(source + row &* stride).loadUnaligned(as: Octet.self) }
+    // Each quartet holds columns 0 to 3 of rows 0 to 3 (or 4 to 7) in its low half and columns 4 to 7 in its high half.
+    func quartets(_ first: Int) -> (Octet, Octet, Octet, Octet) {
+      let (a, b, c, d) = (read(first), read(first + 1), read(first + 2), read(first + 3))
+      let (ab0, ab2, cd0, cd2) = (mixLow(a, b), mixHigh(a, b), mixLow(c, d), mixHigh(c, d))
+      return (joinLow(ab0, cd0), joinHigh(ab0, cd0), joinLow(ab2, cd2), joinHigh(ab2, cd2))
     }
-    func write(_ first: Int, _ a: Lanes, _ b: Lanes, _ c: Lanes, _ d: Lanes) {
-      let row = target + first &* targetStride
-      store(a, row)
-      store(b, row + targetStride)
-      store(c, row + 2 &* targetStride)
-      store(d, row + 3 &* targetStride)
+    let (upper, lower) = (quartets(0), quartets(4))
+    func write(_ column: Int, _ a: Octet, _ b: Octet) {
+      UnsafeMutableRawPointer(target + column &* targetStride)
+        .storeBytes(of: Octet(lowHalf: a.lowHalf, highHalf: b.lowHalf), as: Octet.self)
+      UnsafeMutableRawPointer(target + (column + 4) &* targetStride)
+        .storeBytes(of: Octet(lowHalf: a.highHalf, highHalf: b.highHalf), as: Octet.self)
     }
-    write(0, r0, r1, r2, r3)
-    write(4, r4, r5, r6, r7)
-    write(8, r8, r9, r10, r11)
-    write(12, r12, r13, r14, r15)
+    write(0, upper.0, lower.0)
+    write(1, upper.1, lower.1)
+    write(2, upper.2, lower.2)
+    write(3, upper.3, lower.3)
   }
 
-  /// The low halves of two vectors, their elements in turn.
-  @inline(always)
-  private static func mixLow(_ a: Lanes, _ b: Lanes) -> Lanes {
-    var result = Lanes()
-    result.evenHalf = a.lowHalf
-    result.oddHalf = b.lowHalf
-    return result
-  }
+  private typealias Octet = SIMD8<Float>
 
-  /// The high halves of two vectors, their elements in turn.
+  /// In each half, the first two elements of both vectors in turn.
   @inline(always)
-  private static func mixHigh(_ a: Lanes, _ b: Lanes) -> Lanes {
-    var result = Lanes()
-    result.evenHalf = a.highHalf
-    result.oddHalf = b.highHalf
-    return result
+  private static func mixLow(_ a: Octet, _ b: Octet) -> Octet { Octet(a[0], b[0], a[1], b[1], a[4], b[4], a[5], b[5]) }
+
+  /// In each half, the last two elements of both vectors in turn.
+  @inline(always)
+  private static func mixHigh(_ a: Octet, _ b: Octet) -> Octet { Octet(a[2], b[2], a[3], b[3], a[6], b[6], a[7], b[7]) }
+
+  /// In each half, the first two elements of one vector, then of the other.
+  @inline(always)
+  private static func joinLow(_ a: Octet, _ b: Octet) -> Octet { Octet(a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]) }
+
+  /// In each half, the last two elements of one vector, then of the other.
+  @inline(always)
+  private static func joinHigh(_ a: Octet, _ b: Octet) -> Octet {
+    Octet(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
   }
 }

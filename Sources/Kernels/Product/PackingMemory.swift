@@ -59,18 +59,19 @@ enum PackingMemory {
   }
 }
 
-/// The sizes of the blocks of a product, chosen for caches of 48 KiB and 1 MiB and a share of the third level.
+/// The sizes of the blocks of a product, chosen for second-level caches of 1 MiB, or 512 KiB on processors whose registers have
+/// 256 bits, and a share of the third level.
 enum Blocking {
-  /// The longest piece of the inner dimension: eight rows of A of this length stay in the first-level cache.
+  /// The longest piece of the inner dimension: the rows of A that a tile needs stay in the first-level cache.
   static let depth = 384
-  /// Rows of A that stay in the second-level cache while all panels of B pass by.
-  static let rows = 240
+  /// Rows of A that stay in the second-level cache while all panels of B pass by; a multiple of what is packed at once.
+  static let rows = laneCount == 16 ? 240 : 96
   /// Columns of B that are packed at once; a multiple of 48 and of 32.
   static let columns = 64 * 48
 
   /// The distance between packed rows of A: off the powers of two, so that rows do not share cache sets.
-  static let rowStride = depth + laneCount
+  static let rowStride = depth + Arena.alignment
   static let blockFloats = rows * rowStride
   static let panelFloats = columns * depth
-  static let memory = blockFloats + panelFloats + MicroKernel.rows * MicroKernel.columns
+  static var memory: Int { blockFloats + panelFloats + MicroKernel.rows * MicroKernel.columns }
 }

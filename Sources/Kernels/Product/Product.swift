@@ -41,36 +41,12 @@ func productPart<F: Finish>(
   precondition((transposeA ? a.columns : a.rows) == result.rows, "rows of a and result differ")
   precondition((transposeB ? b.rows : b.columns) == result.columns, "columns of b and result differ")
   precondition((transposeB ? b.columns : b.rows) == inner && inner > 0, "inner sizes of a and b differ")
-  guard dga_has_wide_vectors() else {
-    return libraryProduct(a, transposeA, b, transposeB, result, adding, firstRow, columnSums, finish)
-  }
   let memory = PackingMemory.take()
   Product(
     a: a, transposeA: transposeA, b: b, transposeB: transposeB, result: result, firstRow: firstRow, inner: inner,
     adding: adding, causal: causal, columnSums: columnSums, memory: memory, finish: finish
   ).run()
   PackingMemory.put(back: memory)
-}
-
-/// A product on a processor without wide vectors: OpenBLAS, then a pass over the result.
-private func libraryProduct<F: Finish>(
-  _ a: Matrix, _ transposeA: Bool, _ b: Matrix, _ transposeB: Bool, _ result: Matrix, _ adding: Bool, _ firstRow: Int,
-  _ columnSums: Matrix?, _ finish: F
-) {
-  multiply(a, transposeA: transposeA, by: b, transposeB: transposeB, into: result, keeping: adding ? 1 : 0)
-  if let columnSums { addColumnSums(of: b, to: columnSums) }
-  if F.self == Plain.self { return }
-  for row in 0..<result.rows {
-    finish(result.base + row * result.stride, row: firstRow + row, column: 0, count: result.columns)
-  }
-}
-
-/// Adds the sum of each column of `matrix` (N, O) to `sums` (1, O).
-private func addColumnSums(of matrix: Matrix, to sums: Matrix) {
-  for row in 0..<matrix.rows {
-    let source = matrix.base + row * matrix.stride
-    forEachVector(matrix.columns) { i, n in store(load(sums.base + i, n) + load(source + i, n), sums.base + i, n) }
-  }
 }
 
 /// What a product needs to know on its way through the blocks.
@@ -94,20 +70,22 @@ private struct Product<F: Finish> {
     let depth = (inner + pieces - 1) / pieces
     for firstColumn in stride(from: 0, to: result.columns, by: Blocking.columns) {
       let columns = min(Blocking.columns, result.columns - firstColumn)
+      let wide = MicroKernel.wideColumns(of: columns)
       for firstStep in stride(from: 0, to: inner, by: depth) {
         let steps = min(depth, inner - firstStep)
-        packPanels(firstColumn, columns, firstStep, steps)
+        packPanels(firstColumn, columns, wide: wide, firstStep, steps)
         for row in stride(from: 0, to: result.rows, by: Blocking.rows) {
           let rows = min(Blocking.rows, result.rows - row)
           packBlock(row, rows, firstStep, steps)
-          for column in stride(from: 0, to: columns, by: width) {
+          forEachPanel(columns, wide: wide) { column, width in
             let panel = memory.b + column &* steps
             for tile in stride(from: row, to: row + rows, by: MicroKernel.rows) {
               let needed = neededSteps(row: tile, column: firstColumn + column, firstStep, steps)
               guard !needed.isEmpty else { continue }
               multiplyTile(
                 tile, min(MicroKernel.rows, row + rows - tile), block: row, firstColumn + column,
-                min(width, columns - column), firstStep, needed, isLast: firstStep + steps == inner, panel)
+                min(width, columns - column), firstStep, needed, isLast: firstStep + steps == inner, panel, width: width
+              )
             }
           }
         }
@@ -115,10 +93,15 @@ private struct Product<F: Finish> {
     }
   }
 
-  /// Columns of a panel of B.
-  private var width: Int {
-    result.columns <= 128 && result.columns % MicroKernel.columns != 0
-      ? MicroKernel.narrowColumns : MicroKernel.columns
+  /// Calls `body` for the panels of B's columns: the wide ones, which hold the first `wide` columns, then the narrow.
+  @inline(always)
+  private func forEachPanel(_ columns: Int, wide: Int, _ body: (_ column: Int, _ width: Int) -> Void) {
+    var column = 0
+    while column < columns {
+      let width = column < wide ? MicroKernel.columns : MicroKernel.narrowColumns
+      body(column, width)
+      column += width
+    }
   }
 
   /// The steps of the present piece that a tile needs, counted from the piece's first.
@@ -132,8 +115,8 @@ private struct Product<F: Finish> {
     }
   }
 
-  private func packPanels(_ firstColumn: Int, _ columns: Int, _ firstStep: Int, _ steps: Int) {
-    for column in stride(from: 0, to: columns, by: width) {
+  private func packPanels(_ firstColumn: Int, _ columns: Int, wide: Int, _ firstStep: Int, _ steps: Int) {
+    forEachPanel(columns, wide: wide) { column, width in
       let panel = memory.b + column &* steps
       let count = min(width, columns - column)
       let place = firstColumn + column
@@ -154,11 +137,11 @@ private struct Product<F: Finish> {
 
   private func packBlock(_ first: Int, _ rows: Int, _ firstStep: Int, _ steps: Int) {
     if transposeA {
-      for row in stride(from: first, to: first + rows, by: laneCount) {
+      for row in stride(from: first, to: first + rows, by: Packing.columnsAtOnce) {
         Packing.columns(
           a.base + firstStep &* a.stride + row, stride: a.stride, depth: steps,
-          columns: min(laneCount, first + rows - row), into: memory.a + (row - first) &* Blocking.rowStride,
-          target: MicroKernel.rows * Blocking.rowStride)
+          columns: min(Packing.columnsAtOnce, first + rows - row),
+          into: memory.a + (row - first) &* Blocking.rowStride, target: MicroKernel.rows * Blocking.rowStride)
       }
       return
     }
@@ -175,7 +158,7 @@ private struct Product<F: Finish> {
   @inline(always)
   private func multiplyTile(
     _ row: Int, _ rows: Int, block: Int, _ column: Int, _ columns: Int, _ firstStep: Int, _ needed: Range<Int>,
-    isLast: Bool, _ panel: UnsafePointer<Float>
+    isLast: Bool, _ panel: UnsafePointer<Float>, width: Int
   ) {
     let isWhole = rows == MicroKernel.rows && columns == width
     let target = result.base + row &* result.stride + column
@@ -221,12 +204,13 @@ private func multiplyRows(
   _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
   if width == MicroKernel.columns {
-    MicroKernel.wide(
-      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result, stride: stride,
-      adding: adding)
+    MicroKernel.multiply(
+      ThreeRegisters.self, depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result,
+      stride: stride, adding: adding)
   } else {
-    MicroKernel.narrow(
-      depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, result: result, stride: stride, adding: adding)
+    MicroKernel.multiply(
+      TwoRegisters.self, depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result,
+      stride: stride, adding: adding)
   }
 }
 
@@ -237,12 +221,14 @@ private func multiplyColumns(
   _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
 ) {
   if width == MicroKernel.columns {
-    MicroKernel.wide(
-      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next, result: result,
+    MicroKernel.multiply(
+      ThreeRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
+      result: result,
       stride: stride, adding: adding)
   } else {
-    MicroKernel.narrow(
-      depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, result: result, stride: stride,
-      adding: adding)
+    MicroKernel.multiply(
+      TwoRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
+      result: result,
+      stride: stride, adding: adding)
   }
 }
