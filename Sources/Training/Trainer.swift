@@ -77,9 +77,13 @@ public struct Trainer: ~Copyable {
 
   /// Trains to the end of the plan, or until asked to stop.
   ///
+  /// - Parameter afterStep: Called on every rank after each step; what it takes counts for no step.
   /// - Returns: The outcome, the same on every rank.
   /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
-  public mutating func run(resume: Bool, over world: borrowing Communicator) throws -> RunOutcome {
+  public mutating func run(
+    resume: Bool, over world: borrowing Communicator,
+    afterStep: (borrowing Communicator) throws -> Void = { _ in }
+  ) throws -> RunOutcome {
     let directory = try world.agree {
       world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil
     }
@@ -128,6 +132,7 @@ public struct Trainer: ~Copyable {
       try journal?.stepped(
         step, loss: loss, rate: rate, norm: norm, watch: watch, overheadShare: overheadShare, weights: mixture,
         isLast: isLast)
+      try afterStep(world)
       if isLast || plan.evaluateEvery.map({ step % $0 == 0 }) ?? false {
         let losses = try evaluation.run(&model, parameters: parameters, over: world)
         try journal?.evaluated(step, losses)

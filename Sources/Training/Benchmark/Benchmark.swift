@@ -36,8 +36,8 @@ public struct Benchmark {
     let placement = try Placement(threads: threads, over: world)
     let machine = Machine(ranks: world.size, nodes: placement.nodes)
     placement.warnings.forEach { progress("warning: \($0)") }
-    // The ceiling is measured before and after everything else, since other programs on the machine come and go; and for a
-    // second at least, or all of its few rounds might be interrupted.
+    // The ceiling is measured before, after and between the steps, since other programs on the machine come and go; and for a
+    // second at least the first time, or all of its few rounds might be interrupted.
     let product = ProductCeiling(seconds: max(1, 5 * seconds))
     progress("sgemm, all ranks at once")
     let before = try product.together(over: world)
@@ -74,7 +74,7 @@ public struct Benchmark {
     let after = try product.together(over: world)
     progress("sgemm, one rank after the other")
     let ceilings = Ceilings(
-      product: before.best > after.best ? before : after, productAlone: try product.alone(over: world), copy: copy,
+      product: Rate(ofAll: [before, after] + steps.flatMap(\.products)), productAlone: try product.alone(over: world), copy: copy,
       triad: triad, arrayBytes: memory.count * MemoryLayout<Float>.stride)
     return BenchmarkReport(
       machine: machine, ceilings: ceilings,

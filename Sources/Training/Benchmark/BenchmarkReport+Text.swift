@@ -42,7 +42,7 @@ extension BenchmarkReport {
   }
 
   private func stepTable(_ step: Step) -> String {
-    var table = TextTable(["training step", "tokens/s", "seconds", "GFLOP/s", "of sgemm"])
+    var table = TextTable(["training step", "tokens/s", "seconds", "GFLOP/s", "of best sgemm"])
     func row(_ name: String, tokensPerSecond rate: Double) {
       let share = step.share_of_sgemm * rate / step.tokens_per_second
       table.append([
@@ -57,8 +57,9 @@ extension BenchmarkReport {
     let parts = step.part_seconds.filter { $0.value > 0 }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let names = parts.map { "\($0.key) \(percent($0.value / step.mean_step_seconds))" }.joined(separator: ", ")
     return table.text + "parts of a step: \(names)\n"
-      + "peak memory \(Int(Double(step.peak_resident_bytes) / 1e6)) MB a rank; mean share of the median sgemm "
-      + "\(percent(step.share_of_median_sgemm)); loss \(decimal(step.first_loss_nats, 3)), "
+      + "mean share of the sgemm between steps (\(decimal(step.sgemm_between_steps_gigaflops_per_second)) GFLOP/s a rank): "
+      + "\(percent(step.share_of_sgemm_between_steps))\n"
+      + "peak memory \(Int(Double(step.peak_resident_bytes) / 1e6)) MB a rank; loss \(decimal(step.first_loss_nats, 3)), "
       + "at the end \(decimal(step.last_loss_nats, 3))\n"
   }
 

@@ -42,7 +42,9 @@ public struct BenchmarkReport: Encodable {
   struct Step: Encodable {
     let steps, tokens_per_step: Int
     /// Over all steps but the first.
-    let tokens_per_second, gigaflops_per_second, share_of_sgemm, share_of_median_sgemm: Double
+    let tokens_per_second, gigaflops_per_second, share_of_sgemm: Double
+    /// The product of one rank between steps, and the share of it that the steps reach: mean against mean.
+    let sgemm_between_steps_gigaflops_per_second, share_of_sgemm_between_steps: Double
     let best_tokens_per_second, median_tokens_per_second: Double
     let flops_per_token: Double
     let first_step_seconds, mean_step_seconds, median_step_seconds, best_step_seconds: Double
@@ -104,7 +106,8 @@ extension BenchmarkReport.Step {
     flops_per_token = model.trainingFlopsPerToken(length: model.context)
     gigaflops_per_second = tokens_per_second * flops_per_token / 1e9
     share_of_sgemm = gigaflops_per_second / (ceilings.product.best * Double(ranks))
-    share_of_median_sgemm = gigaflops_per_second / (ceilings.product.median * Double(ranks))
+    sgemm_between_steps_gigaflops_per_second = figures.productAround
+    share_of_sgemm_between_steps = gigaflops_per_second / (figures.productAround * Double(ranks))
     best_tokens_per_second = tokens / timing.best
     median_tokens_per_second = tokens / timing.median
     first_step_seconds = figures.first

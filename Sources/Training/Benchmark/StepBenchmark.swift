@@ -15,6 +15,8 @@ struct StepFigures {
   let first: Double
   /// Seconds of the steps after it.
   let steady: [Double]
+  /// OpenBLAS's matrix product after each step, all ranks at once: GFLOP/s of one rank.
+  let products: [Rate]
   /// Seconds of every step that went into alignment.
   let alignment: [Double]
   /// Mean seconds of a steady step by part, as `metrics.jsonl` names them; the total is left out.
@@ -26,6 +28,15 @@ struct StepFigures {
 
   /// Tokens a second over the steady steps.
   var tokensPerSecond: Double { Double(tokensPerStep * steady.count) / steady.reduce(0, +) }
+
+  /// The rate of the matrix product around the steady steps, GFLOP/s of one rank: the mean of its medians before and after each
+  /// step, weighted with the step's seconds.
+  ///
+  /// Where other programs come and go, what they leave to the product and to a step differs less within seconds than within a run.
+  var productAround: Double {
+    let amounts = zip(steady, zip(products, products.dropFirst())).map { $0 * ($1.0.median + $1.1.median) / 2 }
+    return amounts.reduce(0, +) / steady.reduce(0, +)
+  }
 }
 
 /// Runs the trainer as `dga train` does, with everything, on a random corpus in a temporary directory.
@@ -66,12 +77,14 @@ struct StepBenchmark {
       try RunPlan(RunConfiguration(contentsOf: path + "/run.yaml"), ranks: ranks)
     }
     var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
-    _ = try trainer.run(resume: false, over: world)
+    let ceiling = ProductCeiling(seconds: 0.1)
+    var products: [Rate] = []
+    _ = try trainer.run(resume: false, over: world) { world in products.append(try ceiling.together(over: world)) }
     let peak = try world.allReduce(Machine.peakMemory, .max)
     let metrics = try world.agree {
       world.rank == 0 ? Array(try Data(contentsOf: URL(fileURLWithPath: path + "/run/metrics.jsonl"))) : []
     }
-    return try figures(world.broadcast(metrics, root: 0), plan, peakBytes: peak)
+    return try figures(world.broadcast(metrics, root: 0), plan, products, peakBytes: peak)
   }
 
   /// Writes corpus and configuration.
@@ -110,7 +123,9 @@ struct StepBenchmark {
     let seconds: [String: Double]?
   }
 
-  private func figures(_ metrics: [UInt8], _ plan: RunPlan, peakBytes: Int) throws -> StepFigures {
+  private func figures(
+    _ metrics: [UInt8], _ plan: RunPlan, _ products: [Rate], peakBytes: Int
+  ) throws -> StepFigures {
     let decoder = JSONDecoder()
     let lines = try metrics.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: Data($0)) }
       .filter { $0.kind == "step" }
@@ -125,7 +140,8 @@ struct StepBenchmark {
     }
     return StepFigures(
       tokensPerStep: plan.tokensPerStep, microSequences: plan.batch.micro, first: totals[0],
-      steady: Array(totals.dropFirst()), alignment: seconds.map { $0["alignment"] ?? 0 }, parts: parts,
+      steady: Array(totals.dropFirst()), products: products,
+      alignment: seconds.map { $0["alignment"] ?? 0 }, parts: parts,
       losses: (lines.first?.loss ?? .nan, lines.last?.loss ?? .nan), peakBytes: peakBytes)
   }
 }

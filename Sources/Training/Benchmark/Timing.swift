@@ -57,6 +57,14 @@ public struct Rate: Sendable {
     self.median = median
   }
 
+  /// The best of several rates, and the middle one of their medians.
+  ///
+  /// - Precondition: There is at least one.
+  init(ofAll rates: [Rate]) {
+    let medians = rates.map(\.median).sorted()
+    self.init(best: rates.map(\.best).max()!, median: medians[medians.count / 2])
+  }
+
   /// This rate as a share of a ceiling's best.
   public func share(of ceiling: Rate) -> Double { best / ceiling.best }
 }
