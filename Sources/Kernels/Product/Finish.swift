@@ -1,9 +1,19 @@
+import COpenBLAS
+
 /// What is done to a tile of a product as soon as it is complete, while it is still in the first-level cache.
 ///
 /// A pass over the whole result later would read it from memory again, which costs as much as the arithmetic.
 protocol Finish {
+  /// Asks for the cache lines that finishing `count` columns from `column` on of one row needs beside the result.
+  func prepare(row: Int, column: Int, count: Int)
+
   /// Finishes `count` columns from `column` on of one row of the result.
   func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int)
+}
+
+extension Finish {
+  @inline(always)
+  func prepare(row: Int, column: Int, count: Int) {}
 }
 
 /// The product as it is.
@@ -28,6 +38,11 @@ struct AddBiasAndResidual: Finish {
   let bias, residual: Matrix
 
   @inline(always)
+  func prepare(row: Int, column: Int, count: Int) {
+    residual.prefetch(row: row, column: column, count: count)
+  }
+
+  @inline(always)
   func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int) {
     let bias = bias.base + column
     let residual = residual.base + row &* residual.stride + column
@@ -40,6 +55,11 @@ struct AddBiasAndResidual: Finish {
 /// Adds a bias (1, O) and writes GELU of the result into `activated` (N, O).
 struct AddBiasAndActivate: Finish {
   let bias, activated: Matrix
+
+  @inline(always)
+  func prepare(row: Int, column: Int, count: Int) {
+    activated.prefetch(row: row, column: column, count: count, toWrite: true)
+  }
 
   @inline(always)
   func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int) {
@@ -56,6 +76,12 @@ struct AddBiasAndActivate: Finish {
 /// Turns the gradient of GELU's output into that of its input (N, O), and writes GELU of the input into `activated` (N, O).
 struct ActivationGradient: Finish {
   let input, activated: Matrix
+
+  @inline(always)
+  func prepare(row: Int, column: Int, count: Int) {
+    input.prefetch(row: row, column: column, count: count)
+    activated.prefetch(row: row, column: column, count: count, toWrite: true)
+  }
 
   @inline(always)
   func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int) {
@@ -97,10 +123,26 @@ struct AddInnerProduct: Finish {
   let factors, sums: Matrix
 
   @inline(always)
+  func prepare(row: Int, column: Int, count: Int) {
+    factors.prefetch(row: row, column: column, count: count)
+  }
+
+  @inline(always)
   func callAsFunction(_ values: UnsafeMutablePointer<Float>, row: Int, column: Int, count: Int) {
     let factors = factors.base + row &* factors.stride + column
     var sum = dot(values, factors, count)
     if let bias { sum += dot(bias.base + column, factors, count) }
     sums.base[row] += sum
+  }
+}
+
+extension Matrix {
+  /// Asks for the cache lines of some columns of a row, to read or to write them soon.
+  @inline(always)
+  fileprivate func prefetch(row: Int, column: Int, count: Int, toWrite: Bool = false) {
+    let first = base + row &* stride + column
+    for offset in Swift.stride(from: 0, to: count, by: Arena.alignment) {
+      if toWrite { dga_prefetch(first + offset) } else { dga_prefetch_later(first + offset) }
+    }
   }
 }

@@ -1,3 +1,5 @@
+import COpenBLAS
+
 /// Copies of parts of the factors in the order in which the micro-kernel reads them.
 enum Packing {
   /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats a row, zero where there are no columns; adds
@@ -90,6 +92,10 @@ enum Packing {
     let whole = columns - rest
     for step in 0..<depth {
       let from = source + step &* stride
+      // A few lines of every row: the processor does not foresee those of the rows to come.
+      for line in Swift.stride(from: 0, to: columns, by: Arena.alignment) {
+        dga_prefetch_later(from + 8 &* stride + line)
+      }
       var to = block + step &* MicroKernel.rows
       for column in Swift.stride(from: 0, to: whole, by: MicroKernel.rows) {
         let part = UnsafeRawPointer(from + column).loadUnaligned(as: HalfLanes.self)

@@ -170,6 +170,9 @@ private struct Product<F: Finish> {
     // The tiles of a block share the work of bringing the next panel from the third-level cache.
     let next = panel + (needed.upperBound &+ (row - block) &* depth / Blocking.rows) &* width
     let panel = panel + needed.lowerBound &* width
+    if F.self != Plain.self && isLast {
+      for r in 0..<rows { finish.prepare(row: firstRow + row + r, column: column, count: columns) }
+    }
     if transposeA {
       multiplyColumns(
         depth, packed + needed.lowerBound &* MicroKernel.rows, panel, width, next, tile, stride, adding: isWhole && adds
