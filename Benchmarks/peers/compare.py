@@ -187,6 +187,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=2, help="turns of each program")
     parser.add_argument("--steps", type=int, help="steps of each turn; by default 4 for 12M, 3 for 124M")
     parser.add_argument("--compile", action="store_true", help="also PyTorch with torch.compile")
+    parser.add_argument(
+        "--without-bf16", action="store_true", help="not bf16, which takes minutes a step where PyTorch emulates it")
     parser.add_argument("-o", "--output", help="a file for the table")
     parser.add_argument("command", nargs="+", help="how to start dga benchmark on two ranks")
     options = parser.parse_args()
@@ -200,8 +202,9 @@ def main():
             dga,
             Torch("PyTorch, fp32, 2 threads", steps, "--threads", "2"),
             Torch("PyTorch, fp32, 2 ranks (DDP, gloo)", steps, "--threads", "1", "--ranks", "2"),
-            Torch("PyTorch, bf16 autocast, 2 threads", steps, "--threads", "2", "--precision", "bf16"),
         ]
+        if not options.without_bf16:
+            peers.append(Torch("PyTorch, bf16 autocast, 2 threads", steps, "--threads", "2", "--precision", "bf16"))
         if options.compile:
             peers.append(Torch("PyTorch, fp32, compiled, 2 threads", steps, "--threads", "2", "--compile"))
         if os.environ.get("LLMC_DIR"):

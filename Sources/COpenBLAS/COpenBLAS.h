@@ -1,4 +1,4 @@
-// What Swift needs of OpenBLAS, and the one processor flag that element-wise code depends on.
+// What Swift needs of OpenBLAS, and of the processor: its vectors, requests for cache lines, subnormal numbers.
 #pragma once
 #include <cblas.h>
 

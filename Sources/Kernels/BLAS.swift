@@ -1,10 +1,10 @@
 import COpenBLAS
 
-/// The BLAS library under the kernels.
+/// What kernels run on, and OpenBLAS as the yardstick of their speed.
 public enum BLAS {
   /// The kernel family that OpenBLAS chose for this processor, such as `Zen` or `SkylakeX`.
   ///
-  /// Different kernels give different bits and very different speed.
+  /// Different kernels have very different speed, and so set different ceilings.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
   /// What computes matrix products: tiles of our own, of this many rows and columns.
@@ -15,7 +15,7 @@ public enum BLAS {
 
   /// Sets the number of threads of all kernels, and makes this thread treat subnormal floats as zero.
   ///
-  /// Threads divide loops among them and call the library each on its own, so the library itself stays with one.
+  /// Threads divide loops among them; OpenBLAS stays with one but for measuring the ceiling.
   /// Call once before the first kernel.
   public static func start(threads: Int) {
     Threads.count = threads

@@ -1,7 +1,8 @@
 import COpenBLAS
 
-/// The vector that kernels work in: one register, of 16 floats with AVX-512, else of 8.
-package typealias Lanes = dga_lanes
+/// The vector that kernels work in: a register of 16 floats with AVX-512, or of 8 with AVX2. Other modules must not see it: they are
+/// not compiled for this processor, and would take it for another.
+typealias Lanes = dga_lanes
 
 /// Half a vector.
 typealias HalfLanes = dga_half_lanes
@@ -55,7 +56,7 @@ private typealias Bits = Lanes.MaskStorage
 /// (coefficients as in the Cephes library's `expf`), and the exponent added through the bits. Rounding is done by adding
 /// and subtracting 1.5 x 2^23: `.rounded()` is a call per element.
 @inline(__always)
-package func exponential(_ argument: Lanes) -> Lanes {
+func exponential(_ argument: Lanes) -> Lanes {
   var x = argument.replacing(with: splat(-87), where: argument .< splat(-87))
   x = x.replacing(with: splat(88), where: x .> splat(88))
   let shifted = splat(12_582_912).addingProduct(x, splat(1.442_695_04))

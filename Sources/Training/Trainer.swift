@@ -77,7 +77,7 @@ public struct Trainer: ~Copyable {
 
   /// Trains to the end of the plan, or until asked to stop.
   ///
-  /// - Parameter afterStep: Called on every rank after each step; what it takes counts for no step.
+  /// - Parameter afterStep: Called on every rank after each step; its time counts for no step, and it must fail on all ranks or none.
   /// - Returns: The outcome, the same on every rank.
   /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
   public mutating func run(

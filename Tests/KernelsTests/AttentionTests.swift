@@ -2,7 +2,7 @@ import Foundation
 import Kernels
 import Testing
 
-/// Attention in tiles of 64 queries against the whole triangle at once, one head after the other.
+/// Attention in tiles of queries against the whole triangle at once, one head after the other.
 struct AttentionTests {
   struct Case: CustomTestStringConvertible {
     let sequences, length, heads, size: Int
@@ -20,6 +20,8 @@ struct AttentionTests {
     Case(sequences: 2, length: 65, heads: 3, size: 7),
     Case(sequences: 2, length: 130, heads: 2, size: 17),
     Case(sequences: 1, length: 130, heads: 4, size: 16),
+    // More keys than a piece of a product's inner dimension holds.
+    Case(sequences: 1, length: 401, heads: 1, size: 16),
     // Most probabilities underflow, the largest is next to one.
     Case(sequences: 1, length: 70, heads: 2, size: 9, spread: 25),
   ]

@@ -32,9 +32,6 @@ enum MicroKernel {
   /// Steps between one request for cache lines and the next.
   private static let stepsBetweenPrefetches = 16
 
-  /// Floats of a cache line.
-  private static let cacheLine = 16
-
   /// Whether two steps are written out in a row. Registers of 256 bits have so little work a step that the loop's own
   /// instructions would be felt (15 %, where a neighbour shares the core); with 512 the compiler would move loads ahead, run out of
   /// registers and halve the speed.
@@ -67,11 +64,11 @@ enum MicroKernel {
     // without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles below.
     var (target, next) = (result, next)
     while b < end {
-      for line in Swift.stride(from: 0, to: Row.columns, by: cacheLine) { dga_prefetch(target + line) }
+      for line in Swift.stride(from: 0, to: Row.columns, by: Arena.alignment) { dga_prefetch(target + line) }
       dga_prefetch_later(next)
-      dga_prefetch_later(next + cacheLine)
+      dga_prefetch_later(next + Arena.alignment)
       target += stride
-      next += 2 * cacheLine
+      next += 2 * Arena.alignment
       let stop = min(end, b + stepsBetweenPrefetches * Row.columns)
       while b < stop {
         step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)

@@ -64,7 +64,7 @@ enum Packing {
     }
   }
 
-  /// Copies up to 8 rows of A as they lie, `depth` elements each, `target` apart; the missing rows become zero.
+  /// Copies up to a tile's rows of A as they lie, `depth` elements each, `target` apart; the missing rows become zero.
   static func rows(
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, rows: Int, into block: UnsafeMutablePointer<Float>,
     target: Int

@@ -66,7 +66,7 @@ enum Blocking {
   static let depth = 384
   /// Rows of A that stay in the second-level cache while all panels of B pass by; a multiple of what is packed at once.
   static let rows = laneCount == 16 ? 240 : 96
-  /// Columns of B that are packed at once; a multiple of 48 and of 32.
+  /// Columns of B that are packed at once; a multiple of every tile's columns.
   static let columns = 64 * 48
 
   /// The distance between packed rows of A: off the powers of two, so that rows do not share cache sets.

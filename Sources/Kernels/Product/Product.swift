@@ -1,5 +1,3 @@
-import COpenBLAS
-
 /// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache; threads share the rows.
 ///
 /// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). With `columnSums`, those of b are added to it on the way. Bits do not depend

@@ -37,7 +37,7 @@ public struct Benchmark {
     let machine = Machine(ranks: world.size, nodes: placement.nodes)
     placement.warnings.forEach { progress("warning: \($0)") }
     // The ceiling is measured before, after and between the steps, since other programs on the machine come and go; and for a
-    // second at least the first time, or all of its few rounds might be interrupted.
+    // second at least before and after, or all of its few rounds might be interrupted.
     let product = ProductCeiling(seconds: max(1, 5 * seconds))
     progress("sgemm, all ranks at once")
     let before = try product.together(over: world)
@@ -74,7 +74,8 @@ public struct Benchmark {
     let after = try product.together(over: world)
     progress("sgemm, one rank after the other")
     let ceilings = Ceilings(
-      product: Rate(ofAll: [before, after] + steps.flatMap(\.products)), productAlone: try product.alone(over: world), copy: copy,
+      product: Rate(ofAll: [before, after] + steps.flatMap(\.products)), productAlone: try product.alone(over: world),
+      copy: copy,
       triad: triad, arrayBytes: memory.count * MemoryLayout<Float>.stride)
     return BenchmarkReport(
       machine: machine, ceilings: ceilings,

@@ -23,7 +23,7 @@ struct StepFigures {
   let parts: [String: Double]
   /// The loss of the first and of the last step.
   let losses: (first: Double, last: Double)
-  /// The most memory that any rank had at once.
+  /// The most memory that any rank had at once, the 13 MB of the product between steps included.
   let peakBytes: Int
 
   /// Tokens a second over the steady steps.

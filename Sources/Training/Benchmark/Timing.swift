@@ -57,7 +57,7 @@ public struct Rate: Sendable {
     self.median = median
   }
 
-  /// The best of several rates, and the middle one of their medians.
+  /// The best of several rates, and the middle one of their medians, the higher of two.
   ///
   /// - Precondition: There is at least one.
   init(ofAll rates: [Rate]) {
