@@ -8,7 +8,6 @@ func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int) -> (large
 }
 
 /// Replaces `count` scores by e^(score - largest); returns the sum of what was stored.
-@discardableResult
 package func exponentiate(_ scores: UnsafeMutablePointer<Float>, _ count: Int, largest: Float) -> Float {
   var sum = Lanes.zero
   let shift = splat(largest)

@@ -26,7 +26,7 @@ extension CommandLineTests {
 
       struct Step: Decodable {
         let steps, tokens_per_step, peak_resident_bytes: Int
-        let tokens_per_second, share_of_sgemm, mean_step_seconds: Double
+        let tokens_per_second, share_of_sgemm, share_of_sgemm_between_steps, mean_step_seconds: Double
         let part_seconds: [String: Double]
         let first_loss_nats, last_loss_nats: Double
       }
@@ -78,13 +78,15 @@ extension CommandLineTests {
       #expect(shape.step.tokens_per_second > 0)
       #expect(shape.step.peak_resident_bytes > 1_000_000)
       #expect(shape.step.last_loss_nats < shape.step.first_loss_nats)
+      // A product's mean is no better than its best.
+      #expect(shape.step.share_of_sgemm_between_steps >= shape.step.share_of_sgemm)
       // The parts are laps of one watch, so they make up the step.
       let parts = shape.step.part_seconds.values.reduce(0, +)
       #expect(abs(parts - shape.step.mean_step_seconds) < 0.01 * shape.step.mean_step_seconds)
 
       let kernels = shape.kernels.map { $0.share_of_sgemm ?? $0.share_of_bandwidth ?? .nan }
-      let shares = kernels + [shape.step.share_of_sgemm]
-      #expect(shares.count == 4 * 3 + 3 + 3 + 1)
+      let shares = kernels + [shape.step.share_of_sgemm, shape.step.share_of_sgemm_between_steps]
+      #expect(shares.count == 4 * 3 + 3 + 3 + 2)
       #expect(shares.allSatisfy { $0 > 0 && $0 < 2 })
 
       #expect(report.collectives.count == (launch.size == 1 ? 0 : 3 * 8))

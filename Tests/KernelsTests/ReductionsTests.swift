@@ -2,8 +2,8 @@ import Kernels
 import Testing
 
 struct ReductionsTests {
-  /// One lane short of, at and past the vector (16), the unrolled pair (32) and the block (4096).
-  static let counts = [1, 15, 16, 17, 31, 32, 33, 63, 4095, 4096, 4097, 4113, 12_289]
+  /// One lane short of, at and past the vector (8 or 16), the unrolled pair (16 or 32) and the block (4096).
+  static let counts = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 4095, 4096, 4097, 4113, 12_289]
 
   @Test(arguments: counts)
   func `Sums of exact terms are exact at every length`(count: Int) {

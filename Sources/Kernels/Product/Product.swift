@@ -224,12 +224,10 @@ private func multiplyColumns(
   if width == MicroKernel.columns {
     MicroKernel.multiply(
       ThreeRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
-      result: result,
-      stride: stride, adding: adding)
+      result: result, stride: stride, adding: adding)
   } else {
     MicroKernel.multiply(
       TwoRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
-      result: result,
-      stride: stride, adding: adding)
+      result: result, stride: stride, adding: adding)
   }
 }

@@ -23,7 +23,8 @@ struct StepFigures {
   let parts: [String: Double]
   /// The loss of the first and of the last step.
   let losses: (first: Double, last: Double)
-  /// The most memory that any rank had at once, the 13 MB of the product between steps included.
+  /// The most memory that any rank had at once to the end of the first step; later ones allocate nothing, and the product
+  /// between them is not the trainer's.
   let peakBytes: Int
 
   /// Tokens a second over the steady steps.
@@ -79,8 +80,12 @@ struct StepBenchmark {
     var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
     let ceiling = ProductCeiling(seconds: 0.1)
     var products: [Rate] = []
-    _ = try trainer.run(resume: false, over: world) { world in products.append(try ceiling.together(over: world)) }
-    let peak = try world.allReduce(Machine.peakMemory, .max)
+    var ownPeak = 0
+    _ = try trainer.run(resume: false, over: world) { world in
+      if products.isEmpty { ownPeak = Machine.peakMemory }
+      products.append(try ceiling.together(over: world))
+    }
+    let peak = try world.allReduce(ownPeak, .max)
     let metrics = try world.agree {
       world.rank == 0 ? Array(try Data(contentsOf: URL(fileURLWithPath: path + "/run/metrics.jsonl"))) : []
     }
