@@ -51,7 +51,9 @@ extension Communicator {
   /// - Throws: `MPIError`.
   public func allGather<Element: Communicable>(_ buffer: inout MutableSpan<Element>) throws {
     let count = buffer.count
-    try allGather(0..<count, of: &buffer) { block(of: count, rank: $0) }
+    var group = RequestGroup()
+    try startAllGather(0..<count, of: &buffer, in: &group) { block(of: count, rank: $0) }
+    try group.waitAll()
   }
 
   /// Returns the values of all ranks, in their order.

@@ -1,34 +1,39 @@
 internal import CMPI
 
 extension Communicator {
-  /// Fills the elements `range` of `buffer` with the parts of all ranks, of which each brings its own in place.
+  /// Starts to fill the elements `range` of `buffer` with the parts of all ranks, of which each brings its own in place.
   ///
   /// Parts may lie in any order: the part of rank 1 may come after that of rank 2.
   ///
   /// Collective: every rank calls, with the same count.
   ///
   /// - Parameter part: The elements that a rank brings, by rank; all ranks' parts together are `range`, without overlap.
+  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing reads or writes the range, and its
+  ///   memory stays allocated. The compiler does not check this.
   /// - Throws: `MPIError`.
-  public func allGather<Element: Communicable>(
-    _ range: Range<Int>, of buffer: inout MutableSpan<Element>, part: (_ rank: Int) -> Range<Int>
+  @unsafe
+  public func startAllGather<Element: Communicable>(
+    _ range: Range<Int>, of buffer: inout MutableSpan<Element>, in group: inout RequestGroup,
+    part: (_ rank: Int) -> Range<Int>
   ) throws {
     try buffer.withUnsafeMutableBufferPointer { elements in
       let elements = UnsafeMutableBufferPointer(rebasing: elements[range])
       for chunk in chunks(of: elements.count) {
         let place = range.lowerBound + chunk.lowerBound..<range.lowerBound + chunk.upperBound
-        // Counts first, then displacements.
-        try withUnsafeTemporaryAllocation(of: CInt.self, capacity: 2 * size) { layout in
-          for rank in 0..<size {
-            let share = part(rank).clamped(to: place)
-            layout[rank] = CInt(share.count)
-            layout[size + rank] = CInt(share.lowerBound - place.lowerBound)
-          }
-          try check(
-            "MPI_Allgatherv",
-            MPI_Allgatherv(
-              MPI_IN_PLACE, 0, Element.datatype.handle, elements.baseAddress! + chunk.lowerBound,
-              layout.baseAddress!, layout.baseAddress! + size, Element.datatype.handle, handle))
+        // Counts first, then displacements. MPI may look at them until the request is complete.
+        let layout = group.counts(2 * size)
+        for rank in 0..<size {
+          let share = part(rank).clamped(to: place)
+          layout[rank] = CInt(share.count)
+          layout[size + rank] = CInt(share.lowerBound - place.lowerBound)
         }
+        var request: MPI_Request?
+        try check(
+          "MPI_Iallgatherv",
+          MPI_Iallgatherv(
+            MPI_IN_PLACE, 0, Element.datatype.handle, elements.baseAddress! + chunk.lowerBound,
+            layout.baseAddress!, layout.baseAddress! + size, Element.datatype.handle, handle, &request))
+        group.append(request)
       }
     }
   }

@@ -36,7 +36,7 @@ public struct RequestGroup: ~Copyable {
   private var requests: [MPI_Request?] = []
   /// How many of the first requests are known to be complete.
   private var completed = 0
-  /// Counts of elements a rank that MPI may still read.
+  /// Counts of elements, and their places, that MPI may still read.
   private var countMemory: [UnsafeMutableBufferPointer<CInt>] = []
 
   /// Creates a group with nothing in flight.
@@ -58,9 +58,9 @@ public struct RequestGroup: ~Copyable {
     requests.append(request)
   }
 
-  /// Room for one count a rank, which stays allocated until everything in flight is complete.
-  mutating func counts(_ ranks: Int) -> UnsafeMutableBufferPointer<CInt> {
-    let memory = UnsafeMutableBufferPointer<CInt>.allocate(capacity: ranks)
+  /// Room for `count` numbers, which stays allocated until everything in flight is complete.
+  mutating func counts(_ count: Int) -> UnsafeMutableBufferPointer<CInt> {
+    let memory = UnsafeMutableBufferPointer<CInt>.allocate(capacity: count)
     memory.initialize(repeating: 0)
     countMemory.append(memory)
     return memory

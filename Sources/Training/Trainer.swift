@@ -13,7 +13,9 @@ import Transformer
 public struct Trainer: ~Copyable {
   let plan: RunPlan
   var model: GPT2
+  /// Whole only when ``gather`` has finished.
   var parameters: Arena
+  private var gather: ParameterGather
   var optimizer: Optimizer
   private var reduction: GradientReduction
   var sampler: MixtureSampler
@@ -66,6 +68,7 @@ public struct Trainer: ~Copyable {
     model.layout.initialize(parameters, seed: configuration.seed)
     let shards = plan.shards(rank: rank)
     reduction = GradientReduction(shards)
+    gather = ParameterGather(shards)
     optimizer = Optimizer(
       layout: model.layout, shards: shards, betas: configuration.optimizer.betas,
       epsilon: configuration.optimizer.epsilon, weightDecay: configuration.optimizer.weightDecay)
@@ -82,7 +85,7 @@ public struct Trainer: ~Copyable {
   /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
   public mutating func run(
     resume: Bool, over world: borrowing Communicator,
-    afterStep: (borrowing Communicator) throws -> Void = { _ in }
+    afterStep: ((borrowing Communicator) throws -> Void)? = nil
   ) throws -> RunOutcome {
     let directory = try world.agree {
       world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil
@@ -115,11 +118,10 @@ public struct Trainer: ~Copyable {
       let rate = plan.schedule.rate(at: step)
       if loss.isFinite && norm.isFinite {
         let factor = Optimizer.clippingFactor(norm: norm, limit: plan.configuration.optimizer.clip)
-        optimizer.update(parameters, with: averaged, learningRate: rate, gradientScale: factor)
+        try optimizer.update(
+          &parameters, with: averaged, learningRate: rate, gradientScale: factor, gathering: &gather, over: world)
         alignment?.stepped(rate: rate * factor)
         watch.lap(\.update)
-        try reduction.shards.gather(&parameters, over: world)
-        watch.lap(\.gather)
         skipped = 0
       } else {
         try world.agree { try skip(loss: loss, norm: norm, journal) }
@@ -127,18 +129,25 @@ public struct Trainer: ~Copyable {
       gradients = averaged.cleared()
 
       let isLast = step == plan.steps
+      let isEvaluated = isLast || plan.evaluateEvery.map { step % $0 == 0 } ?? false
+      let isSaved = isLast || request != .none || plan.checkpointEvery.map { step % $0 == 0 } ?? false
+      // Otherwise parameters arrive while the next forward pass already runs.
+      if isEvaluated || isSaved || afterStep != nil || alignment?.readsParameters(after: step) ?? false {
+        try gather.finish(&parameters, over: world)
+        watch.lap(\.gather)
+      }
       times.steps += watch.total
       times.alignment += watch.seconds.alignment
       try journal?.stepped(
         step, loss: loss, rate: rate, norm: norm, watch: watch, overheadShare: overheadShare, weights: mixture,
         isLast: isLast)
-      try afterStep(world)
-      if isLast || plan.evaluateEvery.map({ step % $0 == 0 }) ?? false {
+      try afterStep?(world)
+      if isEvaluated {
         let losses = try evaluation.run(&model, parameters: parameters, over: world)
         try journal?.evaluated(step, losses)
         result = losses
       }
-      if isLast || request != .none || plan.checkpointEvery.map({ step % $0 == 0 }) ?? false {
+      if isSaved {
         try writeCheckpoint(to: checkpoints, journal, over: world)
       }
       if request == .stop && !isLast {
@@ -196,8 +205,9 @@ public struct Trainer: ~Copyable {
           try reader.append(windows[slot].index, of: plan.corpus.domains[Int(windows[slot].domain)].train)
         }
         watch.lap(\.data)
-        model.forward(reader, parameters: parameters)
+        let waiting = try model.forward(reader, parameters: &parameters, gathering: &gather, over: world)
         watch.lap(\.forward)
+        watch.move(waiting, from: \.forward, to: \.gather)
         if microBatch + 1 < share.upperBound {
           tally[microBatch] = gradients.accumulate(&model, parameters: parameters, scale: scale, along: direction)
         } else {
@@ -210,6 +220,9 @@ public struct Trainer: ~Copyable {
       if group + 1 < tree.groups(of: world.rank).upperBound { gradients.closeGroup() }
     }
     watch.lap(\.backward)
+    // A rank without micro-batches of its own has waited for nothing.
+    try gather.finish(&parameters, over: world)
+    watch.lap(\.gather)
     let request = StopSignal.request
     if request == .stop { tally[tree.microBatches] = 1 }
     if request == .checkpoint { tally[tree.microBatches + 1] = 1 }

@@ -29,6 +29,21 @@ struct BlockParameters {
   }
 }
 
+/// The parts of a block's parameters, in the order of the arena, each a linear layer and the LayerNorm in front of it.
+enum BlockPart: Int, CaseIterable {
+  case joint, projection, expansion, contraction
+
+  /// The first of the twelve tensors of a block that belongs to the part.
+  var firstTensor: Int {
+    switch self {
+    case .joint: 0
+    case .projection: 4
+    case .expansion: 6
+    case .contraction: 10
+    }
+  }
+}
+
 /// What one block's forward pass keeps for its backward pass, N = B T rows each.
 struct BlockActivations {
   /// The first LayerNorm's output (N, C) and statistics (2, N).
@@ -51,47 +66,55 @@ struct Block {
 
   /// Computes the block's output from its input, both (N, C).
   ///
-  /// `activated` (N, 4 C) is working memory.
+  /// `activated` (N, 4 C) is working memory. `needing` is called before a part of the parameters is read.
   func forward(
     _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, activated: Matrix, scratch: Matrix,
-    into output: Matrix
-  ) {
-    attend(input, weights, kept, scratch: scratch)
+    into output: Matrix, needing: (BlockPart) throws -> Void
+  ) rethrows {
+    try attend(input, weights, kept, scratch: scratch, needing: needing)
     linearActivatedForward(
       kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded,
       activated: activated)
+    try needing(.contraction)
     linearForward(
       activated, weight: weights.contraction, bias: weights.contractionBias, residual: kept.middle, into: output)
   }
 
-  /// Computes anew what ``forward(_:_:_:activated:scratch:into:)`` keeps, to the bit, without the output.
+  /// Computes anew what ``forward(_:_:_:activated:scratch:into:needing:)`` keeps, to the bit, without the output.
   func recompute(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix) {
-    attend(input, weights, kept, scratch: scratch)
+    attend(input, weights, kept, scratch: scratch) { _ in }
     linearForward(kept.secondNormal, weight: weights.expansion, bias: weights.expansionBias, into: kept.expanded)
   }
 
   /// The first half, and the LayerNorm of the second.
-  private func attend(_ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix) {
+  private func attend(
+    _ input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations, scratch: Matrix,
+    needing: (BlockPart) throws -> Void
+  ) rethrows {
+    try needing(.joint)
     layerNormForward(
       input, gain: weights.firstGain, bias: weights.firstBias, statistics: kept.firstStatistics, into: kept.firstNormal)
     linearForward(kept.firstNormal, weight: weights.joint, bias: weights.jointBias, into: kept.joint)
     attention.forward(qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch, into: kept.attended)
+    try needing(.projection)
     linearForward(
       kept.attended, weight: weights.projection, bias: weights.projectionBias, residual: input, into: kept.middle)
+    try needing(.expansion)
     layerNormForward(
       kept.middle, gain: weights.secondGain, bias: weights.secondBias, statistics: kept.secondStatistics,
       into: kept.secondNormal)
   }
 
   /// Turns the gradient of the block's output into that of its input, in place in `stream` (N, C), and adds weight gradients, if
-  /// there is a place for them, or overwrites them if not `adding`; a directional pass learns of every layer on the way.
+  /// there is a place for them, or overwrites them if not `adding`; a directional pass learns of every layer on the way, and
+  /// `completed` is called with each part whose weight gradients are final.
   ///
   /// `wide` and `activated` (N, 4 C) and `narrow` (N, C) are working memory; `activated` is that of the pass, too.
   func backward(
     _ stream: Matrix, input: Matrix, _ weights: BlockParameters, _ kept: BlockActivations,
     _ gradients: BlockParameters?, adding: Bool, along pass: inout DirectionalPass?, _ direction: BlockParameters?,
-    wide: Matrix, activated: Matrix, narrow: Matrix, scratch: Matrix
-  ) {
+    wide: Matrix, activated: Matrix, narrow: Matrix, scratch: Matrix, completed: (BlockPart) throws -> Void
+  ) rethrows {
     if let gradients, !adding {
       clear(gradients.firstGain)
       clear(gradients.firstBias)
@@ -102,6 +125,7 @@ struct Block {
       outputGradient: stream, expanded: kept.expanded, weight: weights.contraction,
       weightGradient: gradients?.contraction, biasGradient: gradients?.contractionBias, activated: activated,
       inputGradient: wide, adding: adding)
+    try completed(.contraction)
     if let direction {
       pass?.linear(
         outputGradient: stream, input: activated, weight: direction.contraction, bias: direction.contractionBias,
@@ -121,6 +145,7 @@ struct Block {
     layerNormBackward(
       outputGradient: narrow, input: kept.middle, gain: weights.secondGain, statistics: kept.secondStatistics,
       gainGradient: gradients?.secondGain, biasGradient: gradients?.secondBias, addingTo: stream)
+    try completed(.expansion)
 
     if let direction {
       pass?.linear(
@@ -131,6 +156,7 @@ struct Block {
       outputGradient: stream, input: kept.attended, weight: weights.projection,
       weightGradient: gradients?.projection, biasGradient: gradients?.projectionBias, inputGradient: narrow,
       adding: adding)
+    try completed(.projection)
     attention.backward(
       outputGradient: narrow, output: kept.attended, qkv: kept.joint, normalisers: kept.normalisers, scratch: scratch,
       qkvGradient: joint)
@@ -147,5 +173,6 @@ struct Block {
     layerNormBackward(
       outputGradient: narrow, input: input, gain: weights.firstGain, statistics: kept.firstStatistics,
       gainGradient: gradients?.firstGain, biasGradient: gradients?.firstBias, addingTo: stream)
+    try completed(.joint)
   }
 }

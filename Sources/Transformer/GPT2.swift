@@ -56,23 +56,37 @@ public struct GPT2: ~Copyable {
   /// - Parameter windows: B windows of T + 1 tokens, one after the other; a window's first T tokens predict its last T.
   /// - Precondition: B is from 1 to ``capacity``, and every id is in the vocabulary.
   public mutating func forward(_ windows: Span<Int32>, parameters: borrowing Arena) {
+    forward(windows, parameters: parameters.row) { _ in }
+  }
+
+  /// The same with parameters that become valid while the pass goes on.
+  ///
+  /// - Parameters:
+  ///   - parameters: One row with the model's ``layout``.
+  ///   - needing: Called with each of ``ParameterLayout/parts`` in turn, before the parameters there are read.
+  public mutating func forward(
+    _ windows: Span<Int32>, parameters: Matrix, needing: (Range<Int>) throws -> Void
+  ) rethrows {
     let sequences = windows.count / (length + 1)
     precondition(
       sequences * (length + 1) == windows.count && (1...capacity).contains(sequences), "B windows of T + 1 tokens")
-    precondition(parameters.count == layout.arenaCount, "parameters of another layout")
+    precondition(parameters.columns == layout.arenaCount, "parameters of another layout")
     workspace.sequences = sequences
     inputs.copy(windows, from: 0, sequences: sequences, length: length)
     targets.copy(windows, from: 1, sequences: sequences, length: length)
+    try needing(layout.parts.first!)
     embeddingForward(
       tokens: inputs.span, sequences: sequences, length: length,
       tokenTable: layout.tensors[0].view(of: parameters), positionTable: layout.tensors[1].view(of: parameters),
       into: workspace.stream(0))
     let block = block
     for layer in 0..<configuration.layers {
-      block.forward(
-        workspace.stream(layer), blockParameters(layer, parameters.row), workspace.block(layer),
-        activated: workspace.activated, scratch: workspace.attentionScratch, into: workspace.stream(layer + 1))
+      try block.forward(
+        workspace.stream(layer), blockParameters(layer, parameters), workspace.block(layer),
+        activated: workspace.activated, scratch: workspace.attentionScratch, into: workspace.stream(layer + 1)
+      ) { try needing(layout.range(of: $0, ofBlock: layer)) }
     }
+    try needing(layout.parts.last!)
     layerNormForward(
       workspace.stream(configuration.layers), gain: finalGain.view(of: parameters),
       bias: finalBias.view(of: parameters),
@@ -94,7 +108,7 @@ public struct GPT2: ~Copyable {
   ///   - gradients: One row with the model's ``layout``.
   ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
   ///   - direction: A row with the same layout, to compute ``score(ofSequence:)`` along; that changes no gradient by a bit.
-  ///   - completed: Called with each of ``ParameterLayout/completionRanges`` in turn, as soon as the gradients there are final.
+  ///   - completed: Called with each of ``ParameterLayout/parts`` from the last on, as soon as the gradients there are final.
   /// - Returns: The sum of the losses of all B T tokens, in nats.
   public mutating func backward(
     parameters: borrowing Arena, gradients: Matrix, adding: Bool, scale: Float, along direction: Matrix? = nil,
@@ -146,7 +160,7 @@ public struct GPT2: ~Copyable {
       outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
       gain: finalGain.view(of: parameters), statistics: workspace.finalStatistics,
       gainGradient: finalGain.view(of: gradients), biasGradient: finalBias.view(of: gradients), addingTo: stream)
-    try completed(layout.completionRanges[0])
+    try completed(layout.parts.last!)
     let block = block
     for layer in (0..<configuration.layers).reversed() {
       let weights = blockParameters(layer, parameters.row)
@@ -155,12 +169,12 @@ public struct GPT2: ~Copyable {
         block.recompute(
           workspace.stream(layer), weights, workspace.block(layer), scratch: workspace.attentionScratch)
       }
-      block.backward(
+      try block.backward(
         stream, input: workspace.stream(layer), weights, workspace.block(layer),
         blockParameters(layer, gradients), adding: adding,
         along: &pass, blockParameters(layer, direction), wide: workspace.wide, activated: workspace.activated,
-        narrow: workspace.narrow, scratch: workspace.attentionScratch)
-      try completed(layout.completionRanges[configuration.layers - layer])
+        narrow: workspace.narrow, scratch: workspace.attentionScratch
+      ) { try completed(layout.range(of: $0, ofBlock: layer)) }
     }
     if let direction {
       pass?.embedding(
@@ -172,7 +186,7 @@ public struct GPT2: ~Copyable {
         outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
         tokenGradient: table.view(of: gradients), positionGradient: layout.tensors[1].view(of: gradients))
     }
-    try completed(layout.completionRanges[configuration.layers + 1])
+    try completed(layout.parts.first!)
     directionSeconds += pass?.seconds ?? 0
     return sum(workspace.losses)
   }

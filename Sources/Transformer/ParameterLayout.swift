@@ -50,9 +50,9 @@ public struct ParameterLayout: Sendable {
   /// All tensors, in the order of the arena.
   public private(set) var tensors: [Tensor] = []
 
-  /// The ranges of the arena whose gradients become final together, in the order in which the backward pass completes them:
-  /// the final LayerNorm, the blocks from the last to the first, the embeddings. They cover the arena.
-  public private(set) var completionRanges: [Range<Int>] = []
+  /// The ranges of the arena that a forward pass needs one after the other: the embeddings, four of every block, the final
+  /// LayerNorm. They cover the arena, and the backward pass completes their gradients in the opposite order.
+  public private(set) var parts: [Range<Int>] = []
 
   /// The arena's length, gaps included.
   public private(set) var arenaCount = 0
@@ -87,8 +87,14 @@ public struct ParameterLayout: Sendable {
     append("ln_f.weight", [width], .constant(1))
     append("ln_f.bias", [width], .constant(0))
 
-    let firsts = [0] + (0...model.layers).map { tensors[2 + 12 * $0].offset } + [arenaCount]
-    completionRanges = zip(firsts, firsts.dropFirst()).map { $0..<$1 }.reversed()
+    let firsts = (0..<model.layers).flatMap { layer in BlockPart.allCases.map { 2 + 12 * layer + $0.firstTensor } }
+    let offsets = [0] + (firsts + [tensors.count - 2]).map { tensors[$0].offset } + [arenaCount]
+    parts = zip(offsets, offsets.dropFirst()).map { $0..<$1 }
+  }
+
+  /// The range of a part of a block, which is one of ``parts``.
+  func range(of part: BlockPart, ofBlock layer: Int) -> Range<Int> {
+    parts[1 + BlockPart.allCases.count * layer + part.rawValue]
   }
 
   private mutating func append(_ name: String, _ shape: [Int], _ initialization: Initialization) {

@@ -27,7 +27,7 @@ struct ShardsTests {
     }
     #expect(end == 0)
     // All but what the embeddings are cut into are worth a message.
-    let embeddings = Self.layout.completionRanges.last!.upperBound
+    let embeddings = Self.layout.parts.first!.upperBound
     for bucket in buckets where bucket.lowerBound >= embeddings { #expect(bucket.count >= Self.sizes.lowerBound) }
   }
 
@@ -67,6 +67,25 @@ struct ShardsTests {
     let bucket = 0..<8 * Shards.block
     let parts = (0..<4).map { Self.shards(4).part(of: bucket, rank: $0).lowerBound / Shards.block }
     #expect(parts == [0, 4, 2, 6])
+  }
+
+  @Test(arguments: [2, 4, 8])
+  func `Ranks that exchange in a round hold the halves of what both hold before it`(ranks: Int) {
+    for bucket in Self.shards(1).buckets {
+      for rank in 0..<ranks {
+        let shards = Self.shards(ranks, rank)
+        #expect(shards.held(of: bucket, rank: rank, rounds: 1) == bucket)
+        #expect(shards.held(of: bucket, rank: rank, rounds: ranks) == shards.part(of: bucket, rank: rank))
+        for distance in [1, 2, 4] where distance < ranks {
+          let held = [rank & ~distance, rank | distance].map {
+            shards.held(of: bucket, rank: $0, rounds: 2 * distance)
+          }
+          let before = shards.held(of: bucket, rank: rank, rounds: distance)
+          #expect(held[0].lowerBound == before.lowerBound && held[1].upperBound == before.upperBound)
+          #expect(held[0].upperBound == held[1].lowerBound)
+        }
+      }
+    }
   }
 
   @Test(arguments: ranks)

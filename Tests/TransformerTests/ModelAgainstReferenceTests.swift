@@ -140,9 +140,30 @@ struct ModelAgainstReferenceTests {
       // What is said to be complete is.
       for i in range { #expect(overwritten.row[0, i] == added.row[0, i]) }
     }
-    #expect(completed == model.layout.completionRanges)
+    #expect(completed == model.layout.parts.reversed())
     #expect(completed.reversed().map(\.lowerBound) == [0] + completed.reversed().dropLast().map(\.upperBound))
     #expect(completed.first?.upperBound == model.layout.arenaCount)
+  }
+
+  @Test("A forward pass reads no parameter before it has asked for it, and asks for every range once, in order")
+  func asks() {
+    let c = Self.cases[1]
+    let tokens = Self.windows(c).flatMap { $0.map(Int32.init) }
+    var model = Self.model(c)
+    let parameters = Self.arena(Self.reference(c.shape).parameters, model.layout)
+    let arriving = Arena(count: model.layout.arenaCount)
+    for i in 0..<arriving.count { arriving.row[0, i] = .nan }
+    model.forward(tokens.span, parameters: parameters)
+    let loss = model.backward(parameters: parameters, gradients: Arena(count: model.layout.arenaCount), scale: 1)
+    var needed: [Range<Int>] = []
+    model.forward(tokens.span, parameters: arriving.row) { range in
+      needed.append(range)
+      copy(
+        parameters.row.columns(range.lowerBound, count: range.count),
+        to: arriving.row.columns(range.lowerBound, count: range.count))
+    }
+    #expect(needed == model.layout.parts)
+    #expect(model.backward(parameters: parameters, gradients: Arena(count: model.layout.arenaCount), scale: 1) == loss)
   }
 
   @Test("Recomputed activations give the same bits", arguments: [0, 6])

@@ -68,7 +68,8 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   let averaged = try gradients.averaged(by: &reduction, over: world)
   optimizer.update(parameters, with: averaged, learningRate: 1e-3, gradientScale: 1)
   var moved = parameters.copied()
-  try shards.gather(&moved, over: world)
+  var gather = ParameterGather(shards)
+  try gather.gather(&moved, over: world)
   gradients = try direction.measure(
     draw: 0, &model, parameters: moved, optimizer: optimizer, with: averaged.cleared(), &reduction, over: world)
 

@@ -34,7 +34,9 @@ func checkAllGatherOfParts(_ ranks: borrowing Communicator) throws {
     var values = [Double](repeating: -1, count: count + 2)
     for index in part(ranks.rank) { values[index] = Double(index) }
     var span = values.mutableSpan
-    try ranks.allGather(1..<count + 1, of: &span, part: part)
+    var group = RequestGroup()
+    try ranks.startAllGather(1..<count + 1, of: &span, in: &group, part: part)
+    try group.waitAll()
     try expect(values, equals: [-1] + (0..<count).map { Double($0 + 1) } + [-1], "gathered parts of \(count)")
   }
 }

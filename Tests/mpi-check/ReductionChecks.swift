@@ -3,17 +3,19 @@ import MPI
 import Training
 import Transformer
 
-/// Gradients of several buckets, reduced as a backward pass would release them, twice with the same memory.
+/// Gradients of several buckets, reduced as a backward pass would release them, and gathered as a forward pass would wait for
+/// them, twice with the same memory.
 func checkGradientReduction(_ ranks: borrowing Communicator) throws {
   let layout = ParameterLayout(
     ModelConfiguration(layers: 3, heads: 2, width: 48, context: 16, vocabularySize: 700))
   let shards = Shards(layout, ranks: ranks.size, rank: ranks.rank, bucket: 8000...20_000)
   try expect(shards.buckets.count >= 5, equals: true, "number of buckets is at least 5")
   var reduction = GradientReduction(shards)
+  var gather = ParameterGather(shards)
   var gradients = Arena(count: layout.arenaCount)
   for round in 0..<2 {
     for i in 0..<gradients.count { gradients.row[0, i] = term(ranks.rank, i, round) }
-    for range in layout.completionRanges {
+    for range in layout.parts.reversed() {
       while reduction.nextFinal(from: range.lowerBound) != nil {}
       try reduction.advance(&gradients, over: ranks)
     }
@@ -21,8 +23,17 @@ func checkGradientReduction(_ ranks: borrowing Communicator) throws {
     for own in shards.own {
       for i in own { try expectSum(gradients.row[0, i], at: i, round, shards) }
     }
-    try shards.gather(&gradients, over: ranks)
-    for i in 0..<gradients.count { try expectSum(gradients.row[0, i], at: i, round, shards) }
+    for (own, bucket) in zip(shards.own, shards.buckets).reversed() {
+      // Nobody needs what the others have left here.
+      for i in bucket where !own.contains(i) { gradients.row[0, i] = .nan }
+      gather.release()
+      try gather.advance(&gradients, over: ranks)
+    }
+    for part in layout.parts {
+      try gather.wait(below: part.upperBound, &gradients, over: ranks)
+      for i in part { try expectSum(gradients.row[0, i], at: i, round, shards) }
+    }
+    try gather.finish(&gradients, over: ranks)
   }
 }
 

@@ -78,6 +78,12 @@ struct AlignmentMeter: ~Copyable {
   /// Whether the direction has to be measured before a step.
   func needsDirection(before step: Int) -> Bool { isInline(step) && !isAimed }
 
+  /// Whether anything is measured between a step and the next.
+  func readsParameters(after step: Int) -> Bool {
+    // After an update the direction may be needed anew.
+    isUpdateDue(after: step) || needsDirection(before: step + 1)
+  }
+
   /// The step after which `inline` looks at batches for the first update that comes after `step` steps or more.
   private func windowStart(_ step: Int) -> Int { (step + every - 1) / every * every - window }
 

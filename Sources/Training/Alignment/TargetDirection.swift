@@ -143,7 +143,8 @@ package struct TargetDirection: ~Copyable {
     }
     norm = try reduction.sum(over: world) { first, count, _ in sumOfSquares(row.columns(first, count: count)) }
       .squareRoot()
-    try reduction.shards.gather(&arena, over: world)
+    var gather = ParameterGather(reduction.shards)
+    try gather.gather(&arena, over: world)
     return gradients
   }
 

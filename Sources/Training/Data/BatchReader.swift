@@ -1,5 +1,6 @@
 import Corpus
 import Kernels
+import MPI
 import Transformer
 
 /// A reader of windows into one buffer of token ids, as micro-batches want them: T + 1 ids a window, one after the other.
@@ -43,6 +44,24 @@ extension GPT2 {
   /// Runs the windows of a reader forward.
   mutating func forward(_ batch: BatchReader, parameters: borrowing Arena) {
     forward(batch.windows, parameters: parameters)
+  }
+
+  /// The same with parameters of which some are still on their way: each part is waited for before it is read.
+  ///
+  /// - Returns: The seconds of waiting.
+  /// - Throws: `MPIError`.
+  mutating func forward(
+    _ batch: BatchReader, parameters: inout Arena, gathering gather: inout ParameterGather,
+    over world: borrowing Communicator
+  ) throws -> Double {
+    let clock = ContinuousClock()
+    var waiting = Duration.zero
+    try forward(batch.windows, parameters: parameters.row) { part in
+      let start = clock.now
+      try gather.wait(below: part.upperBound, &parameters, over: world)
+      waiting += start.duration(to: clock.now)
+    }
+    return waiting / .seconds(1)
   }
 
   /// Computes the loss of every token in the windows of a reader.

@@ -19,4 +19,12 @@ extension Communicator {
     var values = own.mutableSpan
     try startReduceScatter(range, of: gradients.span, into: &values, .sum, in: &group, part: part)
   }
+
+  /// Starts to copy all ranks' parts of a bucket to all ranks.
+  func startAllGather(
+    _ range: Range<Int>, of arena: inout Arena, in group: inout RequestGroup, part: (_ rank: Int) -> Range<Int>
+  ) throws {
+    var values = arena.mutableSpan
+    try startAllGather(range, of: &values, in: &group, part: part)
+  }
 }

@@ -4,32 +4,25 @@ import Transformer
 
 /// The sum of gradients over all ranks, bucket by bucket while the backward pass goes on; each rank is left with its shards.
 ///
-/// Buckets leave in the order in which they become final, the same on every rank, and at most two are on their way: the first
-/// of them may wait for a slower rank while the second is received. MPI makes progress only while it is called, which is
-/// between the layers of the backward pass.
+/// Buckets leave in the order in which they become final, the same on every rank, while the backward pass computes the rest.
 package struct GradientReduction: ~Copyable {
   /// What belongs to whom.
   package let shards: Shards
 
-  /// Bucket i travels in exchange i % 2.
-  private var exchanges: InlineArray<2, BucketExchange>
-  /// How many buckets are final on this rank, have left, and are complete.
-  private var released = 0
-  private var started = 0
-  private var completed = 0
+  private var pipeline: BucketPipeline<BucketReduction>
   /// The sum of squares of every block, all ranks together.
   private var blockSums: [Double]
 
   /// Allocates room for two buckets on their way.
   package init(_ shards: Shards) {
     self.shards = shards
-    exchanges = InlineArray { _ in BucketExchange(shards) }
+    pipeline = BucketPipeline { BucketReduction(shards) }
     blockSums = [Double](repeating: 0, count: Self.blockCount(shards))
   }
 
   /// Bytes that a reduction allocates.
   package static func bytes(_ shards: Shards) -> Int {
-    2 * BucketExchange.scratchCount(shards) * MemoryLayout<Float>.stride
+    2 * BucketReduction.scratchCount(shards) * MemoryLayout<Float>.stride
       + blockCount(shards) * MemoryLayout<Double>.stride
   }
 
@@ -41,9 +34,10 @@ package struct GradientReduction: ~Copyable {
   ///
   /// What is taken leaves with the next ``advance(_:over:)``.
   package mutating func nextFinal(from bound: Int) -> Range<Int>? {
-    guard released < shards.buckets.count, shards.buckets[released].lowerBound >= bound else { return nil }
-    released += 1
-    return shards.buckets[released - 1]
+    let place = pipeline.released
+    guard place < shards.buckets.count, shards.buckets[place].lowerBound >= bound else { return nil }
+    pipeline.release()
+    return shards.buckets[place]
   }
 
   /// Starts what may leave and does what can be done without waiting.
@@ -51,14 +45,7 @@ package struct GradientReduction: ~Copyable {
   /// - Parameter gradients: An arena that begins with one of the layout.
   /// - Throws: `MPIError`.
   package mutating func advance(_ gradients: inout Arena, over world: borrowing Communicator) throws {
-    while true {
-      while completed < started, try exchanges[completed % 2].advance(&gradients, over: world) { completed += 1 }
-      // Not only the older of two: MPI's progress is for all messages, but the rounds of the younger one are ours.
-      if completed + 1 < started { _ = try exchanges[(completed + 1) % 2].advance(&gradients, over: world) }
-      guard started < released, started < completed + 2 else { return }
-      try exchanges[started % 2].start(started, of: &gradients, over: world)
-      started += 1
-    }
+    try pipeline.advance(&gradients, over: world)
   }
 
   /// Waits until every bucket is complete, and is ready for the next gradients then.
@@ -66,13 +53,8 @@ package struct GradientReduction: ~Copyable {
   /// - Precondition: every bucket has been taken by ``nextFinal(from:)``.
   /// - Throws: `MPIError`.
   package mutating func finish(_ gradients: inout Arena, over world: borrowing Communicator) throws {
-    precondition(released == shards.buckets.count, "a bucket is not final")
-    try advance(&gradients, over: world)
-    while completed < released {
-      try exchanges[completed % 2].wait(&gradients, over: world)
-      try advance(&gradients, over: world)
-    }
-    (released, started, completed) = (0, 0, 0)
+    precondition(pipeline.released == shards.buckets.count, "a bucket is not final")
+    try pipeline.finish(&gradients, over: world)
   }
 
   /// The Euclidean norm of gradients whose shards lie on all ranks.

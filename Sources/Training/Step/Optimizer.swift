@@ -1,4 +1,5 @@
 import Kernels
+import MPI
 import Transformer
 
 /// AdamW over this rank's shards of all parameters: 8 bytes a parameter, divided by the ranks.
@@ -20,7 +21,10 @@ public struct Optimizer: ~Copyable {
     let decays: Bool
   }
 
+  /// From the arena's start to its end.
   private let segments: [Segment]
+  /// The first segment of each bucket in that order, and at the end their number.
+  private let firstSegments: [Int]
   private let betas: (Float, Float)
   private let epsilon: Float
   private let weightDecay: Float
@@ -42,11 +46,13 @@ public struct Optimizer: ~Copyable {
     self.weightDecay = Float(weightDecay)
     firstMoments = Arena(count: shards.ownCount)
     secondMoments = Arena(count: shards.ownCount)
-    segments = zip(shards.own, shards.offsets).flatMap { own, offset in
+    let bucketSegments = zip(shards.own, shards.offsets).reversed().map { own, offset in
       layout.tensors.map { (range: $0.range.clamped(to: own), decays: $0.decays) }.filter { !$0.range.isEmpty }.map {
         Segment(range: $0.range, offset: offset + $0.range.lowerBound - own.lowerBound, decays: $0.decays)
       }
     }
+    segments = bucketSegments.flatMap(\.self)
+    firstSegments = bucketSegments.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
 
   /// Divides a range of a gradient, in place, by what AdamW divides its updates by; the gradient as it is before the first update.
@@ -67,22 +73,49 @@ public struct Optimizer: ~Copyable {
 
   /// Makes one update of this rank's shards of the parameters; matrices decay, biases and LayerNorm parameters do not.
   ///
-  /// With several ranks, ``Shards/gather(_:over:)`` brings the others' then.
-  ///
   /// - Parameter gradientScale: A factor on every gradient, from clipping.
   public mutating func update(
     _ parameters: borrowing Arena, with gradients: borrowing Gradients<Averaged>, learningRate: Double,
     gradientScale: Double
   ) {
+    let step = nextStep(learningRate: learningRate, gradientScale: gradientScale)
+    for place in shards.buckets.indices { update(place, parameters.row, gradients.row, step) }
+  }
+
+  /// The same; each bucket leaves for the other ranks as soon as it is updated, in the order in which a forward pass needs them.
+  ///
+  /// Collective: every rank calls, and then waits for what it reads by the same `gather`.
+  ///
+  /// - Throws: `MPIError`.
+  package mutating func update(
+    _ parameters: inout Arena, with gradients: borrowing Gradients<Averaged>, learningRate: Double,
+    gradientScale: Double, gathering gather: inout ParameterGather, over world: borrowing Communicator
+  ) throws {
+    let step = nextStep(learningRate: learningRate, gradientScale: gradientScale)
+    for place in shards.buckets.indices {
+      update(place, parameters.row, gradients.row, step)
+      gather.release()
+      try gather.advance(&parameters, over: world)
+    }
+  }
+
+  /// Counts an update and returns its figures, without decay.
+  private mutating func nextStep(learningRate: Double, gradientScale: Double) -> AdamWStep {
     updates += 1
-    var step = AdamWStep(
+    return AdamWStep(
       learningRate: Float(learningRate), firstDecay: betas.0, secondDecay: betas.1, epsilon: epsilon, weightDecay: 0,
       gradientScale: Float(gradientScale), step: updates)
-    for segment in segments {
+  }
+
+  /// Updates this rank's part of a bucket, by its place from the arena's start.
+  private func update(_ place: Int, _ parameters: Matrix, _ gradients: Matrix, _ step: AdamWStep) {
+    var step = step
+    for index in firstSegments[place]..<firstSegments[place + 1] {
+      let segment = segments[index]
       let (first, count) = (segment.range.lowerBound, segment.range.count)
       step.weightDecay = segment.decays ? weightDecay : 0
       step.update(
-        parameters: parameters.row.columns(first, count: count), gradients: gradients.row.columns(first, count: count),
+        parameters: parameters.columns(first, count: count), gradients: gradients.columns(first, count: count),
         firstMoments: firstMoments.row.columns(segment.offset, count: count),
         secondMoments: secondMoments.row.columns(segment.offset, count: count))
     }

@@ -65,17 +65,26 @@ package struct Shards: Sendable {
 
   private static func isTree(_ ranks: Int) -> Bool { ranks.nonzeroBitCount == 1 }
 
-  private static func part(of bucket: Range<Int>, ranks: Int, rank: Int) -> Range<Int> {
-    if isTree(ranks) {
-      var part = bucket
-      var distance = 1
-      while distance < ranks {
-        let halves = halves(of: part)
-        part = rank & distance == 0 ? halves.lower : halves.upper
-        distance *= 2
-      }
-      return part
+  /// What a rank holds of a bucket after the rounds d = 1, 2, 4, ... below `bound`.
+  ///
+  /// - Precondition: the ranks are a power of two.
+  package func held(of bucket: Range<Int>, rank: Int, rounds bound: Int) -> Range<Int> {
+    Self.held(of: bucket, rank: rank, rounds: bound)
+  }
+
+  private static func held(of bucket: Range<Int>, rank: Int, rounds bound: Int) -> Range<Int> {
+    var part = bucket
+    var distance = 1
+    while distance < bound {
+      let halves = halves(of: part)
+      part = rank & distance == 0 ? halves.lower : halves.upper
+      distance *= 2
     }
+    return part
+  }
+
+  private static func part(of bucket: Range<Int>, ranks: Int, rank: Int) -> Range<Int> {
+    if isTree(ranks) { return held(of: bucket, rank: rank, rounds: ranks) }
     let (share, longer) = blocks(in: bucket).quotientAndRemainder(dividingBy: ranks)
     func cut(_ rank: Int) -> Int {
       min(bucket.upperBound, bucket.lowerBound + (rank * share + min(rank, longer)) * block)
@@ -87,7 +96,7 @@ package struct Shards: Sendable {
   private static func buckets(of layout: ParameterLayout, sizes: ClosedRange<Int>) -> [Range<Int>] {
     var buckets: [Range<Int>] = []
     var end = layout.arenaCount
-    for range in layout.completionRanges {
+    for range in layout.parts.reversed() {
       // A block in which a range starts is complete only with the next range, which lies below.
       let start = (range.lowerBound + block - 1) / block * block
       guard end > start, end - start >= sizes.lowerBound || range.lowerBound == 0 else { continue }
@@ -100,19 +109,5 @@ package struct Shards: Sendable {
       end = start
     }
     return buckets
-  }
-}
-
-extension Shards {
-  /// Copies every rank's own parts of an arena to all ranks.
-  ///
-  /// Collective: every rank calls, with the same count.
-  ///
-  /// - Throws: `MPIError`.
-  package func gather(_ arena: inout Arena, over world: borrowing Communicator) throws {
-    var values = arena.mutableSpan
-    for bucket in buckets {
-      try world.allGather(bucket, of: &values) { part(of: bucket, rank: $0) }
-    }
   }
 }

@@ -1,7 +1,7 @@
 import Kernels
 import MPI
 
-/// The reduction of one bucket of gradients over all ranks, which goes on a little whenever it is asked to.
+/// The reduction of one bucket of gradients over all ranks: each is left with the sum in its own part.
 ///
 /// For a power of two of ranks it is a reduce-scatter by recursive halving (Thakur, Rabenseifner, Gropp, 2005), nearest ranks
 /// first: in round d = 1, 2, 4, ... a rank gives half of what it holds to rank ^ d and adds what it gets to the half it
@@ -10,7 +10,7 @@ import MPI
 ///     ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
 ///
 /// For other numbers of ranks MPI reduces, in an order of its own.
-struct BucketExchange: ~Copyable {
+struct BucketReduction: BucketExchange, ~Copyable {
   private let shards: Shards
   /// What is received.
   private var scratch: Arena
@@ -37,13 +37,9 @@ struct BucketExchange: ~Copyable {
     }.max()!
   }
 
-  /// Starts with a bucket, by its index.
-  ///
-  /// Collective: every rank starts the same buckets in the same order.
+  /// Starts with a bucket, by its index: buckets travel in their order.
   ///
   /// - Parameter gradients: An arena that begins with one of the layout.
-  /// - Precondition: the bucket before is complete, and nothing touches this one until it is.
-  /// - Throws: `MPIError`.
   mutating func start(_ bucket: Int, of gradients: inout Arena, over world: borrowing Communicator) throws {
     self.bucket = bucket
     distance = 1
@@ -57,25 +53,12 @@ struct BucketExchange: ~Copyable {
     }
   }
 
-  /// Does what can be done without waiting; says whether this rank's part of the bucket is the sum over all ranks.
-  ///
-  /// - Throws: `MPIError`.
   mutating func advance(_ gradients: inout Arena, over world: borrowing Communicator) throws -> Bool {
     while distance < shards.ranks {
       guard try requests.test() else { return false }
       try finishRound(&gradients, over: world)
     }
     return true
-  }
-
-  /// Waits until this rank's part of the bucket is the sum over all ranks.
-  ///
-  /// - Throws: `MPIError`.
-  mutating func wait(_ gradients: inout Arena, over world: borrowing Communicator) throws {
-    while distance < shards.ranks {
-      try requests.waitAll()
-      try finishRound(&gradients, over: world)
-    }
   }
 
   /// Starts the messages of a round of halving, if there is one more.

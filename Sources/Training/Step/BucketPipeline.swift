@@ -1,0 +1,70 @@
+import Kernels
+import MPI
+
+/// An exchange over all ranks about one bucket of an arena, which goes on a little whenever it is asked to.
+protocol BucketExchange: ~Copyable {
+  /// Starts with a bucket.
+  ///
+  /// Collective: every rank starts the same buckets in the same order.
+  ///
+  /// - Parameter place: The bucket's place in the order of travel.
+  /// - Precondition: the bucket before is complete, and nothing touches this one until it is.
+  /// - Throws: `MPIError`.
+  mutating func start(_ place: Int, of arena: inout Arena, over world: borrowing Communicator) throws
+
+  /// Does what can be done without waiting; says whether the bucket is complete on this rank.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func advance(_ arena: inout Arena, over world: borrowing Communicator) throws -> Bool
+}
+
+/// Buckets that travel one after the other, at most two at a time: the first of them may wait for a slower rank while the
+/// second is received.
+///
+/// MPI makes progress only while it is called, so whoever computes calls ``advance(_:over:)`` now and then.
+struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
+  /// Bucket i of the order of travel is in exchange i % 2.
+  private var exchanges: InlineArray<2, Exchange>
+  /// How many buckets may leave, have left, and are complete.
+  private(set) var released = 0
+  private var started = 0
+  private(set) var completed = 0
+
+  /// Makes both exchanges.
+  init(_ make: () -> Exchange) { exchanges = InlineArray { _ in make() } }
+
+  /// Lets the next bucket leave, with the next ``advance(_:over:)``.
+  mutating func release() { released += 1 }
+
+  /// Starts what may leave and does what can be done without waiting.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func advance(_ arena: inout Arena, over world: borrowing Communicator) throws {
+    while true {
+      while completed < started, try exchanges[completed % 2].advance(&arena, over: world) { completed += 1 }
+      // Not only the older of two: MPI's progress is for all messages, but the rounds of the younger one are ours.
+      if completed + 1 < started { _ = try exchanges[(completed + 1) % 2].advance(&arena, over: world) }
+      guard started < released, started < completed + 2 else { return }
+      try exchanges[started % 2].start(started, of: &arena, over: world)
+      started += 1
+    }
+  }
+
+  /// Waits until the first `count` buckets are complete.
+  ///
+  /// - Precondition: they have been released.
+  /// - Throws: `MPIError`.
+  mutating func wait(for count: Int, _ arena: inout Arena, over world: borrowing Communicator) throws {
+    precondition(count <= released, "a bucket is waited for that has not been released")
+    // Never inside MPI for one message: other ranks may need rounds of ours for theirs.
+    while completed < count { try advance(&arena, over: world) }
+  }
+
+  /// Waits for everything released, and is ready for the first bucket again then.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func finish(_ arena: inout Arena, over world: borrowing Communicator) throws {
+    try wait(for: released, &arena, over: world)
+    (released, started, completed) = (0, 0, 0)
+  }
+}
