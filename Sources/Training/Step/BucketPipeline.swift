@@ -18,20 +18,31 @@ protocol BucketExchange: ~Copyable {
   mutating func advance(_ arena: inout Arena, over world: borrowing Communicator) throws -> Bool
 }
 
-/// Buckets that travel one after the other, at most two at a time: the first of them may wait for a slower rank while the
-/// second is received.
+/// Buckets that travel one after the other, a few at a time.
 ///
-/// MPI makes progress only while it is called, so whoever computes calls ``advance(_:over:)`` now and then.
+/// MPI makes progress only while it is called, so whoever computes calls ``advance(_:over:)`` now and then. A round of an
+/// exchange takes a call or two however fast the network is; so two buckets are on their way for every round.
 struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
-  /// Bucket i of the order of travel is in exchange i % 2.
-  private var exchanges: InlineArray<2, Exchange>
+  /// Buckets on their way at most.
+  private let depth: Int
+  /// Bucket i of the order of travel is in exchange i % depth; those from `depth` on serve nobody.
+  private var exchanges: InlineArray<8, Exchange>
   /// How many buckets may leave, have left, and are complete.
   private(set) var released = 0
   private var started = 0
   private(set) var completed = 0
 
-  /// Makes both exchanges.
-  init(_ make: () -> Exchange) { exchanges = InlineArray { _ in make() } }
+  /// Makes the exchanges.
+  ///
+  /// - Parameter make: Returns an exchange, which may be one that is never used.
+  init(_ shards: Shards, _ make: (_ isUsed: Bool) -> Exchange) {
+    let depth = Self.depth(shards)
+    self.depth = depth
+    exchanges = InlineArray { make($0 < depth) }
+  }
+
+  /// The most buckets on their way at a time, 2 to 8.
+  static func depth(_ shards: Shards) -> Int { shards.isTree ? min(8, max(2, 2 * shards.rounds)) : 2 }
 
   /// Lets the next bucket leave, with the next ``advance(_:over:)``.
   mutating func release() { released += 1 }
@@ -41,11 +52,15 @@ struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
   /// - Throws: `MPIError`.
   mutating func advance(_ arena: inout Arena, over world: borrowing Communicator) throws {
     while true {
-      while completed < started, try exchanges[completed % 2].advance(&arena, over: world) { completed += 1 }
-      // Not only the older of two: MPI's progress is for all messages, but the rounds of the younger one are ours.
-      if completed + 1 < started { _ = try exchanges[(completed + 1) % 2].advance(&arena, over: world) }
-      guard started < released, started < completed + 2 else { return }
-      try exchanges[started % 2].start(started, of: &arena, over: world)
+      while completed < started, try exchanges[completed % depth].advance(&arena, over: world) { completed += 1 }
+      // Not only the oldest: MPI's progress is for all messages, but the rounds of the younger ones are ours.
+      var place = completed + 1
+      while place < started {
+        _ = try exchanges[place % depth].advance(&arena, over: world)
+        place += 1
+      }
+      guard started < released, started < completed + depth else { return }
+      try exchanges[started % depth].start(started, of: &arena, over: world)
       started += 1
     }
   }

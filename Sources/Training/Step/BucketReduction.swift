@@ -22,10 +22,10 @@ struct BucketReduction: BucketExchange, ~Copyable {
   /// The d of the present round; the number of ranks when there is none.
   private var distance: Int
 
-  /// Allocates room for the messages of any bucket.
-  init(_ shards: Shards) {
+  /// Allocates room for the messages of any bucket, unless there will be none.
+  init(_ shards: Shards, isUsed: Bool) {
     self.shards = shards
-    scratch = Arena(count: Self.scratchCount(shards))
+    scratch = Arena(count: isUsed ? Self.scratchCount(shards) : 0)
     distance = shards.ranks
   }
 

@@ -13,16 +13,16 @@ package struct GradientReduction: ~Copyable {
   /// The sum of squares of every block, all ranks together.
   private var blockSums: [Double]
 
-  /// Allocates room for two buckets on their way.
+  /// Allocates room for the buckets on their way.
   package init(_ shards: Shards) {
     self.shards = shards
-    pipeline = BucketPipeline { BucketReduction(shards) }
+    pipeline = BucketPipeline(shards) { BucketReduction(shards, isUsed: $0) }
     blockSums = [Double](repeating: 0, count: Self.blockCount(shards))
   }
 
   /// Bytes that a reduction allocates.
   package static func bytes(_ shards: Shards) -> Int {
-    2 * BucketReduction.scratchCount(shards) * MemoryLayout<Float>.stride
+    BucketPipeline<BucketReduction>.depth(shards) * BucketReduction.scratchCount(shards) * MemoryLayout<Float>.stride
       + blockCount(shards) * MemoryLayout<Double>.stride
   }
 

@@ -12,7 +12,7 @@ package struct ParameterGather: ~Copyable {
   /// Prepares to gather arenas of a layout.
   package init(_ shards: Shards) {
     self.shards = shards
-    pipeline = BucketPipeline { BucketGather(shards) }
+    pipeline = BucketPipeline(shards) { _ in BucketGather(shards) }
   }
 
   /// Lets the next bucket leave, with the next ``advance(_:over:)``: this rank's part of it is final.

@@ -51,6 +51,9 @@ package struct Shards: Sendable {
   /// Whether gradients are summed in a balanced binary tree of ranks.
   package var isTree: Bool { Self.isTree(ranks) }
 
+  /// The rounds of that tree.
+  var rounds: Int { ranks.trailingZeroBitCount }
+
   /// The part of a bucket that a rank owns.
   package func part(of bucket: Range<Int>, rank: Int) -> Range<Int> { Self.part(of: bucket, ranks: ranks, rank: rank) }
 
