@@ -87,6 +87,18 @@ public struct Trainer: ~Copyable {
     resume: Bool, over world: borrowing Communicator,
     afterStep: ((borrowing Communicator) throws -> Void)? = nil
   ) throws -> RunOutcome {
+    do {
+      return try train(resume: resume, over: world, afterStep)
+    } catch {
+      // Messages of a step may be on their way, and MPI writes into the parameters until they are complete.
+      try? gather.settle()
+      throw error
+    }
+  }
+
+  private mutating func train(
+    resume: Bool, over world: borrowing Communicator, _ afterStep: ((borrowing Communicator) throws -> Void)?
+  ) throws -> RunOutcome {
     let directory = try world.agree {
       world.rank == 0 ? try RunDirectory(at: plan.configuration.run, resume: resume) : nil
     }

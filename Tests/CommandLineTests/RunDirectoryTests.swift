@@ -67,6 +67,20 @@ extension CommandLineTests {
     }
 
     @Test(
+      "A disk that is full between checkpoints ends all ranks with 74, whatever is on its way between them",
+      .enabled(if: TinyDisk.isPossible, "mounting a file system takes more rights than these"), arguments: [2, 4])
+    func fullBetweenCheckpoints(ranks: Int) throws {
+      let workshop = try Workshop()
+      // Only rank 0 writes metrics, and fails, while parameters of that step are still gathered.
+      try TinyDisk.mounted(at: workshop.path + "/disk", kilobytes: 24) { _ in
+        let outcome = try workshop.start(.mpirun(ranks), run: "disk/run", ["duration=100000steps"]).wait()
+        expect(outcome, 74, ["\(workshop.path)/disk/run/metrics.jsonl", "space"])
+        let metrics = try workshop.metrics("disk/run")
+        #expect(metrics.filter { $0.kind == "step" }.map(\.step) == Array(1...metrics.last!.step))
+      }
+    }
+
+    @Test(
       "A disk without room for anything lets nothing start, and nothing is left on it",
       .enabled(if: TinyDisk.isPossible, "mounting a file system takes more rights than these"))
     func fullFromTheStart() throws {

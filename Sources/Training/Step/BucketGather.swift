@@ -37,6 +37,8 @@ struct BucketGather: BucketExchange, ~Copyable {
     return true
   }
 
+  mutating func settle() throws { try requests.waitAll() }
+
   /// Starts the messages of a round of doubling, if there is one more.
   private mutating func startRound(_ arena: inout Arena, over world: borrowing Communicator) throws {
     guard distance > 0 else { return }

@@ -16,6 +16,11 @@ protocol BucketExchange: ~Copyable {
   ///
   /// - Throws: `MPIError`.
   mutating func advance(_ arena: inout Arena, over world: borrowing Communicator) throws -> Bool
+
+  /// Waits for the messages that have been started, and starts no more.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func settle() throws
 }
 
 /// Buckets that travel one after the other, a few at a time.
@@ -81,5 +86,15 @@ struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
   mutating func finish(_ arena: inout Arena, over world: borrowing Communicator) throws {
     try wait(for: released, &arena, over: world)
     (released, started, completed) = (0, 0, 0)
+  }
+
+  /// Waits for the messages that have been started, so that the arena may go although its buckets are not complete.
+  ///
+  /// Other ranks have started theirs to match, or will: a bucket starts when those `depth` before it are complete everywhere that
+  /// it depends on.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func settle() throws {
+    for place in 0..<depth { try exchanges[place].settle() }
   }
 }

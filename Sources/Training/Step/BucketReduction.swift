@@ -61,6 +61,8 @@ struct BucketReduction: BucketExchange, ~Copyable {
     return true
   }
 
+  mutating func settle() throws { try requests.waitAll() }
+
   /// Starts the messages of a round of halving, if there is one more.
   private mutating func startRound(_ gradients: inout Arena, over world: borrowing Communicator) throws {
     guard distance < shards.ranks else { return }

@@ -45,6 +45,11 @@ package struct ParameterGather: ~Copyable {
     try pipeline.finish(&arena, over: world)
   }
 
+  /// Waits for the messages that have been started, so that the arena may go although it is not whole.
+  ///
+  /// - Throws: `MPIError`.
+  mutating func settle() throws { try pipeline.settle() }
+
   /// Copies every rank's own parts of an arena to all ranks.
   ///
   /// Collective: every rank calls, with the same count.
