@@ -18,7 +18,8 @@ let package = Package(
     // For the package in Benchmarks.
     .library(name: "Kernels", targets: ["Kernels"]),
     .library(name: "Transformer", targets: ["Transformer"]),
-    .library(name: "Training", targets: ["Training"]),
+    .library(name: "Benchmarking", targets: ["Benchmarking"]),
+    .library(name: "Printing", targets: ["Printing"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -35,39 +36,71 @@ let package = Package(
       name: "CSentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train")]),
 
+    .target(name: "Failures", swiftSettings: strict),
+    .target(name: "Printing", swiftSettings: strict),
+    .target(name: "Settings", swiftSettings: strict),
     .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: lifetimes),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: fast),
-    .target(name: "Mixing", swiftSettings: strict),
+    .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
+    .target(name: "Mixing", dependencies: ["Settings"], swiftSettings: strict),
     .target(
       name: "Configuration",
-      dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      dependencies: ["Failures", "Settings", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    .target(name: "Storage", dependencies: ["Failures", "CXXHash"], swiftSettings: strict),
     .target(
       name: "Corpus",
-      dependencies: ["Configuration", "CSentencePiece", "CXXHash", "CZlib"], swiftSettings: strict),
-    .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
+      dependencies: ["Failures", "Settings", "Configuration", "Storage", "Printing", "CSentencePiece", "CZlib"],
+      swiftSettings: strict),
+    .target(
+      name: "Runs", dependencies: ["Failures", "Settings", "Configuration", "Mixing", "Transformer"],
+      swiftSettings: strict),
+    .target(name: "Parallel", dependencies: ["MPI", "Kernels", "Transformer", "Corpus"], swiftSettings: lifetimes),
+    .target(
+      name: "Steering",
+      dependencies: ["Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
+      swiftSettings: lifetimes),
     .target(
       name: "Training",
       dependencies: [
-        "MPI", "Kernels", "Mixing", "Configuration", "Corpus", "Transformer",
-        .product(name: "Logging", package: "swift-log"),
+        "Failures", "Printing", "Settings", "Configuration", "Storage", "Corpus", "Mixing", "Runs", "MPI", "Kernels",
+        "Transformer", "Parallel", "Steering", .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: lifetimes),
+    .target(name: "Reporting", dependencies: ["Failures", "Printing", "Configuration"], swiftSettings: strict),
+    .target(
+      name: "Benchmarking",
+      dependencies: [
+        "Failures", "Printing", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Training",
       ], swiftSettings: lifetimes),
     .executableTarget(
       name: "dga",
-      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Failures", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Training", "Reporting", "Benchmarking",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
 
     .target(name: "Launching", path: "Tests/Launching", swiftSettings: strict),
     .executableTarget(
-      name: "mpi-check", dependencies: ["MPI", "Training", "Corpus", "Transformer", "Kernels"], path: "Tests/mpi-check",
-      swiftSettings: strict),
+      name: "mpi-check",
+      dependencies: ["Settings", "MPI", "Kernels", "Transformer", "Corpus", "Runs", "Parallel", "Steering", "Training"],
+      path: "Tests/mpi-check", swiftSettings: strict),
     .target(name: "allocation-counter", path: "Tests/allocation-counter"),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
-    .testTarget(name: "MixingTests", dependencies: ["Mixing"], swiftSettings: strict),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
-    .testTarget(name: "CorpusTests", dependencies: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "Kernels"], swiftSettings: strict),
+    .testTarget(name: "MixingTests", dependencies: ["Mixing", "Settings"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "Failures", "Settings"], swiftSettings: strict),
+    .testTarget(name: "StorageTests", dependencies: ["Storage", "Failures"], swiftSettings: strict),
+    .testTarget(
+      name: "CorpusTests", dependencies: ["Corpus", "Storage", "Failures", "Configuration"], swiftSettings: strict),
+    .testTarget(
+      name: "RunsTests", dependencies: ["Runs", "Configuration", "Failures", "Mixing", "Settings"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ParallelTests", dependencies: ["Parallel", "Kernels", "Transformer", "Runs"], swiftSettings: strict),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: strict),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Failures"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6],

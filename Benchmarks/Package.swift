@@ -10,7 +10,7 @@ let package = Package(
       name: "sweep",
       dependencies: [
         .product(name: "Kernels", package: "dga"), .product(name: "Transformer", package: "dga"),
-        .product(name: "Training", package: "dga"),
+        .product(name: "Benchmarking", package: "dga"), .product(name: "Printing", package: "dga"),
       ],
       swiftSettings: [.enableExperimentalFeature("Lifetimes")])
   ],

@@ -1,10 +1,13 @@
+import Failures
+import Settings
+
 extension Section {
   /// Reads text; numbers and words count as text too.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds a list or mapping.
   public func string(_ key: String, default: String? = nil) throws -> String {
     let value = try scalar(key, `default`, expected: "text") { text, _ in text }
-    record(.text(value), for: key)
+    markRead(key)
     return value
   }
 
@@ -13,7 +16,7 @@ extension Section {
   /// - Throws: `Failure(.badConfiguration)` if the key holds a list or mapping.
   public func optionalString(_ key: String) throws -> String? {
     guard contains(key) else {
-      record(.plain("null"), for: key)
+      markRead(key)
       return nil
     }
     return try string(key)
@@ -30,7 +33,7 @@ extension Section {
     let value = try scalar(key, `default`, expected: expected) { text, isPlain in
       isPlain ? Number.integer(text).flatMap { range.contains($0) ? $0 : nil } : nil
     }
-    record(.plain(String(value)), for: key)
+    markRead(key)
     return value
   }
 
@@ -44,7 +47,7 @@ extension Section {
     var isUnlimited = !isGiven && `default` == nil
     if isGiven, case .scalar("unlimited", _)? = entry(key)?.setting { isUnlimited = true }
     guard !isUnlimited else {
-      record(.plain("unlimited"), for: key)
+      markRead(key)
       return nil
     }
     return try integer(key, default: `default`, in: range)
@@ -61,7 +64,7 @@ extension Section {
     let value = try scalar(key, `default`, expected: expected) { text, isPlain in
       isPlain ? Number.double(text).flatMap { range.contains($0) ? $0 : nil } : nil
     }
-    record(.plain(String(value)), for: key)
+    markRead(key)
     return value
   }
 
@@ -77,7 +80,7 @@ extension Section {
       default: nil
       }
     }
-    record(.plain(String(value)), for: key)
+    markRead(key)
     return value
   }
 
@@ -87,11 +90,18 @@ extension Section {
   public func choice<T: RawRepresentable & CaseIterable>(
     _ key: String, default: T? = nil
   ) throws -> T where T.RawValue == String {
-    var words = T.allCases.map(\.rawValue)
+    T(rawValue: try word(key, default: `default`?.rawValue, among: T.allCases.map(\.rawValue)))!
+  }
+
+  /// Reads one of some words.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` that lists the words, the nearest first.
+  public func word(_ key: String, default: String? = nil, among all: [String]) throws -> String {
+    var words = all
     if case .scalar(let text, _)? = entry(key)?.setting { words = Spelling.ranked(words, near: text) }
     let expected = "one of " + words.map { "'\($0)'" }.joined(separator: ", ")
-    let value = try scalar(key, `default`, expected: expected) { text, _ in T(rawValue: text) }
-    record(.text(value.rawValue), for: key)
+    let value = try scalar(key, `default`, expected: expected) { text, _ in all.contains(text) ? text : nil }
+    markRead(key)
     return value
   }
 
@@ -106,7 +116,7 @@ extension Section {
     let value = try scalar(key, `default`, expected: expected) { text, _ in
       Quantity(text).flatMap { units.contains($0.unit) ? $0 : nil }
     }
-    record(.text(value.description), for: key)
+    markRead(key)
     return value
   }
 
@@ -115,7 +125,7 @@ extension Section {
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds anything but texts.
   public func strings(_ key: String, default: [String]? = nil) throws -> [String] {
     let values = try list(key, `default`, expected: "text") { text, _ in text }
-    record(.list(values.map { .text($0) }), for: key)
+    markRead(key)
     return values
   }
 
@@ -124,7 +134,7 @@ extension Section {
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds anything but numbers.
   public func numbers(_ key: String, default: [Double]? = nil) throws -> [Double] {
     let values = try list(key, `default`, expected: "a number") { text, isPlain in isPlain ? Number.double(text) : nil }
-    record(.list(values.map { .plain(String($0)) }), for: key)
+    markRead(key)
     return values
   }
 

@@ -1,3 +1,5 @@
+import Failures
+
 /// One mapping of a configuration file being read, which records what was asked for.
 ///
 /// Values are read by name and type; a key that nobody asked for is an error of `finish()`, so a misspelt key can never
@@ -20,15 +22,10 @@ public final class Section {
   /// What was asked for, in that order; `known` also holds keys whose presence was only tested.
   private var known: [String] = []
   private var isKnown: Set<String> = []
-  private var answers: [String: Answer] = [:]
-
-  /// What a key was read as.
-  enum Answer {
-    case text(String)
-    case plain(String)
-    case list([Answer])
-    case section(Section)
-  }
+  private var isRead: Set<String> = []
+  /// The mappings that were read, a key's own or those of a list.
+  private var sections: [String: [Section]] = [:]
+  private var tolerated: Set<String> = []
 
   /// Opens a YAML or JSON file and applies overrides of the form `a.b.c=value`, whose values are YAML.
   ///
@@ -78,9 +75,10 @@ public final class Section {
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key holds anything but a mapping.
   public func section(_ key: String) throws -> Section {
-    if case .section(let section)? = answers[key] { return section }
+    if let section = sections[key]?.first { return section }
     let section = try subsection(key, of: entry(key))
-    record(.section(section), for: key)
+    sections[key] = [section]
+    markRead(key)
     return section
   }
 
@@ -110,14 +108,20 @@ public final class Section {
   ///
   /// - Throws: `Failure(.badConfiguration)` that names the first unknown key, its place and the nearest known key.
   public func finish() throws {
-    for entry in entries where answers[entry.key] == nil {
+    for entry in entries where !isRead.contains(entry.key) {
+      if tolerated.contains(entry.key) {
+        guard isOverridden(entry.key) else { continue }
+        throw failure(
+          entry.key, "This key has no use with the method chosen: it belongs to another choice of `method`.",
+          kind: .badConfiguration)
+      }
       if isKnown.contains(entry.key) {
         throw failure(entry.key, "This key has no use next to the other keys here; remove it.")
       }
       throw failure(entry.key, "This key is not known." + hint(for: entry.key))
     }
     for key in known {
-      if case .section(let section)? = answers[key] { try section.finish() }
+      for section in sections[key] ?? [] { try section.finish() }
     }
   }
 
@@ -133,20 +137,38 @@ public final class Section {
   /// Finds a key without noting that it was asked for.
   func entry(_ key: String) -> Setting.Entry? { indices[key].map { entries[$0] } }
 
+  /// Makes a key known that nobody reads now, because it belongs to another choice than the one made; on the command line it would
+  /// be meant, so there it is not tolerated.
+  func tolerate(_ key: String) { tolerated.insert(key) }
+
+  /// The mappings that a list holds.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` if the key holds anything else.
+  func elements(_ key: String) throws -> [Section] {
+    guard case .list(let elements)? = entry(key)?.setting else {
+      throw failure(key, "A list of mappings is needed here.", kind: .badConfiguration)
+    }
+    let origin = entry(key)?.origin ?? origin
+    let sections = try elements.enumerated().map { index, element in
+      guard case .mapping(let entries) = element else {
+        throw failure(key, "Element \(index + 1) of the list has to be a mapping of keys to values.", kind: .badConfiguration)
+      }
+      return Section(path: "\(keyPath(key))[\(index)]", file: file, origin: origin, entries: entries)
+    }
+    self.sections[key] = sections
+    markRead(key)
+    return sections
+  }
+
   /// Notes that a key is one of those known here.
   func note(_ key: String) {
     if isKnown.insert(key).inserted { known.append(key) }
   }
 
-  /// Notes what a key was read as; read twice, the last answer counts.
-  func record(_ answer: Answer, for key: String) {
+  /// Notes that a key was read.
+  func markRead(_ key: String) {
     note(key)
-    answers[key] = answer
-  }
-
-  /// What was read, in that order.
-  var readings: [(key: String, answer: Answer)] {
-    known.compactMap { key in answers[key].map { (key, $0) } }
+    isRead.insert(key)
   }
 
   /// The dotted path of a key of this section from the root.
@@ -154,8 +176,11 @@ public final class Section {
 
   /// Makes a failure that points at a key: file and line, or the override, then the key path, then the sentence.
   public func failure(_ key: String, _ message: String, kind: Failure.Kind = .badConfiguration) -> Failure {
-    Failure(kind, "\(place(of: entry(key)?.origin ?? origin)): \(keyPath(key)): \(message)")
+    Failure(kind, "\(place(of: key)): \(message)")
   }
+
+  /// The place of a key: file and line, or the override, then the key's path.
+  public func place(of key: String) -> String { "\(place(of: entry(key)?.origin ?? origin)): \(keyPath(key))" }
 
   /// Makes the failure for a key that has to be there; an unread key that looks like it is mentioned.
   func missing(_ key: String) -> Failure {

@@ -1,4 +1,5 @@
-import Configuration
+import Failures
+import Storage
 
 extension Corpus {
   /// Reads everything and checks what opening cannot: checksums, that every id is in the vocabulary, and that every

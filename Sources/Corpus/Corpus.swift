@@ -1,5 +1,6 @@
-import Configuration
+import Failures
 import Foundation
+import Storage
 
 /// Tokenised documents grouped into domains, opened for reading: memory-mapped and immutable.
 ///

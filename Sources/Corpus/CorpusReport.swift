@@ -1,4 +1,5 @@
 import Foundation
+import Printing
 
 /// What a corpus holds, as a table for people and as JSON for programs.
 public struct CorpusReport: Codable, Equatable, Sendable {

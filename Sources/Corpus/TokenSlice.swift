@@ -1,4 +1,4 @@
-import Configuration
+import Failures
 
 /// Consecutive tokens of a corpus on disk: one part of a domain or target.
 ///

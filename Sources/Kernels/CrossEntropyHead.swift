@@ -7,7 +7,39 @@
 /// Logits exist for one tile of tokens at a time: product, softmax, loss and gradient in place, both backward products, then
 /// the next tile. Memory does not grow with tokens times vocabulary. The softmax is never divided by its sum: the sum scales
 /// rows of the small factors instead, and the target's share is subtracted from the two products.
-public enum CrossEntropyHead {
+public struct CrossEntropyHead {
+  /// The output layer's inputs (N, C).
+  private let hidden: Matrix
+  /// The embedding table (V, C).
+  private let table: Matrix
+  /// Where the loss of every row goes (1, N).
+  private let losses: Matrix
+  /// Working memory (1, ``scratchCount(rows:vocabularySize:)``).
+  private let scratch: Matrix
+
+  /// Prepares a pass over all rows of `hidden`.
+  public init(hidden: Matrix, table: Matrix, losses: Matrix, scratch: Matrix) {
+    self.hidden = hidden
+    self.table = table
+    self.losses = losses
+    self.scratch = scratch
+  }
+
+  /// The tables of directions, to differentiate losses along.
+  public struct Directions {
+    let tables, scratch, scores: Matrix
+
+    /// - Parameters:
+    ///   - tables: A table in each row (D, V C).
+    ///   - scratch: Working memory of the shape of the inputs (N, C).
+    ///   - scores: What each row's derivative is added to (D, N).
+    public init(tables: Matrix, scratch: Matrix, scores: Matrix) {
+      self.tables = tables
+      self.scratch = scratch
+      self.scores = scores
+    }
+  }
+
   /// Rows in a tile for a vocabulary of `vocabularySize`: as many as a block of a matrix product is deep, so that the gradient of
   /// the table is passed over once a tile; fewer, but at least 128, where the logits would take more than 80 MiB.
   public static func tileRows(vocabularySize: Int) -> Int {
@@ -20,35 +52,34 @@ public enum CrossEntropyHead {
     return tile * vocabularySize + 2 * Arena.aligned(tile)
   }
 
-  /// Computes the loss -log softmax(logits)[target] of every row into `losses`.
+  /// Computes the loss -log softmax(logits)[target] of every row.
   ///
-  /// Shapes: hidden (N, C), table (V, C), targets N ids, losses (1, N), scratch (1, ``scratchCount(rows:vocabularySize:)``).
-  public static func forward(
-    hidden: Matrix, table: Matrix, targets: Span<Int32>, losses: Matrix, scratch: Matrix
-  ) {
-    forEachTile(hidden, table, targets, losses, scratch) { _, _, _ in }
+  /// - Parameter targets: N token ids.
+  public func forward(targets: Span<Int32>) {
+    forEachTile(targets) { _, _, _ in }
   }
 
-  /// Computes losses as `forward` does, and at once the gradients of `scale` times their sum.
+  /// Computes losses as `forward` does, and at once the gradients of their sum, each times its scale.
   ///
-  /// hiddenGradient (N, C) is written; tableGradient (V, C), if given, is added to, or written if not `adding`. With a
-  /// direction's table (V, C), each row's derivative along it is added to scores (1, N); its scratch has hidden's shape.
-  ///
-  /// - Returns: Seconds that the direction took.
+  /// - Parameters:
+  ///   - scales: The factor of every row's loss (1, N).
+  ///   - hiddenGradient: Written (N, C).
+  ///   - tableGradient: If given, added to (V, C), or written if not `adding`.
+  /// - Returns: Seconds that the directions took.
   @discardableResult
-  public static func forwardBackward(
-    hidden: Matrix, table: Matrix, targets: Span<Int32>, scale: Float, losses: Matrix, scratch: Matrix,
-    hiddenGradient: Matrix, tableGradient: Matrix?, adding: Bool = true,
-    direction: (table: Matrix, scratch: Matrix, scores: Matrix)? = nil
+  public func forwardBackward(
+    targets: Span<Int32>, scales: Matrix, hiddenGradient: Matrix, tableGradient: Matrix?, adding: Bool = true,
+    along directions: Directions? = nil
   ) -> Double {
     let clock = ContinuousClock()
     var seconds = 0.0
-    forEachTile(hidden, table, targets, losses, scratch) { first, weights, sums in
+    forEachTile(targets) { first, weights, sums in
       let inputs = hidden.rows(first, count: weights.rows)
       let gradient = hiddenGradient.rows(first, count: weights.rows)
+      let scales = scales.columns(first, count: weights.rows)
       // With e the exponentials, s their sums and h the inputs: dE = e' (h scale / s) - scale h at each target.
       for row in 0..<weights.rows {
-        sums.base[row] = scale / sums.base[row]
+        sums.base[row] = scales.base[row] / sums.base[row]
         let (source, scaled) = (inputs.base + row * inputs.stride, gradient.base + row * gradient.stride)
         let factor = splat(sums.base[row])
         forEachVector(inputs.columns) { i, n in store(load(source + i, n) * factor, scaled + i, n) }
@@ -58,18 +89,9 @@ public enum CrossEntropyHead {
           weights, transposeA: true, by: gradient, transposeB: false, into: tableGradient, adding: adding || first > 0,
           finish: Plain())
       }
-      if let direction {
-        // (e G) . (h scale / s) - scale h . G[target].
+      if let directions {
         let start = clock.now
-        let scores = direction.scores.columns(first, count: weights.rows)
-        product(
-          weights, transposeA: false, by: direction.table, transposeB: false,
-          into: direction.scratch.rows(first, count: weights.rows), adding: false,
-          finish: AddInnerProduct(bias: nil, factors: gradient, sums: scores))
-        for row in 0..<weights.rows {
-          let target = direction.table.base + Int(targets[first + row]) * direction.table.stride
-          scores.base[row] -= scale * dot(inputs.base + row * inputs.stride, target, inputs.columns)
-        }
+        addScores(first, weights, gradient, targets, scales, to: directions)
         seconds += start.duration(to: clock.now) / .seconds(1)
       }
       // dh = (e E) scale / s - scale E[target].
@@ -78,25 +100,46 @@ public enum CrossEntropyHead {
         finish: ScaleRows(factors: sums))
       for row in 0..<weights.rows {
         let target = Int(targets[first + row])
+        let scale = scales.base[row]
         if let tableGradient {
-          subtract(
+          Self.subtract(
             inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride,
             inputs.columns)
         }
-        subtract(table.base + target * table.stride, scale, from: gradient.base + row * gradient.stride, inputs.columns)
+        Self.subtract(
+          table.base + target * table.stride, scale, from: gradient.base + row * gradient.stride, inputs.columns)
       }
     }
     return seconds
   }
 
+  /// Adds the derivatives of a tile's losses along every direction: (e G) . (h scale / s) - scale h . G[target].
+  private func addScores(
+    _ first: Int, _ weights: Matrix, _ scaledInputs: Matrix, _ targets: Span<Int32>, _ scales: Matrix,
+    to directions: Directions
+  ) {
+    let inputs = hidden.rows(first, count: weights.rows)
+    for index in 0..<directions.tables.rows {
+      let table = directions.tables.rows(index, count: 1).reshaped(rows: table.rows, columns: table.columns)
+      let scores = directions.scores.rows(index, count: 1).columns(first, count: weights.rows)
+      product(
+        weights, transposeA: false, by: table, transposeB: false,
+        into: directions.scratch.rows(first, count: weights.rows), adding: false,
+        finish: AddInnerProduct(bias: nil, factors: scaledInputs, sums: scores))
+      for row in 0..<weights.rows {
+        let target = table.base + Int(targets[first + row]) * table.stride
+        scores.base[row] -= scales.base[row] * dot(inputs.base + row * inputs.stride, target, inputs.columns)
+      }
+    }
+  }
+
   /// Computes the logits of every tile, their exponentials less the row's largest in place, and the losses, then calls `body` with the
   /// tile's first row, the exponentials and their sums.
-  private static func forEachTile(
-    _ hidden: Matrix, _ table: Matrix, _ targets: Span<Int32>, _ losses: Matrix, _ scratch: Matrix,
-    _ body: (_ first: Int, _ weights: Matrix, _ sums: Matrix) -> Void
+  private func forEachTile(
+    _ targets: Span<Int32>, _ body: (_ first: Int, _ weights: Matrix, _ sums: Matrix) -> Void
   ) {
     let vocabulary = table.rows
-    let tileRows = tileRows(vocabularySize: vocabulary)
+    let tileRows = Self.tileRows(vocabularySize: vocabulary)
     let size = min(tileRows, hidden.rows)
     for first in stride(from: 0, to: hidden.rows, by: tileRows) {
       let count = min(tileRows, hidden.rows - first)

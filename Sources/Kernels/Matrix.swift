@@ -1,7 +1,7 @@
 /// An unowned row-major view of `rows` x `columns` floats, `stride` apart from row to row.
 ///
 /// Views are handed to kernels; only kernels look behind them. Copying one copies no data.
-public struct Matrix {
+public struct Matrix: BitwiseCopyable {
   let base: UnsafeMutablePointer<Float>
 
   /// The number of rows.

@@ -1,107 +1,97 @@
-/// The mixture of a run: the weights that domains are sampled with, and the rule that moves them.
+/// The mixture of a run: a method, and the weights that it has led to. Only the root rank has one.
 public struct Mixture: Sendable {
-  /// Everything of a mixture that changes during a run; with the rule, which is configured, it makes the mixture.
+  /// Everything that changes during a run besides the method's own state.
   public struct State: Sendable, Equatable, Codable {
-    /// The weights before smoothing.
-    public fileprivate(set) var raw: Weights
-    /// The weights to sample with.
-    public fileprivate(set) var sampled: Weights
-    /// The mean of the sampled weights over the intervals between updates, the current one included.
+    /// The weights in use.
+    public fileprivate(set) var weights: Weights
+    /// The mean of the weights over the intervals in which they were used, the current one included.
     public fileprivate(set) var average: Weights
-    /// The number of updates so far, refused ones included.
-    public fileprivate(set) var updates = 0
-    fileprivate var quietUpdates = 0
-    fileprivate var lonelyUpdates = 0
+    /// The number of moves so far, refused ones included.
+    public fileprivate(set) var moves = 0
+    fileprivate var quietMoves = 0
+    fileprivate var lonelyMoves = 0
 
-    fileprivate init(_ weights: Weights) { (raw, sampled, average) = (weights, weights, weights) }
+    fileprivate init(_ weights: Weights) { (self.weights, average) = (weights, weights) }
   }
 
-  /// The state for a checkpoint.
+  /// The method that moves the weights.
+  public private(set) var method: any MixingMethod
+  /// The state for a checkpoint; the method has its own.
   public private(set) var state: State
-  /// The rule that moves the weights; none if they are constant.
-  public let rule: GradientAlignment?
 
-  /// Creates a mixture that never moves: uniform, natural or fixed weights.
-  public init(constant weights: Weights) {
-    state = State(weights)
-    rule = nil
-  }
-
-  /// Creates a mixture that starts at uniform weights and follows a rule.
+  /// Starts with a method.
   ///
-  /// - Precondition: `domains` is at least 1.
-  public init(domains: Int, following rule: GradientAlignment) {
-    state = State(.uniform(domains))
-    self.rule = rule
+  /// - Parameter limits: The most that each domain may be drawn with, (domains); nil for no limits.
+  public init(_ method: any MixingMethod, limits: [Double]? = nil) {
+    self.method = method
+    let start = method.start
+    state = State(limits.map { start.capped(by: $0) } ?? start)
   }
 
-  /// The weights to sample with.
-  public var sampledWeights: Weights { state.sampled }
-  /// The weights before smoothing.
-  public var rawWeights: Weights { state.raw }
-  /// The mean of the sampled weights over the intervals between updates, the current one included.
-  public var averageWeights: Weights { state.average }
+  /// The weights in use: domains are drawn by them, or their losses count by them.
+  public var weights: Weights { state.weights }
+  /// The mean of the weights over the intervals in which they were used, the current one included.
+  public var average: Weights { state.average }
 
   /// Goes on from a checkpoint.
   ///
-  /// - Precondition: the state has as many domains as this mixture; compare `state.sampled.count` before.
+  /// - Precondition: the state has as many domains as this mixture; compare `state.weights.count` before.
   public mutating func restore(_ state: State) {
-    for weights in [state.raw, state.sampled, state.average] {
-      precondition(weights.count == self.state.sampled.count, "the state has another number of domains")
-    }
+    precondition(state.weights.count == self.state.weights.count, "the state has another number of domains")
+    precondition(state.average.count == self.state.weights.count, "the state has another number of domains")
     self.state = state
   }
 
-  /// Starts below limits, (domains): the most that each domain may be sampled with before the first update.
-  ///
-  /// - Precondition: there is one limit a domain, and no update so far.
-  public mutating func start(below limits: [Double]) {
-    precondition(state.updates == 0)
-    state.sampled = state.sampled.capped(by: limits)
-    state.average = state.sampled
+  /// Goes on with the method's state of a checkpoint.
+  public mutating func restoreMethod(from decode: MethodStateDecoder) throws {
+    try method.restore(from: decode)
   }
 
-  /// Moves the weights by one update of the rule with alignments alone, (domains): scores without errors or limits.
-  ///
-  /// - Precondition: there is one alignment a domain.
-  public mutating func update(alignment: [Double]) -> MixingReport { update(Scores(values: alignment)) }
+  /// Takes in what was measured.
+  public mutating func observe(_ observations: Observations) { method.observe(observations) }
 
-  /// Moves the weights by one update of the rule and reports where they are.
-  ///
-  /// Scores that are not finite are refused: the weights stay, and the report says which domain was the first. A
-  /// probe that overflowed is no reason to end a run, and weights made of it could never recover.
-  ///
-  /// - Parameters:
-  ///   - scores: What is known of every domain.
-  ///   - limits: The most that each domain may be sampled with, (domains): the sampled weights are projected below. The raw ones are
-  ///     not, and keep their history.
-  /// - Precondition: there is one score and one limit a domain.
-  public mutating func update(_ scores: Scores, limits: [Double]? = nil) -> MixingReport {
-    precondition(scores.values.count == state.sampled.count, "there is one score a domain")
-    let before = state.sampled
-    let refused = scores.alignments.firstIndex { !$0.isFinite }
-    var spread = 0.0
-    if let rule, refused == nil {
-      (state.raw, state.sampled, spread) = rule.moved(raw: state.raw, sampled: before, scores: scores)
-      if let limits { state.sampled = state.sampled.capped(by: limits) }
-    }
-    state.updates += 1
-    state.average = state.average.mixed(with: state.sampled, share: 1 / Double(state.updates + 1))
+  /// Forgets scores along a direction that is no longer the run's.
+  public mutating func forgetScores() { method.forgetScores() }
 
-    var report = MixingReport(weights: state.sampled, moved: state.sampled.distance(from: before), spread: spread)
-    if let refused { report.warnings.append(.notFinite(domain: refused)) }
-    guard rule != nil, refused == nil, scores.values.count > 1 else { return report }
+  /// Moves the weights, and reports where they are; nil if the method leaves them as they are.
+  ///
+  /// - Parameter limits: The most that each domain may be drawn with, (domains): the weights in use are projected below. What a method
+  ///   keeps for itself is not.
+  public mutating func move(after step: Int, limits: [Double]? = nil) -> (move: Move, report: MixingReport)? {
+    let before = state.weights
+    guard let move = method.move(after: step, from: before) else { return nil }
+    state.weights = limits.map { move.weights.capped(by: $0) } ?? move.weights
+    state.moves += 1
+    // Weights of losses are moved before the batch that they are for, so those at the start were never in use.
+    let used = method.weighting == .draws ? state.moves + 1 : state.moves
+    state.average = state.average.mixed(with: state.weights, share: 1 / Double(used))
 
-    // Each spell of quiet or lonely updates is reported once.
-    state.quietUpdates = report.isQuiet ? state.quietUpdates + 1 : 0
-    state.lonelyUpdates = report.isLonely ? state.lonelyUpdates + 1 : 0
-    if state.quietUpdates == MixingReport.quietSpell {
+    var report = MixingReport(weights: state.weights, moved: state.weights.distance(from: before), spread: move.spread)
+    if let refused = move.refused { report.warnings.append(.notFinite(domain: refused)) }
+    guard move.refused == nil, before.count > 1 else { return (move, report) }
+
+    // Each spell of quiet or lonely moves is reported once.
+    state.quietMoves = report.isQuiet ? state.quietMoves + 1 : 0
+    state.lonelyMoves = report.isLonely ? state.lonelyMoves + 1 : 0
+    if state.quietMoves == MixingReport.quietSpell {
       report.warnings.append(.nothingMoves(spread: report.spread))
     }
-    if state.lonelyUpdates == MixingReport.lonelySpell {
-      let (domain, weight) = state.sampled.values.enumerated().max { $0.element < $1.element }!
+    if state.lonelyMoves == MixingReport.lonelySpell {
+      let (domain, weight) = state.weights.values.enumerated().max { $0.element < $1.element }!
       report.warnings.append(.oneDomainLeft(domain: domain, weight: weight))
     }
-    return report
+    return (move, report)
+  }
+}
+
+/// Decodes a method's state from wherever a checkpoint keeps it.
+public protocol MethodStateDecoder {
+  /// Decodes a state.
+  func decode<State: Decodable>(_ type: State.Type) throws -> State
+}
+
+extension MixingMethod {
+  fileprivate mutating func restore(from decoder: MethodStateDecoder) throws {
+    state = try decoder.decode(State.self)
   }
 }

@@ -1,35 +1,4 @@
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
-/// Scores of all domains at one update: what a rule moves weights by.
-public struct Scores: Sendable, Equatable {
-  /// The score of every domain relative to the target's own, which is 1, (domains).
-  public var values: [Double]
-  /// Standard errors of the values, (domains); infinite where nothing is known. Nil if the estimator gives none.
-  public var errors: [Double]?
-  /// By how much the squared error of every value as one of now has grown since it was measured, (domains); nil is not at all.
-  public var aging: [Double]?
-  /// The target's own alignment: values times this are alignments.
-  public var unit: Double
-
-  /// Creates scores.
-  public init(values: [Double], errors: [Double]? = nil, aging: [Double]? = nil, unit: Double = 1) {
-    self.values = values
-    self.errors = errors
-    self.aging = aging
-    self.unit = unit
-  }
-
-  /// The alignment `a_i` of every domain, (domains).
-  public var alignments: [Double] { values.map { $0 * unit } }
-  /// Standard errors of the alignments, (domains).
-  public var alignmentErrors: [Double]? { errors?.map { $0 * unit } }
-}
+import Glibc
 
 /// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
+import Glibc
 
 extension Weights {
   /// The Kullback-Leibler divergence `KL(self || other)` in nats; infinite if `other` is zero where these are not.

@@ -1,7 +1,9 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Kernels
+import Printing
+import Storage
 import Transformer
 
 /// The export of a checkpoint as a folder that Hugging Face `transformers` loads with `GPT2LMHeadModel.from_pretrained`.
@@ -55,13 +57,11 @@ public enum Export {
       let scale_attn_weights = true, tie_word_embeddings = true, use_cache = true
       let bos_token_id, eos_token_id: Int
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     let model = checkpoint.model
     let configuration = Configuration(
       n_layer: model.layers, n_head: model.heads, n_embd: model.width, n_positions: model.context, n_ctx: model.context,
       vocab_size: model.vocabularySize, bos_token_id: checkpoint.endOfDocument,
       eos_token_id: checkpoint.endOfDocument)
-    return String(decoding: try encoder.encode(configuration), as: UTF8.self) + "\n"
+    return try JSON.pretty.text(configuration) + "\n"
   }
 }

@@ -30,24 +30,30 @@ public struct GPT2: ~Copyable {
 
   /// Makes a model with activation memory for micro-batches of at most `sequences` sequences of `length` tokens.
   ///
-  /// - Parameter recomputing: Whether to keep only the input of every block and compute the rest again in the backward pass
-  ///   (Chen et al., arXiv 1604.06174): a sixth more arithmetic for a tenth of the memory, and the same bits.
+  /// - Parameters:
+  ///   - directions: The most directions that sequences are scored along at once.
+  ///   - recomputing: Whether to keep only the input of every block and compute the rest again in the backward pass
+  ///     (Chen et al., arXiv 1604.06174): a sixth more arithmetic for a tenth of the memory, and the same bits.
   /// - Precondition: `length` is at most the context, and heads divide the width.
-  public init(_ configuration: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool = false) {
+  public init(
+    _ configuration: ModelConfiguration, sequences: Int, length: Int, directions: Int = 1, recomputing: Bool = false
+  ) {
     precondition(length >= 1 && length <= configuration.context, "a sequence is longer than the context")
     precondition(configuration.width % configuration.heads == 0, "heads must divide the width")
     self.configuration = configuration
     layout = ParameterLayout(configuration)
-    workspace = Workspace(configuration, sequences: sequences, length: length, recomputing: recomputing)
+    workspace = Workspace(
+      configuration, sequences: sequences, length: length, directions: directions, recomputing: recomputing)
     inputs = TokenBuffer(capacity: sequences * length)
     targets = TokenBuffer(capacity: sequences * length)
   }
 
   /// Bytes of activation memory that a model of this shape and micro-batch allocates.
   public static func activationBytes(
-    _ configuration: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool = false
+    _ configuration: ModelConfiguration, sequences: Int, length: Int, directions: Int = 1, recomputing: Bool = false
   ) -> Int {
-    Workspace.count(configuration, sequences: sequences, length: length, recomputing: recomputing)
+    Workspace.count(
+      configuration, sequences: sequences, length: length, directions: directions, recomputing: recomputing)
       * MemoryLayout<Float>.stride
   }
 
@@ -77,19 +83,19 @@ public struct GPT2: ~Copyable {
     try needing(layout.parts.first!)
     embeddingForward(
       tokens: inputs.span, sequences: sequences, length: length,
-      tokenTable: layout.tensors[0].view(of: parameters), positionTable: layout.tensors[1].view(of: parameters),
+      tokenTable: layout.tokenTable.view(of: parameters), positionTable: layout.positionTable.view(of: parameters),
       into: workspace.stream(0))
     let block = block
     for layer in 0..<configuration.layers {
       try block.forward(
-        workspace.stream(layer), blockParameters(layer, parameters), workspace.block(layer),
+        workspace.stream(layer), layout.blocks[layer].views(of: parameters), workspace.block(layer),
         activated: workspace.activated, scratch: workspace.attentionScratch, into: workspace.stream(layer + 1)
       ) { try needing(layout.range(of: $0, ofBlock: layer)) }
     }
     try needing(layout.parts.last!)
     layerNormForward(
-      workspace.stream(configuration.layers), gain: finalGain.view(of: parameters),
-      bias: finalBias.view(of: parameters),
+      workspace.stream(configuration.layers), gain: layout.finalGain.view(of: parameters),
+      bias: layout.finalBias.view(of: parameters),
       statistics: workspace.finalStatistics, into: workspace.finalNormal)
   }
 
@@ -98,105 +104,117 @@ public struct GPT2: ~Copyable {
   ///
   /// - Returns: The sum of the losses of all B T tokens, in nats.
   public mutating func backward(parameters: borrowing Arena, gradients: borrowing Arena, scale: Float) -> Double {
-    backward(parameters: parameters, gradients: gradients.row, adding: true, scale: scale) { _ in }
+    backward(parameters: parameters.row, gradients: gradients.row, LossScale(scale)) { _ in }
   }
 
-  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and the gradients of `scale` times its sum
-  /// over tokens.
+  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and the gradients of its scaled sum over tokens.
   ///
   /// - Parameters:
-  ///   - gradients: One row with the model's ``layout``.
+  ///   - parameters: One row with the model's ``layout``.
+  ///   - gradients: A row with the same layout; nil to form no weight gradients, if only scores are wanted.
   ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
-  ///   - direction: A row with the same layout, to compute ``score(ofSequence:)`` along; that changes no gradient by a bit.
+  ///   - directions: Rows with the same layout, to compute ``score(ofSequence:along:)`` for; they change no gradient by a bit.
   ///   - completed: Called with each of ``ParameterLayout/parts`` from the last on, as soon as the gradients there are final.
-  /// - Returns: The sum of the losses of all B T tokens, in nats.
+  /// - Returns: The sum of the losses of all B T tokens, in nats, not scaled.
   public mutating func backward(
-    parameters: borrowing Arena, gradients: Matrix, adding: Bool, scale: Float, along direction: Matrix? = nil,
+    parameters: Matrix, gradients: Matrix?, adding: Bool = true, _ scale: LossScale, along directions: Matrix? = nil,
     completed: (Range<Int>) throws -> Void
   ) rethrows -> Double {
-    try backward(
-      parameters: parameters, storing: gradients, adding: adding, scale: scale, along: direction, completed: completed)
-  }
-
-  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and its ``score(ofSequence:)`` along a direction,
-  /// without forming any weight gradient.
-  ///
-  /// - Returns: The sum of the losses of all B T tokens, in nats.
-  public mutating func score(parameters: borrowing Arena, along direction: Matrix, scale: Float) -> Double {
-    backward(parameters: parameters, storing: nil, adding: false, scale: scale, along: direction) { _ in }
-  }
-
-  /// The derivative of `scale` times the summed loss of a sequence along the direction of the last backward pass that had one.
-  public func score(ofSequence index: Int) -> Double { sum(workspace.scores.columns(index * length, count: length)) }
-
-  private mutating func backward(
-    parameters: borrowing Arena, storing gradients: Matrix?, adding: Bool, scale: Float, along direction: Matrix?,
-    completed: (Range<Int>) throws -> Void
-  ) rethrows -> Double {
-    precondition((gradients ?? direction)?.columns == layout.arenaCount, "a row of another layout")
-    precondition(direction == nil || direction?.columns == layout.arenaCount, "a direction of another layout")
-    let table = layout.tensors[0]
-    var pass = direction == nil ? nil : DirectionalPass(scores: workspace.scores, scratch: workspace.activated)
+    precondition((gradients ?? directions)?.columns == layout.arenaCount, "a row of another layout")
+    precondition(directions == nil || directions!.columns == layout.arenaCount, "directions of another layout")
+    var pass = directions.map {
+      DirectionalPass(along: $0, scores: workspace.scores($0.rows), scratch: workspace.activated)
+    }
     if let gradients, !adding {
-      clear(layout.tensors[1].view(of: gradients))
-      clear(finalGain.view(of: gradients))
-      clear(finalBias.view(of: gradients))
+      clear(layout.positionTable.view(of: gradients))
+      clear(layout.finalGain.view(of: gradients))
+      clear(layout.finalBias.view(of: gradients))
     }
-    let head = table.view(of: direction)
-    let seconds = CrossEntropyHead.forwardBackward(
-      hidden: workspace.finalNormal, table: table.view(of: parameters), targets: targets.span, scale: scale,
-      losses: workspace.losses, scratch: workspace.headScratch,
-      hiddenGradient: workspace.narrow, tableGradient: table.view(of: gradients), adding: adding,
-      direction: head == nil ? nil : (head!, workspace.gradient, workspace.scores))
-    pass?.add(seconds: seconds)
-    let stream = workspace.gradient
-    clear(stream)
-    if let direction {
-      pass?.layerNorm(
-        outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
-        statistics: workspace.finalStatistics, gain: finalGain.view(of: direction), bias: finalBias.view(of: direction))
-    }
-    layerNormBackward(
-      outputGradient: workspace.narrow, input: workspace.stream(configuration.layers),
-      gain: finalGain.view(of: parameters), statistics: workspace.finalStatistics,
-      gainGradient: finalGain.view(of: gradients), biasGradient: finalBias.view(of: gradients), addingTo: stream)
+    backwardHead(parameters, gradients, adding: adding, scale, along: &pass)
     try completed(layout.parts.last!)
-    let block = block
     for layer in (0..<configuration.layers).reversed() {
-      let weights = blockParameters(layer, parameters.row)
-      // The last block's activations are still those of the forward pass.
-      if workspace.recomputing && layer < configuration.layers - 1 {
-        block.recompute(
-          workspace.stream(layer), weights, workspace.block(layer), scratch: workspace.attentionScratch)
-      }
-      try block.backward(
-        stream, input: workspace.stream(layer), weights, workspace.block(layer),
-        blockParameters(layer, gradients), adding: adding,
-        along: &pass, blockParameters(layer, direction), wide: workspace.wide, activated: workspace.activated,
-        narrow: workspace.narrow, scratch: workspace.attentionScratch
-      ) { try completed(layout.range(of: $0, ofBlock: layer)) }
+      try backwardBlock(layer, parameters, gradients, adding: adding, along: &pass, completed: completed)
     }
-    if let direction {
-      pass?.embedding(
-        outputGradient: stream, tokens: inputs.span, length: length, tokenTable: table.view(of: direction),
-        positionTable: layout.tensors[1].view(of: direction))
-    }
+    let stream = workspace.gradient
+    pass?.embedding(
+      outputGradient: stream, tokens: inputs.span, length: length, tokenTable: layout.tokenTable,
+      positionTable: layout.positionTable)
     if let gradients {
       embeddingBackward(
         outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
-        tokenGradient: table.view(of: gradients), positionGradient: layout.tensors[1].view(of: gradients))
+        tokenGradient: layout.tokenTable.view(of: gradients), positionGradient: layout.positionTable.view(of: gradients))
     }
     try completed(layout.parts.first!)
     directionSeconds += pass?.seconds ?? 0
     return sum(workspace.losses)
   }
 
+  /// Runs backward through the loss, the output layer and the final LayerNorm, into the gradient of the residual stream.
+  private mutating func backwardHead(
+    _ parameters: Matrix, _ gradients: Matrix?, adding: Bool, _ scale: LossScale, along pass: inout DirectionalPass?
+  ) {
+    let scales = workspace.scales
+    scale.fill(scales, length: length)
+    let table = layout.tokenTable
+    let head = CrossEntropyHead(
+      hidden: workspace.finalNormal, table: table.view(of: parameters), losses: workspace.losses,
+      scratch: workspace.headScratch)
+    let directions = pass.map { pass -> CrossEntropyHead.Directions in
+      let tables = pass.directions.columns(table.offset, count: table.rows * table.columns)
+      return CrossEntropyHead.Directions(tables: tables, scratch: workspace.gradient, scores: pass.scores)
+    }
+    let seconds = head.forwardBackward(
+      targets: targets.span, scales: scales, hiddenGradient: workspace.narrow,
+      tableGradient: gradients.map(table.view(of:)), adding: adding,
+      along: directions)
+    pass?.add(seconds: seconds)
+    let stream = workspace.gradient
+    clear(stream)
+    let input = workspace.stream(configuration.layers)
+    pass?.layerNorm(
+      outputGradient: workspace.narrow, input: input, statistics: workspace.finalStatistics, gain: layout.finalGain,
+      bias: layout.finalBias)
+    layerNormBackward(
+      outputGradient: workspace.narrow, input: input, gain: layout.finalGain.view(of: parameters),
+      statistics: workspace.finalStatistics, gainGradient: gradients.map(layout.finalGain.view(of:)),
+      biasGradient: gradients.map(layout.finalBias.view(of:)), addingTo: stream)
+  }
+
+  /// Runs backward through one block.
+  private mutating func backwardBlock(
+    _ layer: Int, _ parameters: Matrix, _ gradients: Matrix?, adding: Bool, along pass: inout DirectionalPass?,
+    completed: (Range<Int>) throws -> Void
+  ) rethrows {
+    let places = layout.blocks[layer]
+    let weights = places.views(of: parameters)
+    // The last block's activations are still those of the forward pass.
+    if workspace.recomputing && layer < configuration.layers - 1 {
+      block.recompute(workspace.stream(layer), weights, workspace.block(layer), scratch: workspace.attentionScratch)
+    }
+    let backward = BlockBackward(
+      attention: block.attention, input: workspace.stream(layer), weights: weights, kept: workspace.block(layer),
+      gradients: gradients.map(places.views(of:)), adding: adding, places: places,
+      scratch: BackwardScratch(
+        wide: workspace.wide, activated: workspace.activated, narrow: workspace.narrow,
+        attention: workspace.attentionScratch))
+    try backward.run(workspace.gradient, along: &pass) { try completed(layout.range(of: $0, ofBlock: layer)) }
+  }
+
+  /// The derivative of the scaled sum of a sequence's losses along one of the directions of the last backward pass that had some.
+  public func score(ofSequence index: Int, along direction: Int = 0) -> Double {
+    sum(workspace.scores(direction + 1).rows(direction, count: 1).columns(index * length, count: length))
+  }
+
+  /// The mean loss of a sequence of the last backward pass or evaluation, in nats per token.
+  public func loss(ofSequence index: Int) -> Double { sum(losses.rows(index, count: 1)) / Double(length) }
+
   /// Computes the loss of every token of a micro-batch, laid out as in ``forward(_:parameters:)``, into ``losses``.
-  public mutating func evaluate(_ windows: Span<Int32>, parameters: borrowing Arena) {
-    forward(windows, parameters: parameters)
-    CrossEntropyHead.forward(
-      hidden: workspace.finalNormal, table: layout.tensors[0].view(of: parameters), targets: targets.span,
-      losses: workspace.losses, scratch: workspace.headScratch)
+  public mutating func evaluate(_ windows: Span<Int32>, parameters: Matrix) {
+    forward(windows, parameters: parameters) { _ in }
+    CrossEntropyHead(
+      hidden: workspace.finalNormal, table: layout.tokenTable.view(of: parameters), losses: workspace.losses,
+      scratch: workspace.headScratch
+    ).forward(targets: targets.span)
   }
 
   /// The loss of every token (B, T) of the last ``evaluate(_:parameters:)`` or backward pass, in nats.
@@ -205,18 +223,4 @@ public struct GPT2: ~Copyable {
   private var block: Block {
     Block(attention: CausalAttention(sequences: workspace.sequences, length: length, heads: configuration.heads))
   }
-
-  private func blockParameters(_ layer: Int, _ row: Matrix?) -> BlockParameters? {
-    guard let row else { return nil }
-    let parameters: BlockParameters = blockParameters(layer, row)
-    return parameters
-  }
-
-  private func blockParameters(_ layer: Int, _ row: Matrix) -> BlockParameters {
-    let first = 2 + 12 * layer
-    return BlockParameters(layout.tensors[first..<(first + 12)], in: row)
-  }
-
-  private var finalGain: ParameterLayout.Tensor { layout.tensors[layout.tensors.count - 2] }
-  private var finalBias: ParameterLayout.Tensor { layout.tensors[layout.tensors.count - 1] }
 }

@@ -1,5 +1,18 @@
 import Kernels
 
+/// Where a tensor lies in a row of the layout's length: a plain value, so that the step may copy it.
+public struct TensorPlace: BitwiseCopyable, Sendable {
+  /// The first element.
+  public let offset: Int
+  /// The sizes; a vector is one row.
+  public let rows, columns: Int
+
+  /// The view of this tensor in one row of the layout's length.
+  public func view(of row: Matrix) -> Matrix {
+    row.columns(offset, count: rows * columns).reshaped(rows: rows, columns: columns)
+  }
+}
+
 /// The order, shape and place of every parameter tensor in a flat arena.
 ///
 /// Parameters, gradients and both optimizer moments share one layout. Tensors start on cache lines; the gaps stay zero, so
@@ -32,18 +45,11 @@ public struct ParameterLayout: Sendable {
     public var decays: Bool { shape.count == 2 }
 
     /// The view of this tensor in an arena of the layout.
-    public func view(of arena: borrowing Arena) -> Matrix { view(of: arena.row) }
+    public func view(of arena: borrowing Arena) -> Matrix { place.view(of: arena.row) }
 
-    /// The view of this tensor in one row of the layout's length, if there is such a row.
-    func view(of row: Matrix?) -> Matrix? {
-      guard let row else { return nil }
-      let view: Matrix = view(of: row)
-      return view
-    }
-
-    /// The view of this tensor in one row of the layout's length.
-    public func view(of row: Matrix) -> Matrix {
-      row.columns(offset, count: count).reshaped(rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
+    /// Where it lies.
+    var place: TensorPlace {
+      TensorPlace(offset: offset, rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
     }
   }
 
@@ -60,47 +66,35 @@ public struct ParameterLayout: Sendable {
   /// The number of parameters, gaps excluded.
   public var elementCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
+  /// The token embeddings (V, C), which are the output layer, too.
+  private(set) var tokenTable: TensorPlace
+  /// The position embeddings (T, C).
+  private(set) var positionTable: TensorPlace
+  /// The tensors of every block.
+  private(set) var blocks: [BlockTensors<TensorPlace>] = []
+  /// Gain and bias of the final LayerNorm (1, C).
+  private(set) var finalGain, finalBias: TensorPlace
+
   /// Lays out a model: embeddings, blocks in order, final LayerNorm.
   ///
   /// Weights are normal with deviation 0.02, those that write into the residual stream 0.02 / sqrt(2 L) (Radford et al., 2019).
   public init(_ model: ModelConfiguration) {
-    let width = model.width
-    let inner = Initialization.normal(deviation: 0.02)
-    let residual = Initialization.normal(deviation: 0.02 / Float(2 * model.layers).squareRoot())
-    append("wte.weight", [model.vocabularySize, width], inner)
-    append("wpe.weight", [model.context, width], inner)
-    for layer in 0..<model.layers {
-      let block = "h.\(layer)."
-      append(block + "ln_1.weight", [width], .constant(1))
-      append(block + "ln_1.bias", [width], .constant(0))
-      append(block + "attn.c_attn.weight", [width, 3 * width], inner)
-      append(block + "attn.c_attn.bias", [3 * width], .constant(0))
-      append(block + "attn.c_proj.weight", [width, width], residual)
-      append(block + "attn.c_proj.bias", [width], .constant(0))
-      append(block + "ln_2.weight", [width], .constant(1))
-      append(block + "ln_2.bias", [width], .constant(0))
-      append(block + "mlp.c_fc.weight", [width, 4 * width], inner)
-      append(block + "mlp.c_fc.bias", [4 * width], .constant(0))
-      append(block + "mlp.c_proj.weight", [4 * width, width], residual)
-      append(block + "mlp.c_proj.bias", [width], .constant(0))
-    }
-    append("ln_f.weight", [width], .constant(1))
-    append("ln_f.bias", [width], .constant(0))
+    var builder = Builder()
+    tokenTable = builder.append("wte.weight", [model.vocabularySize, model.width], .normal(deviation: 0.02))
+    positionTable = builder.append("wpe.weight", [model.context, model.width], .normal(deviation: 0.02))
+    for layer in 0..<model.layers { blocks.append(builder.appendBlock("h.\(layer).", model)) }
+    finalGain = builder.append("ln_f.weight", [model.width], .constant(1))
+    finalBias = builder.append("ln_f.bias", [model.width], .constant(0))
+    (tensors, arenaCount) = (builder.tensors, builder.arenaCount)
 
-    let firsts = (0..<model.layers).flatMap { layer in BlockPart.allCases.map { 2 + 12 * layer + $0.firstTensor } }
-    let offsets = [0] + (firsts + [tensors.count - 2]).map { tensors[$0].offset } + [arenaCount]
+    let firsts = blocks.flatMap { block in BlockPart.allCases.map { block.first(of: $0).offset } }
+    let offsets = [0] + firsts + [finalGain.offset, arenaCount]
     parts = zip(offsets, offsets.dropFirst()).map { $0..<$1 }
   }
 
   /// The range of a part of a block, which is one of ``parts``.
   func range(of part: BlockPart, ofBlock layer: Int) -> Range<Int> {
     parts[1 + BlockPart.allCases.count * layer + part.rawValue]
-  }
-
-  private mutating func append(_ name: String, _ shape: [Int], _ initialization: Initialization) {
-    let tensor = Tensor(name: name, shape: shape, offset: arenaCount, initialization: initialization)
-    tensors.append(tensor)
-    arenaCount = Arena.aligned(arenaCount + tensor.count)
   }
 
   /// Fills `parameters` with fresh values that depend on `seed`, tensor and element alone.
@@ -116,5 +110,40 @@ public struct ParameterLayout: Sendable {
         for i in 0..<tensor.count { view[0, i] = Float(source.next()) * deviation }
       }
     }
+  }
+}
+
+/// Tensors one after the other, each on a cache line.
+private struct Builder {
+  var tensors: [ParameterLayout.Tensor] = []
+  var arenaCount = 0
+
+  mutating func append(
+    _ name: String, _ shape: [Int], _ initialization: ParameterLayout.Initialization
+  ) -> TensorPlace {
+    let tensor = ParameterLayout.Tensor(name: name, shape: shape, offset: arenaCount, initialization: initialization)
+    tensors.append(tensor)
+    arenaCount = Arena.aligned(arenaCount + tensor.count)
+    return tensor.place
+  }
+
+  /// Appends the tensors of a block; the order of the arena is the order here.
+  mutating func appendBlock(_ block: String, _ model: ModelConfiguration) -> BlockTensors<TensorPlace> {
+    let width = model.width
+    let inner = ParameterLayout.Initialization.normal(deviation: 0.02)
+    let residual = ParameterLayout.Initialization.normal(deviation: 0.02 / Float(2 * model.layers).squareRoot())
+    return BlockTensors(
+      firstGain: append(block + "ln_1.weight", [width], .constant(1)),
+      firstBias: append(block + "ln_1.bias", [width], .constant(0)),
+      joint: append(block + "attn.c_attn.weight", [width, 3 * width], inner),
+      jointBias: append(block + "attn.c_attn.bias", [3 * width], .constant(0)),
+      projection: append(block + "attn.c_proj.weight", [width, width], residual),
+      projectionBias: append(block + "attn.c_proj.bias", [width], .constant(0)),
+      secondGain: append(block + "ln_2.weight", [width], .constant(1)),
+      secondBias: append(block + "ln_2.bias", [width], .constant(0)),
+      expansion: append(block + "mlp.c_fc.weight", [width, 4 * width], inner),
+      expansionBias: append(block + "mlp.c_fc.bias", [4 * width], .constant(0)),
+      contraction: append(block + "mlp.c_proj.weight", [4 * width, width], residual),
+      contractionBias: append(block + "mlp.c_proj.bias", [width], .constant(0)))
   }
 }

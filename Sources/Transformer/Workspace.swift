@@ -9,6 +9,8 @@ struct Workspace: ~Copyable {
   /// The most sequences that there is room for.
   let capacity: Int
   let length: Int
+  /// The most directions to score along at once.
+  let directions: Int
   /// Whether all blocks share the memory of one, whose activations are computed again in the backward pass.
   let recomputing: Bool
   /// The sequences of the present micro-batch; views have B T rows for this B.
@@ -16,28 +18,33 @@ struct Workspace: ~Copyable {
   private let arena: Arena
 
   /// Plans memory for at most `sequences` sequences of `length` tokens each.
-  init(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) {
+  init(_ model: ModelConfiguration, sequences: Int, length: Int, directions: Int, recomputing: Bool) {
     self.model = model
     capacity = sequences
+    self.directions = directions
     self.sequences = sequences
     self.length = length
     self.recomputing = recomputing
-    arena = Arena(count: Self.count(model, sequences: sequences, length: length, recomputing: recomputing))
+    arena = Arena(
+      count: Self.count(
+        model, sequences: sequences, length: length, directions: directions, recomputing: recomputing))
   }
 
   /// The number of floats that such a workspace takes.
-  static func count(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) -> Int {
-    Plan(model, sequences: sequences, length: length, recomputing: recomputing).total
+  static func count(
+    _ model: ModelConfiguration, sequences: Int, length: Int, directions: Int, recomputing: Bool
+  ) -> Int {
+    Plan(model, sequences: sequences, length: length, directions: directions, recomputing: recomputing).total
   }
 
   /// The places of all buffers; a value computed anew whenever asked, with nothing on the heap.
   private struct Plan {
     let rows, width, statistics, normalisers: Int
     let layerCount: Int
-    let stream, finalNormal, finalStatistics, losses, scores: Int
+    let stream, finalNormal, finalStatistics, losses, scales, scores: Int
     let gradient, narrow, wide, activated, attention, head, total: Int
 
-    init(_ model: ModelConfiguration, sequences: Int, length: Int, recomputing: Bool) {
+    init(_ model: ModelConfiguration, sequences: Int, length: Int, directions: Int, recomputing: Bool) {
       rows = sequences * length
       width = Arena.aligned(rows * model.width)
       statistics = Arena.aligned(2 * rows)
@@ -48,8 +55,9 @@ struct Workspace: ~Copyable {
       finalNormal = stream + (model.layers + 1) * width
       finalStatistics = finalNormal + width
       losses = finalStatistics + statistics
-      scores = losses + Arena.aligned(rows)
-      gradient = scores + Arena.aligned(rows)
+      scales = losses + Arena.aligned(rows)
+      scores = scales + Arena.aligned(rows)
+      gradient = scores + Arena.aligned(directions * rows)
       narrow = gradient + width
       wide = narrow + width
       activated = wide + 4 * width
@@ -59,7 +67,9 @@ struct Workspace: ~Copyable {
     }
   }
 
-  private var plan: Plan { Plan(model, sequences: capacity, length: length, recomputing: recomputing) }
+  private var plan: Plan {
+    Plan(model, sequences: capacity, length: length, directions: directions, recomputing: recomputing)
+  }
   private var rows: Int { sequences * length }
 
   /// The residual stream that enters layer `index` (N, C); that of index L enters the final LayerNorm.
@@ -91,8 +101,13 @@ struct Workspace: ~Copyable {
   var finalStatistics: Matrix { arena.matrix(at: plan.finalStatistics, rows: 2, columns: rows) }
   /// The loss of every token (1, N).
   var losses: Matrix { arena.matrix(at: plan.losses, rows: 1, columns: rows) }
-  /// The derivative of every token's loss along a direction (1, N).
-  var scores: Matrix { arena.matrix(at: plan.scores, rows: 1, columns: rows) }
+  /// The factor of every token's loss (1, N).
+  var scales: Matrix { arena.matrix(at: plan.scales, rows: 1, columns: rows) }
+  /// The derivative of every token's loss along each of the first `count` directions (count, N).
+  func scores(_ count: Int) -> Matrix {
+    precondition(count <= directions, "there is room for scores along \(directions) directions")
+    return arena.matrix(at: plan.scores, rows: count, columns: rows)
+  }
   /// The gradient of the residual stream (N, C).
   var gradient: Matrix { arena.matrix(at: plan.gradient, rows: rows, columns: model.width) }
   /// Working memory (N, C).

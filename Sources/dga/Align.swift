@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import MPI
+import Printing
+import Printing
 import Training
 
 /// Measures how a run's domains align with its target; under `mpirun`, on all ranks.
@@ -31,9 +33,7 @@ struct Align: ParsableCommand {
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
       guard world.rank == 0 else { return 0 }
       if json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        print(String(decoding: try encoder.encode(survey), as: UTF8.self))
+        print(try JSON.line.text(survey))
       } else {
         print(Self.text(survey), terminator: "")
       }

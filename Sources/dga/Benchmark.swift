@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import Kernels
 import MPI
-import Training
+import Printing
+import Benchmarking
+import Printing
 
 /// Measures the machine's ceilings and the program's share of them; under `mpirun`, on all its ranks.
 struct Benchmark: ParsableCommand {
@@ -86,7 +88,7 @@ struct Benchmark: ParsableCommand {
         try measureEstimators(over: world)
         return 0
       }
-      var benchmark = Training.Benchmark(
+      var benchmark = Benchmarking.Benchmark(
         shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds ?? 0.2,
         threads: threads)
       benchmark.sequences = sequences
@@ -116,7 +118,7 @@ struct Benchmark: ParsableCommand {
       }
     }
     if world.rank == 0 {
-      print(json ? try AlignmentBenchmark.json(figures) + "\n" : AlignmentBenchmark.text(figures), terminator: "")
+      print(json ? try JSON.line.text(figures) + "\n" : AlignmentBenchmark.text(figures), terminator: "")
     }
   }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Corpus
 import Foundation
+import Printing
+import Printing
 
 /// Builds corpora and looks into them.
 struct CorpusCommand: ParsableCommand {
@@ -52,9 +54,7 @@ struct CorpusCommand: ParsableCommand {
       if verify { try corpus.verify() }
       let report = corpus.report(budget: budget)
       if json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        print(try JSON.pretty.text(report))
       } else {
         print(report.table)
       }

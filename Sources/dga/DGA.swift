@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import Failures
 import Foundation
 import MPI
 

@@ -1,8 +1,9 @@
 import ArgumentParser
-import Configuration
 import Corpus
 import Foundation
 import Kernels
+import Printing
+import Printing
 import Training
 
 /// Evaluates a checkpoint.
@@ -35,36 +36,27 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     BLAS.start(threads: threads)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    var score = try Score(at: checkpoint)
+    var evaluation = try ModelEvaluation(at: checkpoint)
     if let after {
       let tokens = after.split(separator: ",").map { Int32($0.trimmingCharacters(in: .whitespaces)) }
       guard tokens.allSatisfy({ $0 != nil }) else { throw ValidationError("--after takes token ids, such as 5,9,100.") }
-      let values = try score.nextTokenLogProbabilities(after: tokens.compactMap { $0 })
-      print(String(decoding: try encoder.encode(values), as: UTF8.self))
+      let values = try evaluation.nextTokenLogProbabilities(after: tokens.compactMap { $0 })
+      print(try JSON.line.text(values))
     } else if let corpus {
-      let scores = try score.losses(on: Corpus(at: corpus), sequences: sequences)
-      if json {
-        print(String(decoding: try encoder.encode(scores), as: UTF8.self))
-      } else {
-        let width = max(6, scores.map(\.name.count).max() ?? 0)
-        func row(_ cells: [String]) -> String {
-          cells.enumerated().map { index, cell in
-            let padding = String(repeating: " ", count: max(0, (index < 2 ? (index == 0 ? 6 : width) : 8) - cell.count))
-            return index < 2 ? cell + padding : padding + cell
-          }.joined(separator: "  ")
-        }
-        print(row(["kind", "name", "nats", "+-", "bits/B"]))
-        for score in scores {
-          let error = score.loss.standardError.map { String(format: "%.4f", $0) } ?? "-"
-          print(
-            row([
-              score.kind, score.name, String(format: "%.4f", score.loss.nats), error,
-              String(format: "%.4f", score.loss.bitsPerByte),
-            ]))
-        }
-      }
+      let parts = try evaluation.losses(on: Corpus(at: corpus), sequences: sequences)
+      print(json ? try JSON.line.text(parts) + "\n" : Self.table(parts), terminator: "")
     }
+  }
+
+  private static func table(_ parts: [PartEvaluation]) -> String {
+    var table = TextTable(["kind", "name", "nats", "+-", "bits/B"], [.left, .left])
+    for part in parts {
+      let error = part.loss.standardError.map { String(format: "%.4f", $0) } ?? "-"
+      table.append([
+        part.kind, part.name, String(format: "%.4f", part.loss.nats), error,
+        String(format: "%.4f", part.loss.bitsPerByte),
+      ])
+    }
+    return table.text
   }
 }

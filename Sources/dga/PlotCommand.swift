@@ -1,5 +1,5 @@
 import ArgumentParser
-import Training
+import Reporting
 
 /// Shows runs beside each other.
 struct PlotCommand: ParsableCommand {

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Foundation
 import Kernels
 import MPI
+import Printing
+import Runs
 import Training
 
 /// Trains a model; under `mpirun`, on all its ranks.
@@ -28,9 +29,9 @@ struct Train: ParsableCommand {
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
       let plan = try world.agree {
-        let configuration = try RunConfiguration(contentsOf: file, overrides: overrides)
-        BLAS.start(threads: configuration.threads)
-        return try RunPlan(configuration, ranks: world.size)
+        let description = try RunDescription(contentsOf: file, overrides: overrides)
+        BLAS.start(threads: description.threads)
+        return try RunPlan(description, ranks: world.size)
       }
       if dryRun {
         if world.rank == 0 { print(try plan.describe(), terminator: "") }
@@ -39,9 +40,7 @@ struct Train: ParsableCommand {
       var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       let outcome = try trainer.run(resume: resume, over: world)
       if json && world.rank == 0 {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        print(String(decoding: try encoder.encode(outcome), as: UTF8.self))
+        print(try JSON.line.text(outcome))
       }
       return 0
     }

@@ -17,7 +17,7 @@ extension CommandLineTests {
               "dga",
               [
                 "train", "\(workshop.path)/run.yaml", "run=\(workshop.path)/\(steps)", "duration=\(steps)steps",
-                "mixture.method=uniform", "evaluation.every=1000steps",
+                "mixture.method=uniform", "mixture.every=1000steps", "evaluation.every=1000steps",
               ]))
         try #require(outcome.status == 0, "\(outcome.output)")
         let line = try #require(

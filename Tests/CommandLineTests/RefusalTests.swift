@@ -46,8 +46,15 @@ extension CommandLineTests {
           "dots"),
         Refusal("a misspelt steering target", ["mixture.direction.targets={targt: 1}"], 78, "'targt'", "'target'"),
         Refusal("no weights", ["mixture.method=fixed"], 78, "mixture", "weights"),
-        Refusal("a missing mixture file", ["mixture.file=PATH/none.json"], 66, "mixture.file", "PATH/none.json"),
-        Refusal("a mixture file that is none", ["mixture.file=PATH/run.yaml"], 65, "mixture.file", "PATH/run.yaml"),
+        Refusal(
+          "a missing mixture file", ["mixture.method=fixed", "mixture.file=PATH/none.json"], 66, "mixture.file",
+          "PATH/none.json"),
+        Refusal(
+          "a mixture file that is none", ["mixture.method=fixed", "mixture.file=PATH/run.yaml"], 65, "mixture.file",
+          "PATH/run.yaml"),
+        Refusal(
+          "a key of another method on the command line", ["mixture.weights={twin: 1}"], 78, "mixture.weights",
+          "another choice"),
         Refusal("a misspelt target", ["target=tagret"], 78, "'tagret'", "Did you mean 'target'?"),
         Refusal("a missing corpus", ["corpus=PATH/none"], 66, "PATH/none", "dga corpus build"),
         Refusal("a corpus that is none", ["corpus=PATH/texts"], 66, "PATH/texts", "manifest.json"),

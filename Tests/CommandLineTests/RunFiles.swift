@@ -4,10 +4,25 @@ import Foundation
 struct Metric: Decodable {
   let kind: String
   let step: Int
+  /// Of a step.
   let loss: Double?
   let weights, raw_weights: [String: Double]?
   let target, generic: Double?
   let domains: [String: Double]?
+
+  private enum Key: String, CodingKey { case kind, step, loss, weights, raw_weights, target, generic, domains }
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    kind = try container.decode(String.self, forKey: .kind)
+    step = try container.decode(Int.self, forKey: .step)
+    loss = kind == "step" ? try container.decodeIfPresent(Double.self, forKey: .loss) : nil
+    weights = try container.decodeIfPresent([String: Double].self, forKey: .weights)
+    raw_weights = try container.decodeIfPresent([String: Double].self, forKey: .raw_weights)
+    target = try container.decodeIfPresent(Double.self, forKey: .target)
+    generic = try container.decodeIfPresent(Double.self, forKey: .generic)
+    domains = try container.decodeIfPresent([String: Double].self, forKey: .domains)
+  }
 
   /// Every loss in the line: of a step, or of an evaluation.
   var losses: [Double] {

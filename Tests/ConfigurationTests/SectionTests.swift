@@ -1,5 +1,7 @@
 import Configuration
+import Failures
 import Foundation
+import Settings
 import Testing
 
 private enum Schedule: String, CaseIterable { case constant, cosine, wsd }
@@ -149,8 +151,8 @@ private let example = """
     expectFailure(.badConfiguration, mentioning: "one of 'cosine', ", "cosin.") {
       _ = try root.choice("schedule", default: Schedule.cosine)
     }
-    expectFailure(.badConfiguration, mentioning: "duration", "100steps", "100min", "90") {
-      _ = try root.quantity("duration", units: [.steps, .minutes])
+    expectFailure(.badConfiguration, mentioning: "duration", "100steps", "100epochs", "90") {
+      _ = try root.quantity("duration", units: [.steps, .epochs])
     }
     expectFailure(.badConfiguration, mentioning: "warmup", "3epochs") {
       _ = try root.quantity("warmup", units: [.steps])

@@ -1,6 +1,6 @@
-import Configuration
 import Corpus
 import Foundation
+import Storage
 import Testing
 
 @Suite struct OutputTests {

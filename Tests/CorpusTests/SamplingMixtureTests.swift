@@ -1,5 +1,5 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Testing
 

@@ -1,6 +1,8 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
+import Storage
+import Storage
 import Testing
 
 extension Workshop {
@@ -20,8 +22,8 @@ extension Workshop {
     index += [UInt8](repeating: 0, count: 16) + [1, 0, 0, 0, 0, 0, 0, 0]
     try write("out/train.bin", data)
     try write("out/train.idx", index)
-    func record(_ bytes: [UInt8]) -> Manifest.FileRecord {
-      Manifest.FileRecord(bytes: bytes.count, checksum: Checksum.digest(of: bytes))
+    func record(_ bytes: [UInt8]) -> FileRecord {
+      FileRecord(bytes: bytes.count, checksum: Checksum.digest(of: bytes))
     }
     try editManifest {
       $0.domains[0].train.tokens = tokens.count

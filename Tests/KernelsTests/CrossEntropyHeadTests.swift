@@ -95,12 +95,14 @@ struct CrossEntropyHeadTests {
     let losses = Framed(unsetRows: 1, c.rows), evaluated = Framed(unsetRows: 1, c.rows)
     let hiddenGradient = Framed(unsetRows: c.rows, c.width, gap: 4), tableGradient = Framed(old)
     let scratch = Framed(unsetRows: 1, CrossEntropyHead.scratchCount(rows: c.rows, vocabularySize: c.vocabulary))
-    CrossEntropyHead.forward(
-      hidden: hidden.matrix, table: table.matrix, targets: targets.span, losses: evaluated.matrix,
-      scratch: scratch.matrix)
-    CrossEntropyHead.forwardBackward(
-      hidden: hidden.matrix, table: table.matrix, targets: targets.span, scale: scale, losses: losses.matrix,
-      scratch: scratch.matrix, hiddenGradient: hiddenGradient.matrix, tableGradient: tableGradient.matrix)
+    let scales = Framed(Table(1, c.rows) { _, _ in Double(scale) })
+    func head(_ losses: Matrix) -> CrossEntropyHead {
+      CrossEntropyHead(hidden: hidden.matrix, table: table.matrix, losses: losses, scratch: scratch.matrix)
+    }
+    head(evaluated.matrix).forward(targets: targets.span)
+    head(losses.matrix).forwardBackward(
+      targets: targets.span, scales: scales.matrix, hiddenGradient: hiddenGradient.matrix,
+      tableGradient: tableGradient.matrix)
 
     #expect(worstShare(losses.contents(), of: twin.lossBounds, from: twin.losses) <= 1)
     #expect(evaluated.contents() == losses.contents())

@@ -24,14 +24,14 @@ private struct Quadratics {
   /// Takes a step of plain gradient descent on the mixture.
   mutating func step(size: Double) {
     for j in x.indices {
-      let mean = zip(mixture.sampledWeights.values, centres).reduce(0) { $0 + $1.0 * $1.1[j] }
+      let mean = zip(mixture.weights.values, centres).reduce(0) { $0 + $1.0 * $1.1[j] }
       x[j] -= size * curvature[j] * (x[j] - mean)
     }
   }
 
   /// Takes a step of stochastic gradient descent: the mean gradient of `batch` domains drawn from the weights.
   mutating func stochasticStep(size: Double, batch: Int, random: inout SplitMix) {
-    let weights = mixture.sampledWeights.values
+    let weights = mixture.weights.values
     var gradient = [Double](repeating: 0, count: x.count)
     for _ in 0..<batch {
       var left = random.unit()
@@ -59,7 +59,7 @@ private struct Quadratics {
 }
 
 /// Four centres in R^6 that are affinely independent, and a target inside their hull.
-private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum: Weights) {
+private func inHull(_ rule: UpdateRule) -> (problem: Quadratics, optimum: Weights) {
   let centres: [[Double]] = [
     [2, 0, 0, 0, 1, 0], [0, 2, 0, 0, 0, 1], [0, 0, 2, 0, -1, 0], [0, 0, 0, 2, 0, -1],
   ]
@@ -74,11 +74,11 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
 @Suite struct QuadraticTests {
   @Test(
     arguments: [1, 0.2],
-    GradientAlignment.Recursion.allCases)
+    UpdateRule.Recursion.allCases)
   func `DGA converges to the target and its weights when the target is in the hull of the domains`(
-    newWeight: Double, recursion: GradientAlignment.Recursion
+    newWeight: Double, recursion: UpdateRule.Recursion
   ) {
-    var (problem, optimum) = inHull(GradientAlignment(eta: 0.01, newWeight: newWeight, recursion: recursion))
+    var (problem, optimum) = inHull(UpdateRule(eta: 0.01, newWeight: newWeight, recursion: recursion))
     for _ in 0..<40_000 {
       problem.step(size: 0.1)
       problem.update()
@@ -87,10 +87,10 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
     // covariance of H c_i (0.37 here), times the new weight if smoothed: 0.00074 a step or more, so by exp(-29) = 3e-13
     // in all, from a start at a distance of 12.
     #expect(problem.distance(to: problem.target) < 1e-9)
-    #expect(problem.mixture.sampledWeights.distance(from: optimum) < 1e-9)
+    #expect(problem.mixture.weights.distance(from: optimum) < 1e-9)
 
     // Uniform sampling ends at the centroid of the domains instead.
-    var (uniform, _) = inHull(GradientAlignment(eta: 0))
+    var (uniform, _) = inHull(UpdateRule(eta: 0))
     for _ in 0..<2000 { uniform.step(size: 0.1) }
     #expect(uniform.distance(to: [0.5, 0.5, 0.5, 0.5, 0, 0]) < 1e-9)
     #expect(uniform.distance(to: problem.target) > 0.4)
@@ -98,13 +98,13 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
 
   @Test func `Target loss plus scaled divergence from the optimum never rises`() {
     let (size, eta) = (1e-3, 1e-4)
-    var (problem, optimum) = inHull(GradientAlignment(eta: eta))
+    var (problem, optimum) = inHull(UpdateRule(eta: eta))
     func potential() -> Double {
       let loss = problem.x.indices.reduce(0.0) {
         let d = problem.x[$1] - problem.target[$1]
         return $0 + 0.5 * problem.curvature[$1] * d * d
       }
-      let weights = problem.mixture.rawWeights.values
+      let weights = problem.mixture.raw.values
       let divergence = zip(optimum.values, weights).reduce(0.0) { $0 + $1.0 * (log($1.0) - log($1.1)) }
       return loss + size / eta * divergence
     }
@@ -126,7 +126,7 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
   }
 
   @Test func `All weight goes to a domain that equals the target`() {
-    var (problem, _) = inHull(GradientAlignment(eta: 0.05))
+    var (problem, _) = inHull(UpdateRule(eta: 0.05))
     problem.target = problem.centres[2]
     let steps = 20_000
     for _ in 0..<steps {
@@ -137,7 +137,7 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
     // w_i <= 1 / (eta t |H (c_i - c)|^2), where the squared distance is at least 4 here. Twice that for the others'
     // pull before x has arrived.
     let bound = 2 * 3 / (0.05 * Double(steps) * 4)
-    #expect(problem.mixture.sampledWeights.values[2] > 1 - bound)
+    #expect(problem.mixture.weights.values[2] > 1 - bound)
     // x is off by the lost weight times the distances between centres (below 4).
     #expect(problem.distance(to: problem.target) < 4 * bound)
   }
@@ -146,7 +146,7 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
     // The triangle (0,0), (1,0), (0,1) and the target (0.8, 0.8): the nearest point is the middle of the far side.
     var problem = Quadratics(
       centres: [[0, 0], [1, 0], [0, 1]], target: [0.8, 0.8], curvature: [1, 1], x: [-1, 2],
-      mixture: Mixture(domains: 3, following: GradientAlignment(eta: 0.05, newWeight: 0.5)))
+      mixture: Mixture(domains: 3, following: UpdateRule(eta: 0.05, newWeight: 0.5)))
     for _ in 0..<10_000 {
       problem.step(size: 0.1)
       problem.update()
@@ -154,11 +154,11 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
     // Off the support a_0 is lower by (c - x) . (c_1 - c_0) = 0.3: exp(-0.05 * 0.3 * 10^4) is nothing; along the side
     // the weights settle by eta * variance (1/4 * 2) = 0.025 a step.
     #expect(problem.distance(to: [0.5, 0.5]) < 1e-9)
-    #expect(problem.mixture.sampledWeights.values[0] < 1e-9)
+    #expect(problem.mixture.weights.values[0] < 1e-9)
   }
 
   @Test func `Stochastic gradients on drawn domains end near the target`() {
-    let rule = GradientAlignment(eta: 0.05, newWeight: 0.2)
+    let rule = UpdateRule(eta: 0.05, newWeight: 0.2)
     var (problem, optimum) = inHull(rule)
     var random = SplitMix(seed: 3)
     for step in 0..<20_000 {
@@ -169,6 +169,6 @@ private func inHull(_ rule: GradientAlignment) -> (problem: Quadratics, optimum:
     // iterate wanders with variance below 0.01 / (2 * 0.5) * 3 / 16 = 0.0019, deviation 0.043. Three of them.
     #expect(problem.distance(to: problem.target) < 0.13)
     // w is off by what moves the mean as far: centres are at least 2 apart.
-    #expect(problem.mixture.averageWeights.distance(from: optimum) < 0.13)
+    #expect(problem.mixture.average.distance(from: optimum) < 0.13)
   }
 }

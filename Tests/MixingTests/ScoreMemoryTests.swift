@@ -73,9 +73,9 @@ import Testing
     for _ in 0..<30 {
       memory.observe([(0, 0.1), (0, -0.1), (5, 5.1), (5, 4.9)], memory: 0.8)
     }
-    var mixture = Mixture(domains: 6, following: GradientAlignment(step: .divergence(0.1), caution: .shrink))
+    var mixture = Mixture(domains: 6, following: UpdateRule(step: .divergence(0.1), caution: .shrink))
     _ = mixture.update(memory.scores(unit: 1, memory: 0.8))
-    let weights = mixture.sampledWeights.values
+    let weights = mixture.weights.values
     #expect(weights[5] > 0.25 && weights[0] < 0.12)
     // Old scores are shrunk: their squared errors have grown by 800.
     #expect(weights[4] / weights[1] < (weights[5] / weights[0]).squareRoot())

@@ -59,70 +59,69 @@ import Testing
 
   // MARK: Errors
 
-  @Test(arguments: [GradientAlignment.Caution.hold, .shrink])
-  func `Scores that differ within their errors move nothing`(caution: GradientAlignment.Caution) {
-    for step in [GradientAlignment.Step.eta(3), .divergence(0.1)] {
-      var mixture = Mixture(domains: 3, following: GradientAlignment(step: step, caution: caution))
+  @Test(arguments: [UpdateRule.Caution.hold, .shrink])
+  func `Scores that differ within their errors move nothing`(caution: UpdateRule.Caution) {
+    for step in [UpdateRule.Step.eta(3), .divergence(0.1)] {
+      var mixture = Mixture(domains: 3, following: UpdateRule(step: step, caution: caution))
       // Variance of the scores 1, mean square of the errors 1.44.
       let report = mixture.update(Scores(values: [1, 2, 3], errors: [1.2, 1.2, 1.2]))
-      #expect(mixture.sampledWeights == .uniform(3) && report.spread == 0)
+      #expect(mixture.weights == .uniform(3) && report.spread == 0)
       _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
-      #expect(mixture.sampledWeights.values[2] > 0.34)
+      #expect(mixture.weights.values[2] > 0.34)
     }
   }
 
-  @Test(arguments: [GradientAlignment.Caution.hold, .shrink])
-  func `Weights are kept to the bit while scores say nothing, floor or not`(caution: GradientAlignment.Caution) {
+  @Test(arguments: [UpdateRule.Caution.hold, .shrink])
+  func `Weights are kept to the bit while scores say nothing, floor or not`(caution: UpdateRule.Caution) {
     var mixture = Mixture(
-      domains: 3, following: GradientAlignment(step: .divergence(0.1), floor: 0.1, caution: caution))
+      domains: 3, following: UpdateRule(step: .divergence(0.1), floor: 0.1, caution: caution))
     _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
-    let before = mixture.rawWeights
+    let before = mixture.raw
     _ = mixture.update(Scores(values: [1, 2, 3], errors: [2, 2, 2]))
-    #expect(mixture.rawWeights == before && before.values[2] > 0.34)
+    #expect(mixture.raw == before && before.values[2] > 0.34)
   }
 
   @Test func `A mixture can start below limits`() {
-    var mixture = Mixture(domains: 4, following: GradientAlignment(eta: 1))
-    mixture.start(below: [0.1, 1, 1, 1])
-    for (weight, expected) in zip(mixture.sampledWeights.values, [0.1, 0.3, 0.3, 0.3]) {
+    let mixture = Mixture(domains: 4, following: UpdateRule(eta: 1), limits: [0.1, 1, 1, 1])
+    for (weight, expected) in zip(mixture.weights.values, [0.1, 0.3, 0.3, 0.3]) {
       #expect(abs(weight - expected) < 1e-15)
     }
-    #expect(mixture.averageWeights == mixture.sampledWeights && mixture.rawWeights == .uniform(4))
+    #expect(mixture.average == mixture.weights && mixture.raw == .uniform(4))
   }
 
   @Test func `Scores are shrunk as worked out by hand`() {
     // Mean 2, variance 1, noise (0.25 + 0.25 + 1) / 3 = 0.5: signal 0.5, so factors 2/3, 2/3, 1/3: scores 4/3, 2, 7/3.
-    let rule = GradientAlignment(step: .eta(1), caution: .shrink)
+    let rule = UpdateRule(step: .eta(1), caution: .shrink)
     var mixture = Mixture(domains: 3, following: rule)
     _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.5, 0.5, 1]))
     let expected = Weights(proportionalTo: [exp(4.0 / 3), exp(2), exp(7.0 / 3)])!
-    #expect(mixture.sampledWeights.distance(from: expected) < 1e-15)
+    #expect(mixture.weights.distance(from: expected) < 1e-15)
   }
 
   @Test func `A score of which nothing is known counts as the mean`() {
-    var mixture = Mixture(domains: 3, following: GradientAlignment(step: .eta(1), caution: .shrink))
+    var mixture = Mixture(domains: 3, following: UpdateRule(step: .eta(1), caution: .shrink))
     _ = mixture.update(Scores(values: [1, 3, 1000], errors: [0, 0, .infinity]))
     let expected = Weights(proportionalTo: [exp(1), exp(3), exp(2)])!
-    #expect(mixture.sampledWeights.distance(from: expected) < 1e-15)
+    #expect(mixture.weights.distance(from: expected) < 1e-15)
   }
 
   @Test func `Limits hold for what is sampled and leave no trace in the raw weights`() {
-    var free = Mixture(domains: 3, following: GradientAlignment(eta: 2))
-    var limited = Mixture(domains: 3, following: GradientAlignment(eta: 2))
+    var free = Mixture(domains: 3, following: UpdateRule(eta: 2))
+    var limited = Mixture(domains: 3, following: UpdateRule(eta: 2))
     for _ in 0..<3 {
       _ = free.update(Scores(values: [1, 0, 0]))
       _ = limited.update(Scores(values: [1, 0, 0]), limits: [0.4, 1, 1])
     }
-    #expect(abs(limited.sampledWeights.values[0] - 0.4) < 1e-15)
-    #expect(limited.rawWeights == free.rawWeights)
+    #expect(abs(limited.weights.values[0] - 0.4) < 1e-15)
+    #expect(limited.raw == free.raw)
   }
 
   /// The paper's step moves weights by e^scale, a step by divergence does not notice.
   @Test func `A step by divergence does not depend on the scale of alignments`() {
-    func distance(_ step: GradientAlignment.Step, unit: Double) -> Double {
-      var mixture = Mixture(domains: 4, following: GradientAlignment(step: step))
+    func distance(_ step: UpdateRule.Step, unit: Double) -> Double {
+      var mixture = Mixture(domains: 4, following: UpdateRule(step: step))
       _ = mixture.update(Scores(values: [0.9, 0.2, 0.1, -0.3], unit: unit))
-      return mixture.sampledWeights.distanceFromUniform
+      return mixture.weights.distanceFromUniform
     }
     #expect(distance(.divergence(0.05), unit: 100) == distance(.divergence(0.05), unit: 0.01))
     #expect(distance(.eta(0.3), unit: 100) > 30 * distance(.eta(0.3), unit: 0.01))

@@ -40,7 +40,9 @@ struct DirectionalTests {
     let direction = kind.parameters(c, reference)
     let row = Model.arena(direction, model.layout)
     model.forward(windows.flatMap { $0.map(Int32.init) }.span, parameters: parameters)
-    _ = model.score(parameters: parameters, along: row.row, scale: 1 / Float(c.length))
+    _ = model.backward(
+      parameters: parameters.row, gradients: nil, LossScale(1 / Float(c.length)), along: row.row
+    ) { _ in }
     for (sequence, window) in windows.enumerated() {
       let gradient = reference.gradients(Reference.Batch(windows: [window]))
       let (expected, bound) = (inner(gradient, direction), norm(gradient) * norm(direction))
@@ -65,14 +67,16 @@ struct DirectionalTests {
       func scores() -> [Double] { (0..<c.microBatches[0]).map { model.score(ofSequence: $0) } }
 
       model.forward(tokens.span, parameters: parameters)
-      let loss = model.backward(parameters: parameters, gradients: plain.row, adding: false, scale: 0.25) { _ in }
+      let loss = model.backward(parameters: parameters.row, gradients: plain.row, adding: false, LossScale(0.25)) { _ in }
       model.forward(tokens.span, parameters: parameters)
       let lossAlong = model.backward(
-        parameters: parameters, gradients: along.row, adding: false, scale: 0.25, along: direction.row
+        parameters: parameters.row, gradients: along.row, adding: false, LossScale(0.25), along: direction.row
       ) { _ in }
       let inline = scores()
       model.forward(tokens.span, parameters: parameters)
-      let lossAlone = model.score(parameters: parameters, along: direction.row, scale: 0.25)
+      let lossAlone = model.backward(
+        parameters: parameters.row, gradients: nil, LossScale(0.25), along: direction.row
+      ) { _ in }
       #expect(loss == lossAlong && loss == lossAlone)
       #expect(scores() == inline)
       for i in 0..<layout.arenaCount { #expect(plain.row[0, i] == along.row[0, i]) }

@@ -76,7 +76,7 @@ struct ModelAgainstReferenceTests {
       model.forward(tokens.span, parameters: parameters)
       sums.append(model.backward(parameters: parameters, gradients: gradients, scale: scale))
       losses += Self.values(of: model.losses)
-      model.evaluate(tokens.span, parameters: parameters)
+      model.evaluate(tokens.span, parameters: parameters.row)
       evaluated += Self.values(of: model.losses)
       first += sequences
     }
@@ -135,7 +135,9 @@ struct ModelAgainstReferenceTests {
     _ = model.backward(parameters: parameters, gradients: added, scale: 0.125)
     for tensor in model.layout.tensors { for i in tensor.range { overwritten.row[0, i] = .nan } }
     var completed: [Range<Int>] = []
-    _ = model.backward(parameters: parameters, gradients: overwritten.row, adding: false, scale: 0.125) { range in
+    _ = model.backward(
+      parameters: parameters.row, gradients: overwritten.row, adding: false, LossScale(0.125)
+    ) { range in
       completed.append(range)
       // What is said to be complete is.
       for i in range { #expect(overwritten.row[0, i] == added.row[0, i]) }

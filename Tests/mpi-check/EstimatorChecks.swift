@@ -2,26 +2,33 @@ import Corpus
 import Foundation
 import Kernels
 import MPI
+import Parallel
+import Runs
+import Settings
+import Steering
 import Training
 import Transformer
 
-/// All estimators of alignments on the same windows, for an odd and an ordinary shape, along a raw and a preconditioned direction.
+/// All estimators of scores on the same windows, for an odd and an ordinary shape, along a raw and a preconditioned direction, and along
+/// several at once.
 func checkEstimators(_ world: borrowing Communicator) throws {
   let path = NSTemporaryDirectory() + "dga-estimators-\(try world.broadcast(Int64(getpid()), root: 0))"
-  let isRoot = world.rank == 0
+  let (isRoot, ranks) = (world.rank == 0, world.size)
   defer { if isRoot { try? FileManager.default.removeItem(atPath: path) } }
-  for (vocabulary, sizes) in [
-    (37, "layers: 2, heads: 3, width: 21, context: 17"), (512, "layers: 3, heads: 4, width: 64, context: 48"),
+  for (vocabulary, model) in [
+    (37, ModelSettings(layers: 2, heads: 3, width: 21, context: 17)),
+    (512, ModelSettings(layers: 3, heads: 4, width: 64, context: 48)),
   ] {
     try world.agree {
-      if isRoot { try prepare(path, vocabulary: vocabulary, sizes: sizes) }
+      guard isRoot else { return }
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      try RandomCorpus(
+        vocabularySize: vocabulary, domains: ["a", "b", "c", "d", "e"], targets: ["t", "u"], trainTokens: 400,
+        otherTokens: 300
+      ).write(to: path + "/corpus")
     }
-    for isPreconditioned in [false, true] {
-      let override = ["mixture.direction.preconditioned=\(isPreconditioned)"]
-      let ranks = world.size
-      let plan = try world.agree {
-        try RunPlan(RunConfiguration(contentsOf: path + "/run.yaml", overrides: override), ranks: ranks)
-      }
+    for kind in DirectionKind.allCases {
+      let plan = try world.agree { try RunPlan(description(path, model, kind), ranks: ranks) }
       try checkEstimators(plan, over: world)
     }
     if isRoot { try FileManager.default.removeItem(atPath: path) }
@@ -29,21 +36,23 @@ func checkEstimators(_ world: borrowing Communicator) throws {
   }
 }
 
-private func prepare(_ path: String, vocabulary: Int, sizes: String) throws {
-  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  try RandomCorpus(
-    vocabularySize: vocabulary, domains: ["a", "b", "c", "d", "e"], targets: ["t"], trainTokens: 400, otherTokens: 300
-  ).write(to: path + "/corpus")
-  try Data(
-    """
-    run: \(path)/run
-    corpus: \(path)/corpus
-    target: t
-    model: {\(sizes)}
-    batch: {sequences: 24, micro: 2}
-    mixture: {probe: {target_sequences: 5}}
-    """.utf8
-  ).write(to: URL(fileURLWithPath: path + "/run.yaml"))
+/// What sequences are scored along.
+private enum DirectionKind: CaseIterable {
+  case raw, preconditioned, several
+}
+
+private func description(_ path: String, _ model: ModelSettings, _ kind: DirectionKind) -> RunDescription {
+  var run = RunDescription(run: path + "/run", corpus: path + "/corpus", target: "t")
+  run.model = model
+  run.batch.sequences = 24
+  run.batch.micro = 2
+  run.mixture.steering.targetSequences = 5
+  run.mixture.steering.direction.preconditioned = kind == .preconditioned
+  if kind == .several {
+    run.mixture.steering.direction.adaptive = true
+    run.mixture.steering.direction.targets = [Share("t", 1), Share("u", 1)]
+  }
+  return run
 }
 
 private let perDomain = 3
@@ -52,91 +61,64 @@ private let perDomain = 3
 private let tolerance = 1e-5
 
 private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator) throws {
-  var model = GPT2(plan.model, sequences: plan.batch.micro, length: plan.model.context)
-  let parameters = Arena(count: model.layout.arenaCount)
-  model.layout.initialize(parameters, seed: 7)
-  let shards = plan.shards(rank: world.rank)
-  var reduction = GradientReduction(shards)
-  var optimizer = Optimizer(layout: model.layout, shards: shards, betas: (0.9, 0.95), epsilon: 1e-8, weightDecay: 0)
-  var gradients = Gradients<Local>(layout: model.layout, levels: plan.tree.levels)
-  var direction = try TargetDirection(plan)
+  var replica = plan.replica(rank: world.rank)
+  let layout = replica.model.layout
+  var parameters = Parameters<Whole>(replica.optimizer.shards)
+  parameters.initialize(layout, seed: 7)
+  var gradients = Gradients<Local>(layout: layout, levels: plan.tree.levels)
   // One update first, for second moments to precondition with.
-  let tokens = try plan.corpus.domains[0].train.tokens(0..<plan.model.context + 1)
-  model.forward(tokens.span, parameters: parameters)
-  _ = gradients.accumulate(&model, parameters: parameters, scale: 0.1)
-  for _ in 0..<((1 << (plan.tree.levels - 1)) - 1) { gradients.closeGroup() }
-  let averaged = try gradients.averaged(by: &reduction, over: world)
-  optimizer.update(parameters, with: averaged, learningRate: 1e-3, gradientScale: 1)
-  var moved = parameters.copied()
-  var gather = ParameterGather(shards)
-  try gather.gather(&moved, over: world)
-  gradients = try direction.measure(
-    draw: 0, &model, parameters: moved, optimizer: optimizer, with: averaged.cleared(), &reduction, over: world)
+  var batch = plan.trainingBatch
+  batch.windows = (0..<24).map { Window(domain: Int32($0 % 5), index: 0) }
+  var record = PassRecord(batch, length: plan.model.context, directions: plan.steering.directionCount)
+  try replica.run(batch, &gradients, parameters, recording: &record, over: world)
+  let averaged = try gradients.averaged(by: &replica.reduction, over: world)
+  parameters = try replica.optimizer.update(
+    parameters, with: averaged, learningRate: 1e-3, gradientScale: 1, over: world
+  ).whole(over: world)
+  var direction = try TargetDirection(plan.steering)
+  gradients = try direction.measure(draw: 0, on: &replica, parameters, with: averaged.cleared(), over: world)
 
   let windows = (0..<5).flatMap { domain in (0..<perDomain).map { Window(domain: Int32(domain), index: 2 * $0 + 1) } }
-  var probe = ProbeScores(plan)
-  var (single, norms, mean, meanNorms): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
-  var (dots, ghost, unused): ([Double], [Double], [Double]) = ([], [], [])
-  // A "domain" of one window gives explicit gradients of single sequences.
-  gradients = try probe.measure(
-    .gradients, windows, perDomain: 1, along: direction.row, into: &single, norms: &norms, &model, parameters: moved,
-    with: gradients, &reduction, over: world)
-  gradients = try probe.measure(
-    .gradients, windows, perDomain: perDomain, along: direction.row, into: &mean, norms: &meanNorms, &model,
-    parameters: moved, with: gradients, &reduction, over: world)
-  gradients = try probe.measure(
-    .dots, windows, perDomain: perDomain, along: direction.row, into: &dots, norms: &unused, &model, parameters: moved,
-    with: gradients, &reduction, over: world)
-  try expect(zip(unused, meanNorms).allSatisfy { abs($0 - $1) < 1e-5 * $1 }, equals: true, "norms of mean gradients")
-  gradients = try probe.measure(
-    .ghost, windows, perDomain: perDomain, along: direction.row, into: &ghost, norms: &unused, &model,
-    parameters: moved, with: gradients, &reduction, over: world)
-  let inline = try inlineScores(windows, plan, &model, moved, &gradients, along: direction.row, over: world)
-  let size = direction.norm
-  for place in windows.indices {
-    for (name, score) in [("dots", dots[place]), ("ghost", ghost[place]), ("inline", inline[place])] {
-      let error = abs(score - single[place]) / (norms[place] * size)
-      try expect(error < tolerance, equals: true, "\(name) of window \(place), off by \(error),")
-    }
+  func sample() -> Sample { Sample(windows, of: plan.corpus.domains.map(\.train)) }
+  func measured(
+    _ sample: Sample, _ estimator: SteeringSettings.Estimator, _ gradients: consuming Gradients<Local>
+  ) throws -> Sample {
+    var (sample, meter) = (sample, estimator.meter(plan.steering))
+    _ = try meter.measure(&sample, along: direction.rows, on: &replica, parameters, with: gradients, over: world)
+    return sample
   }
-  for domain in 0..<5 {
-    let own = domain * perDomain..<(domain + 1) * perDomain
-    for (name, scores) in [("single", single), ("dots", dots), ("ghost", ghost), ("inline", inline)] {
-      let average = scores[own].reduce(0, +) / Double(perDomain)
-      let error = abs(average - mean[own.lowerBound]) / (meanNorms[domain] * size)
-      try expect(error < tolerance, equals: true, "\(name) of domain \(domain), off by \(error),")
-    }
-  }
-}
+  func memory() -> Gradients<Local> { Gradients<Local>(layout: layout, levels: plan.tree.levels) }
+  // A range of one window gives explicit gradients of single sequences.
+  let single = try measured(
+    Sample(windows, of: plan.corpus.domains.map(\.train), ranges: windows.indices.map { $0..<$0 + 1 }), .gradients,
+    memory())
+  let mean = try measured(sample(), .gradients, memory())
+  let dots = try measured(sample(), .dots, memory())
+  let ghost = try measured(sample(), .ghost, memory())
+  try expect(
+    zip(dots.norms, mean.norms).allSatisfy { abs($0 - $1) < 1e-5 * $1 }, equals: true, "norms of mean gradients")
+  // The batch is the windows, and more of them: 24 in all.
+  batch.windows = (0..<24).map { windows[$0 % windows.count] }
+  try replica.run(batch, &gradients, parameters, along: direction.rows, recording: &record, over: world)
+  try record.sumScores(over: world)
+  _ = try gradients.averaged(by: &replica.reduction, over: world)
 
-/// Scores windows as a training step does, while their gradients are added up.
-private func inlineScores(
-  _ windows: [Window], _ plan: RunPlan, _ model: inout GPT2, _ parameters: borrowing Arena,
-  _ gradients: inout Gradients<Local>, along direction: Matrix, over world: borrowing Communicator
-) throws -> [Double] {
-  var scores = [Double](repeating: 0, count: windows.count)
-  let scale: Float = 0.01
-  let length = plan.model.context
-  for first in stride(from: world.rank * model.capacity, to: windows.count, by: world.size * model.capacity) {
-    let part = windows[first..<min(first + model.capacity, windows.count)]
-    let tokens = try part.flatMap {
-      try plan.corpus.domains[Int($0.domain)].train.tokens($0.index * length..<($0.index + 1) * length + 1)
+  for index in direction.figures.indices {
+    let size = direction.figures[index].norm
+    let found = [
+      ("dots", dots.scores[index]), ("ghost", ghost.scores[index]), ("inline", Array(record.scores(along: index))),
+    ]
+    for (name, scores) in found {
+      for place in windows.indices {
+        let error = abs(scores[place] - single.scores[index][place]) / (single.norms[place] * size)
+        try expect(error < tolerance, equals: true, "\(name) of window \(place), off by \(error),")
+      }
+      for domain in 0..<5 {
+        let own = domain * perDomain..<(domain + 1) * perDomain
+        let average = scores[own].reduce(0, +) / Double(perDomain)
+        let error = abs(average - mean.scores[index][own.lowerBound]) / (mean.norms[domain] * size)
+        try expect(error < tolerance, equals: true, "\(name) of domain \(domain), off by \(error),")
+      }
     }
-    model.forward(tokens.span, parameters: parameters)
-    _ = gradients.accumulate(&model, parameters: parameters, scale: scale, along: direction)
-    for place in part.indices {
-      scores[place] = model.score(ofSequence: place - first) / (Double(scale) * Double(length))
-    }
-  }
-  var span = scores.mutableSpan
-  try world.allReduce(&span, .sum)
-  return scores
-}
-
-extension Arena {
-  fileprivate func copied() -> Arena {
-    let other = Arena(count: count)
-    copy(row, to: other.row)
-    return other
   }
 }

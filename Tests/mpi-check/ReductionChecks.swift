@@ -1,6 +1,6 @@
 import Kernels
 import MPI
-import Training
+import Parallel
 import Transformer
 
 /// Gradients of several buckets, reduced as a backward pass would release them, and gathered as a forward pass would wait for

@@ -1,5 +1,6 @@
 import Kernels
-import Training
+import Benchmarking
+import Printing
 
 /// Attention by length and size of a head, for 4,096 tokens of width 768: GFLOP/s over visible pairs.
 func sweepAttention(_ sweep: Sweep) {
@@ -51,18 +52,18 @@ func sweepHead(_ sweep: Sweep) {
       let embedding = tables.matrix(at: 0, rows: vocabulary, columns: width)
       let hiddenGradient = hiddenGradients.matrix(at: 0, rows: rows, columns: width)
       let tableGradient = tableGradients.matrix(at: 0, rows: vocabulary, columns: width)
-      let losses = lossArena.row
-      let scratch = scratches.row
+      let scaleArena = Arena.noise(count: rows)
+      let scales = scaleArena.row
+      let head = CrossEntropyHead(hidden: hidden, table: embedding, losses: lossArena.row, scratch: scratches.row)
       let targets = (0..<rows).map { Int32($0 % vocabulary) }
       let flops = 2 * Double(rows * width * vocabulary)
       let forward = sweep.rate(flops) {
-        CrossEntropyHead.forward(
-          hidden: hidden, table: embedding, targets: targets.span, losses: losses, scratch: scratch)
+        head.forward(targets: targets.span)
       }
       let both = sweep.rate(3 * flops) {
-        CrossEntropyHead.forwardBackward(
-          hidden: hidden, table: embedding, targets: targets.span, scale: 1e-3, losses: losses, scratch: scratch,
-          hiddenGradient: hiddenGradient, tableGradient: tableGradient, adding: false)
+        head.forwardBackward(
+          targets: targets.span, scales: scales, hiddenGradient: hiddenGradient, tableGradient: tableGradient,
+          adding: false)
       }
       table.append([
         "\(rows) x \(width) x \(vocabulary)", sweep.cell(forward), sweep.cell(both),

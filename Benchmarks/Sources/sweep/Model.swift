@@ -1,5 +1,6 @@
 import Kernels
-import Training
+import Benchmarking
+import Printing
 import Transformer
 
 /// The model without trainer, data and optimizer, by sequences in a micro-batch: tokens/s, and GFLOP/s of both passes together.

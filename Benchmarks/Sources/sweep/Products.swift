@@ -1,5 +1,6 @@
 import Kernels
-import Training
+import Benchmarking
+import Printing
 
 /// The products of linear layers by rows, the trainer's own and OpenBLAS's: GFLOP/s and share of the ceiling.
 ///

@@ -1,5 +1,6 @@
 import Foundation
-import Training
+import Benchmarking
+import Printing
 
 /// How a kernel is measured: for so long, against this ceiling.
 struct Sweep {

@@ -1,6 +1,6 @@
 import Foundation
 import Kernels
-import Training
+import Benchmarking
 
 // Run as: swift run -c release --package-path Benchmarks sweep [TOPIC ...] [--threads N] [--seconds S]
 // Measures kernels over many sizes on one process; products, attention and head take about a minute each, model several.

@@ -1,5 +1,7 @@
-import Configuration
+import Failures
 import Foundation
+import Settings
+import Storage
 
 extension Corpus {
   /// Builds a corpus from a recipe and opens it.

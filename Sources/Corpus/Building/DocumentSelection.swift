@@ -1,4 +1,4 @@
-import Configuration
+import Settings
 
 /// Which documents go where, decided by keyed hashes of their text.
 ///

@@ -1,3 +1,6 @@
+import Failures
+import Storage
+
 /// A corpus of random token ids, for measurements and tests that need no text.
 ///
 /// Ids are drawn independently and fall off as words do: the id of rank r has the weight 1 / (r + 2.7), from rank 1 on (Zipf's

@@ -1,5 +1,7 @@
 import Configuration
+import Failures
 import Foundation
+import Settings
 
 /// What a corpus is made of: the configuration of `dga corpus build`.
 ///
@@ -38,9 +40,6 @@ public struct Recipe {
   let domains: [DomainPlan]
   let targets: [TargetPlan]
 
-  /// YAML of the whole recipe, defaults included; paths are as they were written.
-  public let resolved: String
-
   /// Reads a recipe; paths in it are relative to its directory.
   ///
   /// - Throws: `Failure`: `.missingInput` without the file, `.badConfiguration` with file and line of a fault.
@@ -72,7 +71,6 @@ public struct Recipe {
     }
     guard !domains.isEmpty else { throw root.failure("domains", "A corpus needs at least one domain.") }
     try root.finish()
-    resolved = root.resolved
   }
 
   private static func tokenizer(_ section: Section, _ located: (String) -> String) throws -> TokenizerChoice {

@@ -1,5 +1,6 @@
-import Configuration
+import Failures
 import Foundation
+import Storage
 
 /// The text of all documents of a build, one after the other in a temporary file, while it is written.
 ///

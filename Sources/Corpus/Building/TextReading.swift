@@ -1,4 +1,5 @@
-import Configuration
+import Failures
+import Storage
 
 /// The first half of a build: sources are read into the spool, without duplicates.
 struct TextReading: ~Copyable {

@@ -1,4 +1,5 @@
-import Configuration
+import Failures
+import Storage
 
 /// Writes one part of a corpus in Megatron's format, a sequence for each document.
 struct TokenFileWriter: ~Copyable {
@@ -39,7 +40,7 @@ struct TokenFileWriter: ~Copyable {
   /// Completes both files.
   ///
   /// - Throws: `Failure(.inputOutput)`.
-  mutating func finish() throws -> (data: Manifest.FileRecord, index: Manifest.FileRecord) {
+  mutating func finish() throws -> (data: FileRecord, index: FileRecord) {
     let dataRecord = try data.finish()
     var index = try OutputFile(prefix + ".idx")
     try index.write(TokenIndex.magic)

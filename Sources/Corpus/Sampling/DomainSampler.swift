@@ -1,4 +1,4 @@
-import Configuration
+import Failures
 
 /// A place in the corpus to read a training sequence from: window `index` of T = context tokens is `[index T, index T + T]`.
 public struct Window: Hashable, Sendable, BitwiseCopyable {

@@ -1,4 +1,4 @@
-import Configuration
+import Failures
 
 /// The source of global batches: domains drawn from the mixture's weights, windows from each domain's cursor.
 ///

@@ -1,5 +1,7 @@
-import Configuration
+import Failures
 import Foundation
+import Printing
+import Storage
 
 /// The description of a corpus, `manifest.json`: domains, targets, tokenizer and checksums.
 public struct Manifest: Codable, Equatable, Sendable {
@@ -97,20 +99,6 @@ public struct Manifest: Codable, Equatable, Sendable {
     public var binary = 0
     /// Documents in which invalid UTF-8 was replaced by U+FFFD; these are kept.
     public var repaired = 0
-  }
-
-  /// Size and checksum of a file.
-  public struct FileRecord: Codable, Equatable, Sendable {
-    /// The size in bytes.
-    public var bytes: Int
-    /// The checksum of the content.
-    public var checksum: Checksum.Digest
-
-    /// Creates the record of a file.
-    public init(bytes: Int, checksum: Checksum.Digest) {
-      self.bytes = bytes
-      self.checksum = checksum
-    }
   }
 
   /// A part of a corpus; the raw value is the name of its `.bin` and `.idx` files.

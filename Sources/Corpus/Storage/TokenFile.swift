@@ -1,4 +1,5 @@
-import Configuration
+import Failures
+import Storage
 
 /// One part of a corpus: a `.bin` file of tokens with its `.idx`, both mapped.
 final class TokenFile: Sendable {

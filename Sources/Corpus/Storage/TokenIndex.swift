@@ -1,4 +1,5 @@
-import Configuration
+import Failures
+import Storage
 
 /// How one token is stored; the raw value is Megatron's code for it.
 enum TokenWidth: UInt8 {

@@ -1,4 +1,5 @@
 import Foundation
+import Printing
 
 /// The text of one line of JSON.
 enum JSONText {

@@ -1,5 +1,5 @@
+import Failures
 internal import CZlib
-import Configuration
 import Foundation
 
 /// The bytes of a file in order, decompressed if the content is gzip, whatever its name.

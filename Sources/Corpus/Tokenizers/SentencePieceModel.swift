@@ -1,5 +1,5 @@
+import Failures
 internal import CSentencePiece
-import Configuration
 
 /// A loaded SentencePiece model.
 package final class SentencePieceModel: @unchecked Sendable {

@@ -1,5 +1,5 @@
+import Failures
 internal import CSentencePiece
-import Configuration
 
 /// Training of a SentencePiece model on a sample of text.
 ///

@@ -1,5 +1,6 @@
-import Configuration
+import Failures
 import Foundation
+import Storage
 
 /// A reversible map between text and token ids.
 public struct Tokenizer: Sendable {

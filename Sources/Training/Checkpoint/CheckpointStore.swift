@@ -1,6 +1,8 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
+import Printing
+import Storage
 
 /// The checkpoints of a run: directories that are complete or invisible, and verified before they are used.
 ///
@@ -12,6 +14,9 @@ struct CheckpointStore {
   /// How many to keep, the newest.
   let keep: Int
 
+  /// The version of what is in a checkpoint; 1 had no file of the mixing method.
+  static let version = 2
+
   /// What is in a checkpoint: name, size and checksum of every file.
   struct Manifest: Codable {
     struct File: Codable, Equatable {
@@ -19,8 +24,17 @@ struct CheckpointStore {
       let checksum: Checksum.Digest
     }
     var format = "dga checkpoint"
-    var version = 1
+    var version = CheckpointStore.version
     var files: [String: File]
+
+    func checkVersion(of directory: String) throws {
+      guard version != CheckpointStore.version else { return }
+      throw Failure(
+        .badData,
+        version < CheckpointStore.version
+          ? "\(directory) was written by an older dga, whose checkpoints this one cannot go on from; start another `run`."
+          : "\(directory) has format version \(version), which a newer dga has written.")
+    }
   }
 
   /// Writes the checkpoint of a step: `body` writes its files into the directory that it is given.
@@ -39,9 +53,7 @@ struct CheckpointStore {
         manifest.files[file] = try Self.describe("\(temporary)/\(file)")
         try Self.flush("\(temporary)/\(file)")
       }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-      try encoder.encode(manifest).write(to: URL(fileURLWithPath: "\(temporary)/manifest.json"))
+      try JSON.pretty.data(manifest).write(to: URL(fileURLWithPath: "\(temporary)/manifest.json"))
       try Self.flush("\(temporary)/manifest.json")
       try Self.flush(temporary)
       // A checkpoint of this step can only be a damaged one that was passed over, or the same bits.
@@ -63,7 +75,8 @@ struct CheckpointStore {
   /// Finds the newest checkpoint that is whole; damaged ones are renamed out of the way and named in `report`.
   ///
   /// - Returns: Its directory, or nil if there is none.
-  func newest(report: (String) -> Void) -> String? {
+  /// - Throws: `Failure(.badData)` if the newest was written by another version of dga; it stays untouched.
+  func newest(report: (String) -> Void) throws -> String? {
     // What a run was writing when it was killed is of no use to anybody.
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
@@ -71,6 +84,7 @@ struct CheckpointStore {
     }
     for name in names() {
       let directory = "\(path)/\(name)"
+      if let manifest = try? Self.manifest(of: directory) { try manifest.checkVersion(of: directory) }
       do {
         try Self.verify(directory)
         return directory
@@ -84,19 +98,22 @@ struct CheckpointStore {
     return nil
   }
 
+  private static func manifest(of directory: String) throws -> Manifest {
+    guard let data = FileManager.default.contents(atPath: directory + "/manifest.json") else {
+      throw Failure(.missingInput, "\(directory) is no checkpoint: it has no manifest.json.")
+    }
+    guard let manifest = try? JSON.pretty.decode(Manifest.self, from: data),
+      manifest.format == Manifest(files: [:]).format
+    else { throw Failure(.badData, "\(directory)/manifest.json is not the manifest of a checkpoint.") }
+    return manifest
+  }
+
   /// Checks size and checksum of every file of a checkpoint.
   ///
   /// - Throws: `Failure`: `.missingInput` without a manifest, `.badData` that names the first file that differs.
   static func verify(_ directory: String) throws {
-    guard let data = FileManager.default.contents(atPath: directory + "/manifest.json") else {
-      throw Failure(.missingInput, "\(directory) is no checkpoint: it has no manifest.json.")
-    }
-    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data),
-      manifest.format == Manifest(files: [:]).format
-    else { throw Failure(.badData, "\(directory)/manifest.json is not the manifest of a checkpoint.") }
-    guard manifest.version == 1 else {
-      throw Failure(.badData, "\(directory) has format version \(manifest.version), which a newer dga has written.")
-    }
+    let manifest = try manifest(of: directory)
+    try manifest.checkVersion(of: directory)
     for (name, expected) in manifest.files.sorted(by: { $0.key < $1.key }) {
       let file = "\(directory)/\(name)"
       guard FileManager.default.fileExists(atPath: file) else { throw Failure(.badData, "\(file) is missing.") }

@@ -1,5 +1,6 @@
 import Kernels
 import MPI
+import Parallel
 import Transformer
 
 /// The way of AdamW's moments from the ranks that own them to rank 0, piece by piece, so that no rank holds them all.

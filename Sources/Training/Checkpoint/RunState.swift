@@ -1,7 +1,10 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Mixing
+import Printing
+import Steering
+import Storage
 import Transformer
 
 /// Everything of a run that changes, besides the large arrays: with these it goes on to the bit.
@@ -10,14 +13,17 @@ struct RunState: Codable {
   var step = 0
   /// Optimizer updates made; less than `step` by those that were skipped.
   var updates = 0
-  /// Seconds that the run has taken so far, and those of alignment.
-  var seconds = 0.0, alignmentSeconds = 0.0
+  /// Seconds that the run has taken so far.
+  var times: Trainer.Times
   /// Windows drawn so far from each domain, to train on.
   var cursors: [Int]
-  /// What is known of alignments; none if the mixture stands still.
-  var alignment: AlignmentMeter.State?
-  /// The weights and their history.
+  /// What was measured for the mixing method, and where its streams of text are.
+  var steering: Steering.State
+  /// The weights and their history; the method's own state is a file beside this.
   var mixture: Mixture.State
+  /// The forecast of the target's loss, and what each domain got since the last record of it.
+  var forecast: Forecast
+  var ledger: DomainLedger
   /// The chained hash of all training windows so far.
   var batchesHash: Checksum.Digest
   /// The length of `metrics.jsonl` when this was written.
@@ -38,10 +44,7 @@ struct RunState: Codable {
   /// - Throws: `Failure(.badData)` if it is damaged.
   static func read(from directory: String) throws -> RunState {
     do {
-      let decoder = JSONDecoder()
-      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      return try decoder.decode(
+      return try JSON.state.decode(
         RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
     } catch {
       throw Failure(.badData, "\(directory)/state.json cannot be read: \(error)")
@@ -50,12 +53,8 @@ struct RunState: Codable {
 
   /// Writes the state into a checkpoint's directory.
   func write(to directory: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
     // A measurement that overflowed is no reason to lose a checkpoint.
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    try encoder.encode(self).write(to: URL(fileURLWithPath: directory + "/state.json"))
+    try JSON.state.data(self).write(to: URL(fileURLWithPath: directory + "/state.json"))
   }
 
   /// The model's shape as a configuration.

@@ -1,7 +1,8 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Kernels
+import Steering
 import Transformer
 
 /// The model in a checkpoint, verified and read whole, without what only training needs.
@@ -58,5 +59,48 @@ public struct SavedModel: ~Copyable {
       throw Failure(.missingInput, "\(path) is neither a checkpoint nor a run that has written one.")
     }
     return "\(path)/checkpoints/\(latest.trimmingCharacters(in: .whitespacesAndNewlines))"
+  }
+}
+
+extension SavedModel {
+  /// A saved model whose losses another run compares its own with; only its shape has been read.
+  struct Reference: Sendable {
+    /// The checkpoint's directory.
+    let path: String
+    let model: ModelConfiguration
+    private let tokenizer: String
+
+    /// Finds a checkpoint, or the latest one of a run directory.
+    ///
+    /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` if it is damaged.
+    init(_ run: String) throws {
+      path = try SavedModel.locate(run)
+      let state = try RunState.read(from: path)
+      model = try state.modelConfiguration(of: path)
+      tokenizer = state.tokenizer
+    }
+
+    /// Checks that the model can be run on windows of a corpus.
+    ///
+    /// - Throws: `Failure(.badConfiguration)`.
+    func check(_ corpus: Corpus, context: Int) throws {
+      guard tokenizer == corpus.tokenizer.hash.description, model.vocabularySize == corpus.vocabularySize else {
+        throw Failure(
+          .badConfiguration, "mixture.reference: the model in \(path) has another tokenizer than the corpus \(corpus.path).")
+      }
+      guard model.context >= context else {
+        throw Failure(
+          .badConfiguration,
+          "mixture.reference: the model in \(path) has a context of \(model.context) tokens, shorter than this run's \(context).")
+      }
+    }
+
+    /// What steering needs of the model.
+    var source: ReferenceModel.Source {
+      ReferenceModel.Source(model: model) { [path] in
+        let saved = try SavedModel(at: path)
+        return (0..<saved.parameters.count).map { saved.parameters.span[$0] }
+      }
+    }
   }
 }

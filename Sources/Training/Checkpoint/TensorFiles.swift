@@ -1,8 +1,10 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Kernels
 import MPI
+import Parallel
+import Storage
 import Transformer
 
 /// The large files of a checkpoint: parameters under Hugging Face's names, AdamW's moments under the same with a prefix, and
@@ -24,10 +26,10 @@ enum TensorFiles {
   ///
   /// - Throws: `Failure` with the system's reason, such as a full disk, and with the gathering anywhere on its way; `MPIError`.
   static func write(
-    _ parameters: borrowing Arena, _ optimizer: borrowing Optimizer, _ gathering: inout MomentGathering,
+    _ parameters: borrowing Parameters<Whole>, _ optimizer: borrowing Optimizer, _ gathering: inout MomentGathering,
     layout: ParameterLayout, to directory: String, over world: borrowing Communicator
   ) throws {
-    try write(parameters, layout: layout, to: "\(directory)/\(parametersFile)")
+    try write(parameters.span, layout: layout, to: "\(directory)/\(parametersFile)")
 
     let names = MomentGathering.Moment.allCases.flatMap { moment in
       layout.tensors.map { (name(moment, $0.name), $0.shape) }
@@ -40,22 +42,54 @@ enum TensorFiles {
     try state.finish()
   }
 
-  /// Writes an arena of the layout under the names of parameters.
+  /// Writes a row of the layout under the names of parameters.
   ///
   /// - Throws: `Failure(.inputOutput)` with the system's reason.
-  static func write(_ arena: borrowing Arena, layout: ParameterLayout, to path: String) throws {
+  static func write(_ values: Span<Float>, layout: ParameterLayout, to path: String) throws {
     var writer = try SafetensorsWriter(path: path, tensors: layout.tensors.map { ($0.name, $0.shape) })
-    for tensor in layout.tensors { try writer.write(tensor.name, arena.span.extracting(tensor.range)) }
+    for tensor in layout.tensors { try writer.write(tensor.name, values.extracting(tensor.range)) }
     try writer.finish()
+  }
+
+  /// Writes rows of the layout, one after the other; the names of all but the first have the row's number before them.
+  ///
+  /// - Throws: `Failure(.inputOutput)` with the system's reason.
+  static func write(rows: Span<Float>, layout: ParameterLayout, to path: String) throws {
+    let tensors = tensors(ofRows: rows.count, layout: layout)
+    var writer = try SafetensorsWriter(path: path, tensors: tensors.map { ($0.name, $0.shape) })
+    for tensor in tensors { try writer.write(tensor.name, rows.extracting(tensor.range)) }
+    try writer.finish()
+  }
+
+  /// Reads rows of the layout.
+  ///
+  /// - Throws: `Failure(.badData)` if the file is not one of as many rows of a model with this layout.
+  static func read(rows: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
+    let reader = try SafetensorsReader(path: path)
+    for tensor in tensors(ofRows: rows.count, layout: layout) {
+      try reader.read(tensor.name, into: &rows, at: tensor.range)
+    }
+  }
+
+  private static func tensors(
+    ofRows count: Int, layout: ParameterLayout
+  ) -> [(name: String, shape: [Int], range: Range<Int>)] {
+    (0..<count / layout.arenaCount).flatMap { row in
+      layout.tensors.map { tensor in
+        let start = row * layout.arenaCount + tensor.offset
+        return (row == 0 ? tensor.name : "\(row).\(tensor.name)", tensor.shape, start..<start + tensor.count)
+      }
+    }
   }
 
   /// Reads the parameters of a checkpoint, and of the moments what this rank owns.
   ///
   /// - Throws: `Failure(.badData)` if the files are not those of a model with this layout.
   static func read(
-    _ parameters: inout Arena, _ optimizer: inout Optimizer, layout: ParameterLayout, from directory: String
+    _ parameters: inout Parameters<Whole>, _ optimizer: inout Optimizer, layout: ParameterLayout, from directory: String
   ) throws {
-    try read(&parameters, layout: layout, from: "\(directory)/\(parametersFile)")
+    var values = parameters.mutableSpan
+    try read(&values, layout: layout, from: "\(directory)/\(parametersFile)")
     let reader = try SafetensorsReader(path: "\(directory)/\(optimizerFile)")
     let shards = optimizer.shards
     try read(.first, into: &optimizer.firstMoments, shards, layout: layout, from: reader)
@@ -82,16 +116,16 @@ enum TensorFiles {
   /// Reads the parameters of a checkpoint alone.
   static func readParameters(layout: ParameterLayout, from directory: String) throws -> Arena {
     var parameters = Arena(count: layout.arenaCount)
-    try read(&parameters, layout: layout, from: "\(directory)/\(parametersFile)")
+    var values = parameters.mutableSpan
+    try read(&values, layout: layout, from: "\(directory)/\(parametersFile)")
     return parameters
   }
 
-  /// Reads an arena of the layout.
+  /// Reads a row of the layout.
   ///
   /// - Throws: `Failure(.badData)` if the file is not one of a model with this layout.
-  static func read(_ arena: inout Arena, layout: ParameterLayout, from path: String) throws {
+  static func read(_ values: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
     let reader = try SafetensorsReader(path: path)
-    var values = arena.mutableSpan
     for tensor in layout.tensors { try reader.read(tensor.name, into: &values, at: tensor.range) }
   }
 
@@ -102,9 +136,9 @@ enum TensorFiles {
   }
 
   /// The checksum of the parameters' bytes, alignment gaps included, which are zero.
-  static func checksum(of parameters: borrowing Arena) -> Checksum.Digest {
+  static func checksum(of parameters: Span<Float>) -> Checksum.Digest {
     var checksum = Checksum()
-    checksum.update(parameters.span)
+    checksum.update(parameters)
     return checksum.digest
   }
 }

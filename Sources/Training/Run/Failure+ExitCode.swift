@@ -1,4 +1,4 @@
-import Configuration
+import Failures
 import MPI
 
 /// Failures leave through MPI with their own exit codes, agreed or not.

@@ -11,7 +11,7 @@ package struct Placement {
   /// Asks every rank for its node and affinity mask.
   ///
   /// Collective: every rank calls, with the same count.
-  init(threads: Int, over world: borrowing Communicator) throws {
+  package init(threads: Int, over world: borrowing Communicator) throws {
     let mask = Self.affinityMask
     let names = try world.allGather(Array(world.processorName.utf8))
     let masks = try world.allGather(mask)

@@ -1,6 +1,7 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
+import Storage
 
 /// The directory of one run: configuration, metrics, checkpoints and plots, held by a lock while the run is alive.
 ///

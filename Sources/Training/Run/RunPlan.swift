@@ -1,17 +1,21 @@
-import Configuration
 import Corpus
+import Failures
 import Foundation
 import Kernels
 import Mixing
+import Parallel
+import Runs
+import Settings
+import Steering
 import Transformer
 
 /// A run worked out before its first step: corpus, model, batch, schedule and memory, with everything checkable checked.
-public struct RunPlan {
-  let configuration: RunConfiguration
+public struct RunPlan: Sendable {
+  let description: RunDescription
   package let corpus: Corpus
   let target: Target
   /// The targets that steer the mixture, and their weights.
-  let steeringTargets: [(target: Target, weight: Double)]
+  let steeringTargets: [SteeringTarget]
   package let model: ModelConfiguration
   package let batch: BatchPlan
   /// The number of optimizer steps.
@@ -20,57 +24,90 @@ public struct RunPlan {
   let windowCounts: [Int]
   let schedule: LearningRateSchedule
   let evaluateEvery, checkpointEvery: Int?
-  /// Steps between updates of the mixture; nil for a mixture that stands still.
-  let mixEvery: Int?
+  /// Steps between updates of the mixture, and between records of what each domain gets.
+  let interval: Int
+  /// The mixing method before the first step, the same on every rank.
+  package let method: any MixingMethod
+  /// All that the method ever wants, in this run or one that goes on after it.
+  let wishes: Measurements
+  /// Whether the method ever moves the weights.
+  var isMoving: Bool { wishes.contains(.weights) }
+  /// The model whose losses the method compares with, if it does.
+  let reference: SavedModel.Reference?
 
-  /// Opens the corpus and works everything out for `ranks` ranks.
+  /// Opens the corpus of a description and works everything out for `ranks` ranks.
   ///
   /// - Throws: `Failure` that names the key, file, domain or target that is wrong.
-  public init(_ configuration: RunConfiguration, ranks: Int) throws {
-    self.configuration = configuration
-    let corpus = try Corpus(at: configuration.corpus)
-    self.corpus = corpus
-    target = try corpus.target(named: configuration.target)
-    let targets = configuration.mixture.alignment.direction.targets
-    steeringTargets =
-      targets.isEmpty
-      ? [(target, 1)]
-      : try targets.map { (try corpus.target(named: $0.name, for: "mixture.direction.targets"), $0.weight) }.filter {
-        $0.1 > 0
-      }
-    model = configuration.model.configuration(vocabularySize: corpus.vocabularySize)
-    let length = model.context
-    let batch = try configuration.batch.divided(among: ranks, length: length)
-    self.batch = batch
-    let batchTokens = batch.sequences * length
-    let limit = configuration.tokensPerDomain
-    windowCounts = corpus.domains.map { windowCount(tokens: $0.train.tokenCount, context: length, limit: limit) }
+  public init(_ description: RunDescription, ranks: Int) throws {
+    try self.init(description, corpus: Corpus(at: description.corpus), ranks: ranks)
+  }
 
-    func steps(_ quantity: Quantity) -> Int {
-      switch quantity.unit {
-      case .tokens: return Int((quantity.value / Double(batchTokens)).rounded(.up))
-      case .epochs:
-        let tokens = corpus.domains.reduce(0) { $0 + min($1.train.tokenCount, limit ?? .max) }
-        return Int((quantity.value * Double(tokens) / Double(batchTokens)).rounded(.up))
-      default: return quantity.count
-      }
-    }
-    let total = max(1, steps(configuration.duration))
-    self.steps = total
-    let optimizer = configuration.optimizer
+  /// Works everything out for a corpus that is open.
+  ///
+  /// - Throws: `Failure` that names the key, domain or target that is wrong.
+  package init(_ description: RunDescription, corpus: Corpus, ranks: Int) throws {
+    self.description = description
+    self.corpus = corpus
+    target = try corpus.target(named: description.target)
+    steeringTargets = try Self.steeringTargets(description, corpus, target)
+    model = description.model.configuration(vocabularySize: corpus.vocabularySize)
+    batch = try description.batch.divided(among: ranks, length: model.context)
+    let limit = description.tokensPerDomain
+    let context = model.context
+    windowCounts = corpus.domains.map { windowCount(tokens: $0.train.tokenCount, context: context, limit: limit) }
+
+    let clock = StepClock(
+      tokensPerStep: batch.sequences * model.context,
+      tokensPerEpoch: corpus.domains.reduce(0) { $0 + min($1.train.tokenCount, limit ?? .max) })
+    let total = max(1, clock.steps(description.duration))
+    steps = total
+    let optimizer = description.optimizer
     schedule = LearningRateSchedule(
-      peak: optimizer.learningRate, shape: optimizer.schedule, warmupSteps: min(steps(optimizer.warmup), total),
+      peak: optimizer.learningRate, shape: optimizer.schedule, warmupSteps: min(clock.steps(optimizer.warmup), total),
       totalSteps: total, finalShare: optimizer.finalShare, decayShare: optimizer.decayShare)
-    evaluateEvery = configuration.evaluation.every.map { max(1, steps($0)) }
-    checkpointEvery = configuration.checkpoint.every.map { max(1, steps($0)) }
-    mixEvery = configuration.mixture.isConstant ? nil : max(1, steps(configuration.mixture.alignment.every))
+    evaluateEvery = description.evaluation.every.map { max(1, clock.steps($0)) }
+    checkpointEvery = description.checkpoint.every.map { max(1, clock.steps($0)) }
+    interval = max(1, clock.steps(description.mixture.every))
+
+    var facts = RunFacts(
+      domains: corpus.domains.map(\.name), tokens: corpus.domains.map { min($0.train.tokenCount, limit ?? .max) },
+      steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
+    facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
+    facts.vocabularySize = corpus.vocabularySize
+    method = try description.mixture.makeMethod(for: facts)
+    wishes = method.everWants(upTo: max(total, interval) + 1)
+    reference = try Self.reference(description, corpus, isWanted: wishes.contains(.referenceLosses))
     try checkRepetitions()
     _ = try sampler()
   }
 
+  private static func steeringTargets(
+    _ description: RunDescription, _ corpus: Corpus, _ target: Target
+  ) throws -> [SteeringTarget] {
+    let targets = description.mixture.steering.direction.targets
+    guard !targets.isEmpty else { return [SteeringTarget(name: target.name, weight: 1, slice: target.steering)] }
+    return try targets.map {
+      let target = try corpus.target(named: $0.name, for: "mixture.direction.targets")
+      return SteeringTarget(name: target.name, weight: $0.value, slice: target.steering)
+    }.filter { $0.weight > 0 }
+  }
+
+  private static func reference(
+    _ description: RunDescription, _ corpus: Corpus, isWanted: Bool
+  ) throws -> SavedModel.Reference? {
+    guard isWanted else { return nil }
+    guard let run = description.mixture.reference else {
+      throw description.mixture.failure(
+        "reference", "the method '\(description.mixture.method)' compares losses with those of another run's model: name that run")
+    }
+    let reference = try SavedModel.Reference(run)
+    try reference.check(corpus, context: description.model.configuration(vocabularySize: 1).context)
+    return reference
+  }
+
   /// Checks that the corpus has enough text for the whole run if no domain is read more often than allowed.
   private func checkRepetitions() throws {
-    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions else { return }
+    guard isMoving, let repetitions = description.mixture.repetitions else { return }
     let windows = windowCounts.reduce(0, +)
     guard Double(repetitions) * Double(windows) < Double(steps * batch.sequences) else { return }
     throw Failure(
@@ -84,43 +121,80 @@ public struct RunPlan {
   ///
   /// - Throws: `Failure(.badData)` if a domain with weight has too little text for one window.
   func sampler() throws -> MixtureSampler {
-    var sampler = MixtureSampler(windowCounts: windowCounts, seed: configuration.seed)
-    try sampler.setWeights(mixture().sampledWeights.values) { corpus.domains[$0].name }
+    var sampler = MixtureSampler(windowCounts: windowCounts, seed: seed)
+    try sampler.setWeights(startWeights.values) { corpus.domains[$0].name }
     return sampler
   }
 
-  /// The mixture that the run starts with.
-  func mixture() throws -> Mixture {
-    var mixture = try configuration.mixture.mixture(
-      domains: corpus.domains.map(\.name), tokens: corpus.domains.map(\.train.tokenCount))
-    if let limits = sampleLimits(after: 0, read: windowCounts.map { _ in 0 }) { mixture.start(below: limits) }
-    return mixture
+  /// The weights that domains are drawn with at first, and throughout if the method weighs losses.
+  var startWeights: Weights {
+    sampleLimits(after: 0, read: windowCounts.map { _ in 0 }).map { method.start.capped(by: $0) } ?? method.start
   }
 
-  /// The most that each domain may be sampled with from now on, so that none is read more often than `mixture.repetitions` allows;
+  /// The mixture that the run starts with; for the root rank.
+  func mixture() -> Mixture {
+    Mixture(method, limits: sampleLimits(after: 0, read: windowCounts.map { _ in 0 }))
+  }
+
+  /// The most that each domain may be drawn with from now on, so that none is read more often than `mixture.repetitions` allows;
   /// nil without a limit.
   ///
   /// - Parameter read: Windows drawn so far from each domain.
   func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
-    guard mixEvery != nil, let repetitions = configuration.mixture.alignment.repetitions, step < steps else {
+    guard isMoving, method.weighting == .draws, let repetitions = description.mixture.repetitions, step < steps else {
       return nil
     }
     let budget = Double((steps - step) * batch.sequences)
     return zip(windowCounts, read).map { max(0, Double(repetitions) * Double($0) - Double($1)) / budget }
   }
 
+  /// The number that decides every draw.
+  var seed: UInt64 { UInt64(description.seed) }
+
+  /// What steering needs to know.
+  package var steering: SteeringPlan {
+    var plan = SteeringPlan(
+      settings: description.mixture.steering, method: method, wishes: wishes, targets: steeringTargets,
+      domains: corpus.domains, seed: seed,
+      sharing: SteeringPlan.Sharing(
+        windowCounts: windowCounts, micro: batch.micro, groups: groups, ranks: batch.ranks, length: model.context),
+      layout: ParameterLayout(model))
+    plan.reference = reference?.source
+    return plan
+  }
+
+  /// The batch of a step, with windows to be drawn.
+  package var trainingBatch: Batch {
+    Batch(
+      windows: [Window](repeating: Window(), count: batch.sequences), of: corpus.domains.map(\.train), micro: batch.micro,
+      groups: groups, ranks: batch.ranks, length: model.context)
+  }
+
+  /// One rank's replica of the model, with its optimizer.
+  package func replica(rank: Int) -> Replica {
+    let settings = description.optimizer
+    let layout = ParameterLayout(model)
+    return Replica(
+      GPT2(
+        model, sequences: batch.micro, length: model.context, directions: steering.directionCount,
+        recomputing: description.model.recompute),
+      Optimizer(
+        layout: layout, shards: shards(rank: rank), betas: (settings.betas[0], settings.betas[1]),
+        epsilon: settings.epsilon, weightDecay: settings.weightDecay))
+  }
+
   /// Tokens a step, all ranks together.
-  var tokensPerStep: Int { batch.sequences * model.context }
+  package var tokensPerStep: Int { batch.sequences * model.context }
 
   /// The groups of micro-batches, all ranks together, that gives the same sums on other numbers of ranks; nil if nobody wants
   /// that, or this number of ranks is none of 1, 2, 4 and 8.
   private var canonicalGroups: Int? {
-    guard configuration.reduction == .canonical else { return nil }
+    guard description.reduction == .canonical else { return nil }
     return SummationTree.canonicalGroups(microBatches: batch.accumulation * batch.ranks, ranks: batch.ranks)
   }
 
   /// Whether gradients are to be added in the canonical order, and cannot be.
-  var lacksCanonicalOrder: Bool { configuration.reduction == .canonical && canonicalGroups == nil }
+  var lacksCanonicalOrder: Bool { description.reduction == .canonical && canonicalGroups == nil }
 
   /// The groups that micro-batches are added in, all ranks together.
   var groups: Int { canonicalGroups ?? batch.ranks }
@@ -140,9 +214,9 @@ public struct RunPlan {
       "target": target.name,
       "model": "\(model.layers) layers, \(model.heads) heads, width \(model.width), context \(model.context)",
       "batch": "\(batch.sequences) sequences",
-      "seed": "\(configuration.seed)",
-      "mixture.method": configuration.mixture.method.rawValue,
-      "tokens_per_domain": configuration.tokensPerDomain.map(String.init) ?? "unlimited",
+      "seed": "\(description.seed)",
+      "mixture.method": description.mixture.method,
+      "tokens_per_domain": description.tokensPerDomain.map(String.init) ?? "unlimited",
     ]
   }
 
@@ -159,16 +233,20 @@ public struct RunPlan {
       (
         "activations",
         GPT2.activationBytes(
-          model, sequences: batch.micro, length: model.context, recomputing: configuration.model.recompute)
+          model, sequences: batch.micro, length: model.context, directions: steering.directionCount,
+          recomputing: description.model.recompute)
       ),
     ]
-    if mixEvery != nil { parts.append(("alignment", arena)) }
+    if wishes.contains(.scores) {
+      let directions = steering.directionCount
+      parts.append(("alignment", (directions > 1 ? directions + 1 : 1) * arena))
+    }
     return parts
   }
 
   /// The plan as `--dry-run` prints it: configuration, mixture with token counts, and memory.
   public func describe() throws -> String {
-    var text = configuration.resolved
+    var text = try description.yaml()
     if !text.hasSuffix("\n") { text += "\n" }
     let parameters = ParameterLayout(model).elementCount
     text +=
@@ -178,12 +256,27 @@ public struct RunPlan {
     text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
     text += String(format: "; together %.1f MB\n", Double(memory.reduce(0) { $0 + $1.bytes }) / 1e6)
     text += "# domain: weight at the start, training tokens that may be read, times each is read if the weight stays\n"
-    let weights = try mixture().sampledWeights.values
+    let weights = startWeights.values
     for (index, domain) in corpus.domains.enumerated() {
       let tokens = windowCounts[index] * model.context
       let epochs = tokens == 0 ? 0 : weights[index] * Double(steps * tokensPerStep) / Double(tokens)
       text += String(format: "#   %@: %.4f, %ld, %.2f\n", domain.name, weights[index], tokens, epochs)
     }
     return text
+  }
+}
+
+/// The conversion of amounts to steps.
+private struct StepClock {
+  let tokensPerStep: Int
+  /// Tokens of all domains together that may be read.
+  let tokensPerEpoch: Int
+
+  func steps(_ quantity: Quantity) -> Int {
+    switch quantity.unit {
+    case .tokens: Int((quantity.value / Double(tokensPerStep)).rounded(.up))
+    case .epochs: Int((quantity.value * Double(tokensPerEpoch) / Double(tokensPerStep)).rounded(.up))
+    default: quantity.count
+    }
   }
 }

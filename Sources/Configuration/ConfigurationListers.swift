@@ -1,0 +1,121 @@
+import Settings
+import Yams
+
+/// A writer of settings as YAML, in the order of visiting; it loads again as the same values.
+public final class ConfigurationWriter: SettingLister {
+  private var pairs: [(Node, Node)] = []
+
+  public init() {}
+
+  /// The YAML of settings, defaults included.
+  ///
+  /// - Throws: What the settings say of values that no configuration could give.
+  public static func yaml(of settings: some Configurable) throws -> String {
+    let writer = ConfigurationWriter()
+    var copy = settings
+    try copy.visit(writer)
+    return try Yams.serialize(node: writer.node, width: -1, allowUnicode: true)
+  }
+
+  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
+    if let value { pairs.append((Self.quoted(key), Self.node(of: value))) }
+  }
+
+  public func take(
+    _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
+  ) throws {
+    guard count > 0 else { return }
+    let nodes = try (0..<count).map { index in
+      let writer = ConfigurationWriter()
+      try visit(index, writer)
+      return writer.node
+    }
+    pairs.append((Self.quoted(key), Node(nodes, .implicit, .block)))
+  }
+
+  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+    let writer = ConfigurationWriter()
+    try body(writer)
+    if !writer.pairs.isEmpty { pairs.append((Self.quoted(key), writer.node)) }
+  }
+
+  private var node: Node { Node(pairs, .implicit, pairs.isEmpty ? .flow : .block) }
+
+  /// Quotes whatever would be read as something else than text.
+  private static func quoted(_ text: String) -> Node {
+    let isWord = Resolver.default.resolveTag(of: Node(text)) == .str
+    return Node(text, Tag(.str), isWord ? .any : .doubleQuoted)
+  }
+
+  private static func node(of value: SettingValue) -> Node {
+    switch value {
+    case .text(let text): Self.quoted(text)
+    case .plain(let text): Node(text, .implicit, .plain)
+    case .list(let elements): Node(elements.map(node), .implicit, .flow)
+    case .mapping(let entries): Node(entries.map { (Self.quoted($0.key), node(of: $0.value)) }, .implicit, .flow)
+    }
+  }
+}
+
+/// A list of keys for people, with default and meaning.
+public final class Manual: SettingLister {
+  /// One key.
+  public struct Entry: Equatable {
+    /// The dotted path from the root.
+    public let path: String
+    /// The value if nothing is said, as it would stand in a file; nil if there is none.
+    public let value: String?
+    /// The values that are possible, in words.
+    public let range: String
+    public let meaning: String
+  }
+
+  /// The keys in the order of visiting.
+  public private(set) var entries: [Entry] = []
+  private let path: String
+
+  public init() { path = "" }
+  private init(path: String) { self.path = path }
+
+  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
+    entries.append(Entry(path: path + key, value: value.map(Self.text), range: range, meaning: meaning))
+  }
+
+  public func take(
+    _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
+  ) {
+    take(key, nil, range: "a list of mappings", meaning)
+  }
+
+  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+    let manual = Manual(path: path + key + ".")
+    try body(manual)
+    entries += manual.entries
+  }
+
+  private static func text(_ value: SettingValue) -> String {
+    switch value {
+    case .text(let text): text
+    case .plain(let text): text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    case .list(let elements): "[" + elements.map(text).joined(separator: ", ") + "]"
+    case .mapping(let entries): "{" + entries.map { "\($0.key): \(text($0.value))" }.joined(separator: ", ") + "}"
+    }
+  }
+}
+
+/// A visitor that makes keys known to a section which nobody reads now: those of another choice than the one made.
+public final class ToleratingVisitor: SettingLister {
+  private let section: Section
+
+  public init(_ section: Section) { self.section = section }
+
+  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) { section.tolerate(key) }
+
+  public func take(
+    _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
+  ) { section.tolerate(key) }
+
+  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+    try body(ToleratingVisitor(section.section(key)))
+  }
+}

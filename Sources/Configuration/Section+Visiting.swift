@@ -1,0 +1,94 @@
+import Settings
+
+/// A section reads the properties of settings from its keys.
+extension Section: KeyVisitor {
+  public func text(_ key: String, _ value: inout String, _ meaning: String) throws {
+    value = try string(key, default: value.isEmpty ? nil : value)
+  }
+
+  public func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
+    if contains(key) { value = try string(key) }
+  }
+
+  public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
+    value = try integer(key, default: value, in: range)
+  }
+
+  public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+    if contains(key) { value = try integer(key, in: range) }
+  }
+
+  public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+    value = try limit(key, default: value, in: range)
+  }
+
+  public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
+    value = try number(key, default: value, in: range)
+  }
+
+  public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
+    if contains(key) { value = try number(key, in: range) }
+  }
+
+  public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
+    value = try numbers(key, default: value)
+  }
+
+  public func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
+    value = try boolean(key, default: value)
+  }
+
+  public func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
+    value = try word(key, default: value, among: words)
+  }
+
+  public func amount(
+    _ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String
+  ) throws {
+    value = try quantity(key, default: value, units: units)
+  }
+
+  public func amount(
+    _ key: String, _ value: inout Quantity?, in units: Set<Quantity.Unit>, _ meaning: String
+  ) throws {
+    if contains(key) { value = try quantity(key, units: units) }
+  }
+
+  public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
+    guard contains(key) else { return }
+    let table = try section(key)
+    value = try table.keys.map { Share($0, try table.number($0, in: 0...Double.greatestFiniteMagnitude)) }
+  }
+
+  public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+    guard contains(key) else { return }
+    if case .mapping? = entry(key)?.setting {
+      var shares: [Share] = []
+      try self.shares(key, &shares, meaning)
+      value = .shares(shares)
+    } else {
+      value = .run(try string(key))
+    }
+  }
+
+  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws { try body(section(key)) }
+
+  public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
+    guard contains(key) else { return }
+    value = try elements(key).map { section in
+      var element = Element()
+      try element.visit(section)
+      return element
+    }
+  }
+
+  public func isGiven(_ key: String) -> Bool { contains(key) }
+
+  public func setAside(_ keys: [String]) {
+    for key in keys { setAside(key) }
+  }
+
+  public func failure(_ key: String, _ message: String) -> any Error {
+    failure(key, message, kind: .badConfiguration)
+  }
+}

@@ -1,0 +1,169 @@
+import Settings
+
+/// Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498): domains whose gradients point like the target's gain weight.
+///
+/// Every `mixture.every` steps the scores of sequences that were measured since the last move are remembered by domain
+/// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known.
+public struct DynamicGradientAlignment: MixingMethod {
+  public static let name = "dga"
+
+  public struct State: Codable, Sendable, Equatable {
+    /// The weights before smoothing.
+    public var raw: Weights
+    /// What is known of every domain's score.
+    var memory: ScoreMemory
+    /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of measurement.
+    var domains: [Int] = []
+    var scores: [Double] = []
+    /// The unit of those scores, and whether each is the mean of several sequences.
+    var unit = 1.0
+    var areMeans = false
+  }
+
+  public var state: State
+  public let start: Weights
+  private let rule: UpdateRule
+  private let memory: Double
+  private let interval: Int
+
+  public init(_ settings: Settings, for run: RunFacts) throws {
+    self.init(settings.rule, memory: settings.memory, start: run.prior, interval: run.interval)
+  }
+
+  /// Creates the method from its parts.
+  ///
+  /// - Parameters:
+  ///   - memory: How much what is known already counts at a move, in `0...1`.
+  ///   - interval: Steps between moves.
+  public init(_ rule: UpdateRule, memory: Double, start: Weights, interval: Int = 1) {
+    self.rule = rule
+    self.memory = memory
+    self.start = start
+    self.interval = interval
+    state = State(raw: start, memory: ScoreMemory(domains: start.count))
+  }
+
+  public var summary: String { rule.description }
+
+  public func wants(before step: Int) -> Measurements {
+    step > 1 && (step - 1) % interval == 0 ? [.weights, .scores] : []
+  }
+
+  public mutating func observe(_ observations: Observations) {
+    guard let scores = observations.scores.first else { return }
+    state.domains += observations.domains
+    state.scores += scores.values
+    state.unit = scores.unit
+    state.areMeans = observations.rowsAreMeans
+  }
+
+  public mutating func move(after step: Int, from present: Weights) -> Move? {
+    guard !state.scores.isEmpty else { return nil }
+    let scores = takeScores()
+    return rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages)
+  }
+
+  public mutating func forgetScores() {
+    state.memory = ScoreMemory(domains: start.count)
+    (state.domains, state.scores) = ([], [])
+  }
+
+  /// Remembers what has been measured and returns all scores.
+  ///
+  /// Measurements that are not finite are not remembered; the scores say which domains they were of.
+  private mutating func takeScores() -> Scores {
+    defer {
+      state.domains.removeAll(keepingCapacity: true)
+      state.scores.removeAll(keepingCapacity: true)
+    }
+    let measured = Array(zip(state.domains, state.scores))
+    let broken = measured.filter { !$0.1.isFinite }
+    guard broken.isEmpty, state.unit.isFinite, state.unit > 0 else {
+      state.memory.observe([], memory: memory)
+      var scores = state.memory.scores(unit: 1, memory: memory)
+      for (domain, score) in broken { scores.values[domain] = score }
+      if broken.isEmpty { scores.unit = .nan }
+      return scores
+    }
+    state.memory.observe(measured.map { (domain: $0.0, score: $0.1) }, memory: memory)
+    let scores = state.memory.scores(unit: state.unit, memory: memory)
+    return state.areMeans ? Scores(values: scores.values, unit: scores.unit) : scores
+  }
+}
+
+extension DynamicGradientAlignment {
+  /// The keys of DGA.
+  public struct Settings: MethodSettings, Equatable {
+    public static let defaultInterval: Quantity? = Quantity(50, .steps)
+
+    /// What moves the weights.
+    public var rule: UpdateRule
+    /// How much earlier measurements count at a move, in `0...1`.
+    public var memory: Double
+    private let estimation: Estimation
+
+    public init() { self.init(for: Estimation()) }
+
+    public init(for estimation: Estimation) {
+      self.estimation = estimation
+      let isPaper = estimation.isPaper
+      rule = UpdateRule(
+        step: isPaper ? .eta(0.3) : .divergence(0.1), newWeight: isPaper ? 0.1 : 0.3, floor: isPaper ? 0 : 0.1,
+        caution: isPaper || !estimation.givesErrors ? .none : .shrink)
+      memory = isPaper ? 0 : 0.8
+    }
+
+    public mutating func visit(_ keys: any KeyVisitor) throws {
+      if keys.isOverridden("preset") { keys.setAside(["eta", "kl", "caution", "floor"]) }
+      if keys.isOverridden("eta") { keys.setAside(["kl"]) }
+      if keys.isOverridden("kl") { keys.setAside(["eta"]) }
+      if keys.isOverridden("estimator") { keys.setAside(["caution"]) }
+      var (step, newWeight, recursion, floor, caution) = (rule.step, rule.newWeight, rule.recursion, rule.floor, rule.caution)
+      try step.visit(keys)
+      try keys.section("smoothing") { smoothing in
+        if keys.isOverridden("preset") { smoothing.setAside(["new_weight", "memory"]) }
+        try smoothing.number(
+          "new_weight", &newWeight, in: 0...1, "the weight of the new weights in the moving average; 1 is no average")
+        guard newWeight > 0 else {
+          throw smoothing.failure("new_weight", "0 would keep the weights for ever; 1 means no smoothing")
+        }
+        try smoothing.number(
+          "memory", &memory, in: 0...1, "how much earlier scores count at an update; 0 is not at all")
+        try smoothing.choice(
+          "recursion", &recursion, "what an update starts from: the `raw` weights' own history, or the `smoothed` weights")
+      }
+      try keys.choice(
+        "caution", &caution,
+        "what standard errors of scores are used for: `shrink` scores by them, `hold` the weights while scores differ within them, or "
+          + "`none`")
+      guard caution == .none || estimation.givesErrors else {
+        throw keys.failure(
+          "caution", "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
+      }
+      try keys.number("floor", &floor, in: 0...1, "the part of the weights that is spread evenly")
+      rule = UpdateRule(step: step, newWeight: newWeight, recursion: recursion, floor: floor, caution: caution)
+    }
+  }
+}
+
+extension UpdateRule.Step {
+  /// Visits the two keys that say how far an update goes.
+  mutating func visit(_ keys: any KeyVisitor) throws {
+    var (eta, divergence): (Double?, Double?) = (nil, nil)
+    switch self {
+    case .eta(let value): eta = value
+    case .divergence(let value): divergence = value
+    }
+    if keys.isGiven("eta") { divergence = nil }
+    if keys.isGiven("kl") { eta = nil }
+    try keys.number(
+      "kl", &divergence, in: 0...1e3,
+      "how far an update moves the weights, as a divergence in nats: the same for any model")
+    try keys.number(
+      "eta", &eta, in: 0...1e9, "instead of `kl`, the paper's factor between alignments and changes of log weights")
+    if keys.isGiven("eta") && keys.isGiven("kl") {
+      throw keys.failure("kl", "`eta` and `kl` are two ways to say how far an update goes; give one of them")
+    }
+    if let eta { self = .eta(eta) } else if let divergence { self = .divergence(divergence) }
+  }
+}

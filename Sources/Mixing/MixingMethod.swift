@@ -1,0 +1,156 @@
+import Settings
+
+/// A way to decide how much of each domain is read.
+///
+/// A method says what it wants measured, takes in observations and answers weights; it knows no model, no file and no ranks. Its
+/// settings are the same on every rank, and ``wants(before:)`` depends on them alone, so that all ranks agree without messages. Only the
+/// root rank's copy observes and moves: its ``state`` is what a checkpoint keeps.
+///
+/// A new method is a file in `Methods`, a line in ``mixingMethods``, a test, and a paragraph in `docs/mixing.md`.
+public protocol MixingMethod: Sendable {
+  /// Everything that changes during a run.
+  associatedtype State: Codable, Sendable
+  /// Its keys under `mixture`.
+  associatedtype Settings: MethodSettings
+
+  /// The word after `mixture.method`.
+  static var name: String { get }
+
+  /// Prepares a run.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` if settings and run do not fit.
+  init(_ settings: Settings, for run: RunFacts) throws
+
+  /// Everything that changes during a run.
+  var state: State { get set }
+  /// The weights that a run starts with.
+  var start: Weights { get }
+  /// What the weights decide.
+  var weighting: Weighting { get }
+  /// The gradients that sequences are scored along, if they are.
+  var directions: ScoreDirections { get }
+
+  /// What is to be measured before a step, counted from 1, and whether the weights move then.
+  ///
+  /// Scores on text of their own are measured right before the step; those of sequences that are trained on, in the steps before it.
+  func wants(before step: Int) -> Measurements
+  /// Takes in what was measured; the losses of every training step, too.
+  mutating func observe(_ observations: Observations)
+  /// Moves the weights.
+  ///
+  /// - Parameter present: The weights that are in use, with caps applied.
+  /// - Returns: Nil if the weights stay as they are.
+  mutating func move(after step: Int, from present: Weights) -> Move?
+  /// Forgets scores along a direction that is no longer the run's.
+  mutating func forgetScores()
+  /// The method in words, for the start of a run; empty if its name says all.
+  var summary: String { get }
+}
+
+extension MixingMethod {
+  public var weighting: Weighting { .draws }
+  public var directions: ScoreDirections { .combined }
+  public func wants(before step: Int) -> Measurements { [] }
+  public mutating func observe(_ observations: Observations) {}
+  public mutating func move(after step: Int, from present: Weights) -> Move? { nil }
+  public mutating func forgetScores() {}
+  public var summary: String { "" }
+
+  /// All that is ever wanted before one of the steps up to `last`.
+  public func everWants(upTo last: Int) -> Measurements {
+    (1...max(1, last)).reduce(into: []) { $0.formUnion(wants(before: $1)) }
+  }
+}
+
+/// The state of a method whose weights never move.
+public struct NoState: Codable, Sendable, Equatable {
+  public init() {}
+}
+
+/// A method's keys under `mixture`.
+public protocol MethodSettings: Configurable, Sendable {
+  /// Makes the defaults for the way in which scores are estimated.
+  init(for estimation: Estimation)
+  /// Steps between moves of the weights if `mixture.every` is not given; nil for a method without such a key.
+  static var defaultInterval: Quantity? { get }
+}
+
+extension MethodSettings {
+  public init(for estimation: Estimation) { self.init() }
+  public static var defaultInterval: Quantity? { nil }
+}
+
+/// How scores are estimated, as far as a method's settings depend on it.
+public struct Estimation: Sendable, Equatable {
+  /// Whether `mixture.preset` is `paper`.
+  public var isPaper = false
+  /// The estimator's name, for messages.
+  public var estimator = "inline"
+  /// Whether sequences are scored one by one, so that standard errors are known.
+  public var givesErrors = true
+  /// Whether gradients of domains are formed, so that their norms are known.
+  public var givesNorms = false
+
+  public init(isPaper: Bool = false, givesErrors: Bool = true, givesNorms: Bool = false) {
+    self.isPaper = isPaper
+    self.givesErrors = givesErrors
+    self.givesNorms = givesNorms
+  }
+}
+
+/// What a method may know of a run before its first step.
+public struct RunFacts: Sendable {
+  /// The names of the domains, in order.
+  public var domains: [String]
+  /// Training tokens of each domain that may be read, (domains).
+  public var tokens: [Int]
+  /// The steering targets and their weights.
+  public var targets: [Share] = []
+  /// The length of the run, and the tokens of one step.
+  public var steps: Int, tokensPerStep: Int
+  /// Steps between moves of the weights.
+  public var interval: Int
+  /// The weights that a moving method starts from: `mixture.prior`, or uniform.
+  public var prior: Weights
+  /// How scores are estimated.
+  public var estimation = Estimation()
+  /// The vocabulary's size.
+  public var vocabularySize = 256
+  /// Reads the weights of another run: a `mixture.json`, or the directory with one; for a key of `mixture`, that errors name.
+  public var mixture: @Sendable (_ path: String, _ key: String) throws -> Weights
+
+  public init(
+    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1, prior: Weights? = nil
+  ) {
+    self.domains = domains
+    self.tokens = tokens
+    self.steps = steps
+    self.tokensPerStep = tokensPerStep
+    self.interval = interval
+    self.prior = prior ?? .uniform(domains.count)
+    mixture = { _, _ in .uniform(domains.count) }
+  }
+}
+
+/// One move of the weights.
+public struct Move: Sendable {
+  /// The weights from now on, before caps.
+  public var weights: Weights
+  /// The weights before smoothing; nil if nothing is smoothed.
+  public var raw: Weights?
+  /// The largest change of the logarithm of a ratio of two raw weights.
+  public var spread = 0.0
+  /// The first domain whose measurement was not finite, so that the weights were kept.
+  public var refused: Int?
+  /// What is known of the domains' scores.
+  public var scores: Scores?
+  /// Moves since each domain was measured last, (domains); -1 is never.
+  public var ages: [Int] = []
+  /// The weights of the steering targets, if the method moves them.
+  public var targetWeights: [Double]?
+
+  public init(weights: Weights, raw: Weights? = nil) {
+    self.weights = weights
+    self.raw = raw
+  }
+}

@@ -1,0 +1,149 @@
+/// The rule of Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498) with smoothed weights.
+///
+/// With scores `s_i` in proportion to alignments `a_i = < gradient of domain i, gradient of the target >`, one update is
+///
+///     raw'     = from . exp(rate s) / sum,   then   raw' <- (1 - floor) raw' + floor / k
+///     sampled' = (1 - newWeight) sampled + newWeight raw'
+///
+/// where `from` is `raw` or `sampled`, by `recursion`. A domain that agrees with the target gains: a training step
+/// along `sum_i w_i g_i` lowers the target's loss by about the learning rate times `sum_i w_i a_i`.
+public struct UpdateRule: Sendable, Equatable {
+  /// What decides how far one update goes.
+  public enum Step: Sendable, Equatable {
+    /// A fixed factor between alignments and changes of log weights, as in the paper. Not scale free.
+    case eta(Double)
+    /// As far as the divergence of the new weights from the old ones, in nats: the same for any scale of alignments.
+    case divergence(Double)
+  }
+
+  /// The choice of the weights that an update starts from.
+  public enum Recursion: String, CaseIterable, Sendable {
+    /// Raw weights keep their own history; the sampled weights are a smoothed copy that never feeds back.
+    case raw
+    /// The sampled weights feed back: each update starts from them.
+    case smoothed
+  }
+
+  /// What standard errors of scores are used for.
+  public enum Caution: String, CaseIterable, Sendable {
+    /// Nothing, as in the paper.
+    case none
+    /// The weights are kept while scores differ no more than their errors alone would make them.
+    case hold
+    /// Each score is drawn towards the mean of all, the more the larger its error is beside what domains really differ by.
+    case shrink
+  }
+
+  /// What decides how far one update goes.
+  public let step: Step
+  /// The weight of the new weights in the moving average, in `0...1`; 1 is no average, near 0 is almost frozen.
+  public let newWeight: Double
+  /// The weights that an update starts from.
+  public let recursion: Recursion
+  /// The part of the raw weights that is always spread evenly: no raw weight is below `floor / k`.
+  public let floor: Double
+  /// What standard errors of scores are used for.
+  public let caution: Caution
+
+  /// Creates the rule.
+  ///
+  /// - Precondition: `step` is finite and not negative, `newWeight` in `0...1` and above 0, `floor` in `0...1`.
+  public init(
+    step: Step, newWeight: Double = 1, recursion: Recursion = .raw, floor: Double = 0, caution: Caution = .none
+  ) {
+    switch step {
+    case .eta(let size), .divergence(let size):
+      precondition(size >= 0 && size.isFinite, "the step size is finite and not negative")
+    }
+    precondition(newWeight > 0 && newWeight <= 1, "the weight of the new weights is above 0 and at most 1")
+    precondition((0...1).contains(floor), "the floor is a share")
+    self.step = step
+    self.newWeight = newWeight
+    self.recursion = recursion
+    self.floor = floor
+    self.caution = caution
+  }
+
+  /// Creates the paper's rule: a fixed factor, and no use of errors.
+  public init(eta: Double, newWeight: Double = 1, recursion: Recursion = .raw, floor: Double = 0) {
+    self.init(step: .eta(eta), newWeight: newWeight, recursion: recursion, floor: floor)
+  }
+
+  /// Moves raw weights and those in use by one update.
+  ///
+  /// Scores that are not finite are refused: the weights stay, and the move says which domain was the first. A measurement that
+  /// overflowed is no reason to end a run, and weights made of it could never recover.
+  ///
+  /// - Parameters:
+  ///   - raw: The weights before smoothing; moved.
+  ///   - present: The weights in use.
+  ///   - ages: Moves since each domain was measured last, for the record.
+  public func move(raw: inout Weights, from present: Weights, scores: Scores, ages: [Int] = []) -> Move {
+    var move = Move(weights: present, raw: raw)
+    (move.scores, move.ages) = (scores, ages)
+    move.refused = scores.alignments.firstIndex { !$0.isFinite }
+    guard move.refused == nil else { return move }
+
+    let from = recursion == .raw ? raw : present
+    let rate =
+      switch step {
+      case .eta(let eta): eta * scores.unit
+      case .divergence(let radius): from.rate(for: scores.values, radius: radius)
+      }
+    let values = trusted(scores)
+    move.spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
+    // Scores that tell no domain from another are no reason to draw weights towards uniform either.
+    raw =
+      move.spread == 0
+      ? from : from.exponentiated(by: values, rate: rate).mixed(with: .uniform(raw.count), share: floor)
+    move.raw = raw
+    move.weights = present.mixed(with: raw, share: newWeight)
+    return move
+  }
+
+  /// The scores as far as they can be trusted.
+  ///
+  /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What exceeds it is
+  /// the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the best guess of a normal score
+  /// with that variance. If nothing exceeds it, all scores are the mean. Here e_i counts as grown with age, above it does not: the
+  /// measured scores vary no more for being old.
+  private func trusted(_ scores: Scores) -> [Double] {
+    guard caution != .none, let errors = scores.errors else { return scores.values }
+    let known = errors.indices.filter { errors[$0].isFinite }
+    let count = Double(max(known.count, 1))
+    let mean = known.reduce(0) { $0 + scores.values[$1] } / count
+    let total = known.reduce(0) { $0 + (scores.values[$1] - mean) * (scores.values[$1] - mean) } / max(count - 1, 1)
+    let noise = known.reduce(0) { $0 + errors[$1] * errors[$1] } / count
+    let signal = max(0, total - noise)
+    if signal == 0 { return scores.values.map { _ in mean } }
+    if caution == .hold { return scores.values }
+    return scores.values.indices.map { domain in
+      let variance = errors[domain] * errors[domain] * (scores.aging?[domain] ?? 1)
+      return variance.isFinite ? mean + signal / (signal + variance) * (scores.values[domain] - mean) : mean
+    }
+  }
+}
+
+extension UpdateRule: CustomStringConvertible {
+  /// The rule in words, for the start of a run: which constant weighs what must not be guessed.
+  public var description: String {
+    let source = recursion == .raw ? "the raw weights' own history" : "the sampled weights"
+    let factor =
+      switch step {
+      case .eta(let eta): "times exp(\(eta) alignment)"
+      case .divergence(let radius): "moved along the scores by a divergence of \(radius) nats"
+      }
+    let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"
+    let average =
+      newWeight == 1
+      ? "sampled as they are"
+      : "each update replaces \(newWeight) of the sampled weights by new ones"
+    let errors =
+      switch caution {
+      case .none: ""
+      case .hold: "; kept while scores differ within their errors"
+      case .shrink: "; scores shrunk by their errors"
+      }
+    return "new weights = \(source) \(factor)\(evenly); \(average)\(errors)"
+  }
+}

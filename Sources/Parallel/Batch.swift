@@ -1,0 +1,41 @@
+import Corpus
+
+/// Sequences that all ranks run forward and backward together, and how they share them.
+package struct Batch {
+  /// The window of every sequence, all ranks together, (slots).
+  package var windows: [Window]
+  /// What the windows are of, by their domain.
+  package let slices: [TokenSlice]
+  /// Sequences of a micro-batch; the last may have fewer.
+  package let micro: Int
+  /// The order in which gradients of micro-batches are added.
+  package let tree: SummationTree
+  /// The factor of every token's loss: 1 / tokens gives the mean.
+  package let scale: Float
+  /// A further factor for the loss of each sequence, (slots); empty is 1 for all.
+  package var factors: [Float] = []
+
+  /// Plans a batch.
+  ///
+  /// - Parameters:
+  ///   - micro: Sequences of a micro-batch.
+  ///   - groups: Groups of micro-batches, all ranks together.
+  ///   - length: Tokens of a sequence.
+  package init(windows: [Window], of slices: [TokenSlice], micro: Int, groups: Int, ranks: Int, length: Int) {
+    self.windows = windows
+    self.slices = slices
+    self.micro = micro
+    tree = SummationTree(microBatches: (windows.count + micro - 1) / micro, groups: groups, ranks: ranks)
+    scale = 1 / Float(windows.count * length)
+  }
+
+  /// The slots of a micro-batch.
+  package func slots(ofMicroBatch index: Int) -> Range<Int> {
+    index * micro..<min((index + 1) * micro, windows.count)
+  }
+
+  /// The largest micro-batch, up to `most` sequences, with which all groups of a batch of `sequences` get some if there are enough.
+  package static func micro(_ sequences: Int, groups: Int, most: Int) -> Int {
+    min(most, (sequences + groups - 1) / groups)
+  }
+}

@@ -1,0 +1,35 @@
+import Failures
+import Foundation
+
+/// Pictures and a table of runs: the losses of all, and the weights of those whose weights move.
+public enum Plot {
+  /// Draws runs as `losses` and `weights`, each as SVG and PNG, into a directory that is created if needed.
+  ///
+  /// - Returns: The paths of the files written.
+  /// - Throws: `Failure` if a run cannot be read, gnuplot is not installed or the directory cannot be written.
+  public static func draw(runs: [String], output: String) throws -> [String] {
+    try draw(read(runs), output: output)
+  }
+
+  /// Draws runs that have been read.
+  ///
+  /// - Throws: `Failure` if gnuplot is not installed or the directory cannot be written.
+  public static func draw(_ runs: [RunRecord], output: String) throws -> [String] {
+    let gnuplot = try Gnuplot()
+    do {
+      try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    } catch {
+      throw Failure(.cannotCreate, "The directory \(output) cannot be created: \(error.localizedDescription)")
+    }
+    let figures = [LossFigure(runs).figure] + (WeightFigure(runs).map { [$0.figure] } ?? [])
+    return try figures.flatMap { try gnuplot.draw($0, in: output) }
+  }
+
+  /// Reads runs, each named by its directory.
+  ///
+  /// - Throws: `Failure` if there is none, or one cannot be read.
+  public static func read(_ runs: [String]) throws -> [RunRecord] {
+    guard !runs.isEmpty else { throw Failure(.usage, "At least one run directory is needed.") }
+    return try runs.map { try RunRecord(at: $0) }
+  }
+}

@@ -1,0 +1,102 @@
+import Configuration
+import Failures
+import Foundation
+
+/// A run as its directory tells it: what was configured, and the evaluations and weights of `metrics.jsonl`.
+public struct RunRecord: Sendable {
+  /// One evaluation; losses are nats a token.
+  public struct Evaluation: Decodable, Sendable {
+    /// Training tokens until then.
+    public let tokens: Int
+    /// The loss on the target's evaluation part.
+    public let target: Double
+    /// The mean loss over all domains' validation parts.
+    public let generic: Double
+    /// The target's loss in bits for each byte of its text.
+    public let bitsPerByte: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case tokens, target, generic
+      case bitsPerByte = "bits_per_byte"
+    }
+  }
+
+  /// The weights that domains were drawn with from some point on.
+  public struct Mixture: Decodable, Sendable {
+    /// Training tokens until then.
+    public let tokens: Int
+    /// The weight of every domain, by name.
+    public let weights: [String: Double]
+  }
+
+  /// The run directory as it was given.
+  public let path: String
+  /// The mixing method, and its preset if that is the paper's.
+  public let method: String
+  /// The target's name.
+  public let target: String
+  /// The seed.
+  public let seed: Int
+  /// The configuration without run directory and seed: equal for runs that differ in nothing else.
+  public let settings: String
+  /// The evaluations in order; never empty.
+  public let evaluations: [Evaluation]
+  /// The updates of the mixture in order; none for weights that stand still.
+  public let mixtures: [Mixture]
+
+  /// The name of the run directory.
+  public var name: String { URL(fileURLWithPath: path).lastPathComponent }
+
+  /// Reads `config.yaml` and `metrics.jsonl` of a run directory.
+  ///
+  /// A last line that is cut off, as a crash or a live run leaves it, is passed over; unknown kinds and keys are too.
+  ///
+  /// - Throws: `Failure`: `.missingInput` if a file is missing or there is no evaluation yet, `.badData` for a damaged line.
+  public init(at path: String) throws {
+    self.path = path
+    let configuration = path + "/config.yaml"
+    guard let text = FileManager.default.contents(atPath: configuration) else {
+      throw Failure(.missingInput, "\(path) is no run directory: there is no readable \(configuration).")
+    }
+    let root = try Section(contentsOf: configuration)
+    let mixture = try root.section("mixture")
+    let isPaper = try mixture.optionalString("preset") == "paper"
+    method = try mixture.string("method") + (isPaper && mixture.string("method") == "dga" ? " (paper)" : "")
+    target = try root.string("target")
+    seed = try root.integer("seed")
+    settings = String(decoding: text, as: UTF8.self).split(separator: "\n")
+      .filter { !$0.hasPrefix("run:") && !$0.hasPrefix("seed:") }.joined(separator: "\n")
+
+    let file = path + "/metrics.jsonl"
+    guard let metrics = FileManager.default.contents(atPath: file) else {
+      throw Failure(.missingInput, "The run \(path) has no readable metrics.jsonl; has it started?")
+    }
+    (evaluations, mixtures) = try Self.parse(metrics, file)
+    guard !evaluations.isEmpty else {
+      throw Failure(.missingInput, "The run \(path) has not been evaluated yet, so there is nothing to show.")
+    }
+  }
+
+  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture]) {
+    struct Line: Decodable { let kind: String }
+    let decoder = JSONDecoder()
+    var evaluations: [Evaluation] = []
+    var mixtures: [Mixture] = []
+    let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() where !line.isEmpty {
+      do {
+        switch try decoder.decode(Line.self, from: line).kind {
+        case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
+        case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
+        default: break
+        }
+      } catch {
+        // Only what follows the last line feed can be half written.
+        if index == lines.count - 1 { break }
+        throw Failure(
+          .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
+      }
+    }
+    return (evaluations, mixtures)
+  }
+}

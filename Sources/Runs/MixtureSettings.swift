@@ -1,0 +1,164 @@
+import Configuration
+import Failures
+import Foundation
+import Mixing
+import Settings
+
+/// Which domains are read, what moves that, and how sequences are scored for it.
+///
+///     run.mixture.use(DynamicGradientAlignment.self) { $0.memory = 0.9 }
+///     run.mixture.every = Quantity(20, .steps)
+public struct MixtureSettings: Configurable, Sendable {
+  /// The name of the method.
+  public private(set) var method = DynamicGradientAlignment.name
+  /// The method's own keys.
+  public private(set) var own: any MethodSettings = DynamicGradientAlignment.Settings()
+  /// The time between moves of the weights.
+  public var every = Quantity(50, .steps)
+  /// The weights that a method which moves them starts from; nil for uniform.
+  public var prior: MixtureSource?
+  /// How often a domain may be read at most; nil for no limit.
+  public var repetitions: Int?
+  /// The run whose model's losses are compared with.
+  public var reference: String?
+  /// How sequences are scored.
+  public var steering = SteeringSettings()
+  /// Where keys stand, for failures that show when the corpus is known.
+  private var places: [String: String] = [:]
+
+  public init() {}
+
+  /// Chooses a method, with its defaults for the present way of scoring.
+  ///
+  /// - Parameter change: Changes its settings.
+  public mutating func use<Method: MixingMethod>(_ type: Method.Type, _ change: (inout Method.Settings) -> Void = { _ in }) {
+    var settings = Method.Settings(for: steering.estimation)
+    change(&settings)
+    (method, own) = (Method.name, settings)
+    every = Method.Settings.defaultInterval ?? Quantity(50, .steps)
+  }
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    let before = method
+    try keys.word("method", &method, among: mixingMethods.map { $0.name }, "a method of docs/mixing.md")
+    try steering.visit(keys)
+    let type = mixingMethods.first { $0.name == method }!
+    if keys is Section { restart(type, isOther: method != before) }
+    try visitOwn(keys)
+    if let section = keys as? Section {
+      // A file serves every method: `mixture.method=uniform` on the command line makes a baseline of it.
+      for other in mixingMethods where other.name != method { try Self.tolerate(other, section) }
+    }
+    try keys.amount("every", &every, in: [.steps, .tokens], "the time between updates of the weights")
+    guard every.value > 0 else { throw keys.failure("every", "an update needs at least a step before it") }
+    try keys.mixture("prior", &prior, "the weights that a method which moves them starts from; uniform without it")
+    try keys.limit(
+      "repetitions", &repetitions, in: 1...Int.max, "how often a domain may be read at most, by a cap on its weight")
+    try keys.text("reference", &reference, "a run, whose model's losses `doremi` compares with")
+    for key in ["method", "weights", "file", "prior", "stages", "reference"] { places[key] = keys.place(of: key) }
+  }
+
+  /// Takes a method's defaults.
+  private mutating func restart(_ type: any MixingMethod.Type, isOther: Bool) {
+    func settings<Method: MixingMethod>(_ type: Method.Type) -> (any MethodSettings, Quantity?) {
+      (Method.Settings(for: steering.estimation), Method.Settings.defaultInterval)
+    }
+    let (own, interval) = settings(type)
+    self.own = own
+    if isOther { every = interval ?? Quantity(50, .steps) }
+  }
+
+  private mutating func visitOwn(_ keys: any KeyVisitor) throws {
+    func visited(_ settings: some MethodSettings) throws -> any MethodSettings {
+      var settings = settings
+      try settings.visit(keys)
+      return settings
+    }
+    own = try visited(own)
+  }
+
+  private static func tolerate(_ type: any MixingMethod.Type, _ section: Section) throws {
+    func visit<Method: MixingMethod>(_ type: Method.Type) throws {
+      var settings = Method.Settings()
+      try settings.visit(ToleratingVisitor(section))
+    }
+    try visit(type)
+  }
+
+  // MARK: When the corpus is known
+
+  /// Makes the method of a run.
+  ///
+  /// - Throws: `Failure(.badConfiguration)`, at the place of the key that does not fit the run.
+  public func makeMethod(for facts: RunFacts) throws -> any MixingMethod {
+    var facts = facts
+    facts.estimation = steering.estimation
+    facts.mixture = { [domains = facts.domains] path, key in
+      try weights(ofRun: path, key: key, domains: domains)
+    }
+    if let prior { facts.prior = try weights(prior, key: "prior", domains: facts.domains) }
+    func make<Method: MixingMethod>(_ type: Method.Type) throws -> any MixingMethod {
+      guard let settings = own as? Method.Settings else {
+        throw Failure(.internalError, "The settings of \(Method.name) are those of another method.")
+      }
+      return try Method(settings, for: facts)
+    }
+    let type = mixingMethods.first { $0.name == method }!
+    do {
+      return try make(type)
+    } catch let error as SettingFault {
+      let hint = error.unknownName.flatMap { Spelling.nearest(to: $0, among: facts.domains) }
+      throw failure(error.key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
+    }
+  }
+
+  /// Makes a failure at the place of one of the keys of `mixture`.
+  public func failure(_ key: String, _ message: String, kind: Failure.Kind = .badConfiguration) -> Failure {
+    Failure(kind, "\(places[key] ?? "mixture.\(key)"): \(message)")
+  }
+
+  /// The weights that a source stands for.
+  private func weights(_ source: MixtureSource, key: String, domains: [String]) throws -> Weights {
+    switch source {
+    case .shares(let shares): try weights(shares, key: key, domains: domains)
+    case .run(let path): try weights(ofRun: path, key: key, domains: domains)
+    }
+  }
+
+  private func weights(_ shares: [Share], key: String, domains: [String]) throws -> Weights {
+    do {
+      return try Weights(shares, of: domains, key: key)
+    } catch let error as SettingFault {
+      let hint = error.unknownName.flatMap { Spelling.nearest(to: $0, among: domains) }
+      throw failure(key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
+    }
+  }
+
+  /// The average weights of another run: its directory, or its `mixture.json`.
+  private func weights(ofRun path: String, key: String, domains: [String]) throws -> Weights {
+    var isDirectory: ObjCBool = false
+    _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+    let file = isDirectory.boolValue ? path + "/mixture.json" : path
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw failure(key, "there is no readable file \(file)", kind: .missingInput)
+    }
+    guard let record = try? JSONDecoder().decode(MixtureFile.self, from: data) else {
+      throw failure(key, "\(file) is no mixture.json of a run", kind: .badData)
+    }
+    let shares = record.weights.sorted { $0.key < $1.key }.map { Share($0.key, $0.value) }
+    return try weights(shares, key: key, domains: domains)
+  }
+}
+
+/// The file `mixture.json` of a run: weights that another run can take as fixed.
+public struct MixtureFile: Codable {
+  /// What to use as a fixed mixture: the average over the run.
+  public var weights: [String: Double]
+  /// The weights at the end.
+  public var final: [String: Double]
+
+  public init(weights: [String: Double], final: [String: Double]) {
+    self.weights = weights
+    self.final = final
+  }
+}

@@ -1,0 +1,72 @@
+import Settings
+import Transformer
+
+/// The model's shape: a preset, every size, or a preset with changes. Its vocabulary is the corpus's.
+public struct ModelSettings: Configurable, Sendable {
+  private enum Family: String, CaseIterable { case gpt2 }
+
+  /// The preset that fills in what is not given; nil if every size is.
+  public var preset: ModelConfiguration.Preset? = .nano
+  /// Blocks, attention heads per block, width of the residual stream, and tokens of a sequence; nil is the preset's.
+  public var layers, heads, width, context: Int?
+  /// Whether activations are computed again in the backward pass instead of kept.
+  public var recompute = false
+
+  public init() {}
+
+  /// The sizes of a model.
+  public init(layers: Int, heads: Int, width: Int, context: Int) {
+    preset = nil
+    (self.layers, self.heads, self.width, self.context) = (layers, heads, width, context)
+  }
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    var family = Family.gpt2
+    try keys.choice("family", &family, "the architecture of the model")
+    if keys.isOverridden("preset") { keys.setAside(["layers", "heads", "width", "context"]) }
+    // A preset fills in what is not given; without one every size must be.
+    if keys.isGiven("layers"), !keys.isGiven("preset") { preset = nil }
+    if var named = preset {
+      try keys.choice(
+        "preset", &named, "`nano`, `micro`, `125M`, `350M` or `750M`; the sizes below change it, or replace it when all are given")
+      preset = named
+    }
+    try size("layers", \.layers, \.layers, in: 1...10_000, "blocks", keys)
+    try size("heads", \.heads, \.heads, in: 1...10_000, "attention heads per block; they divide the width", keys)
+    try size("width", \.width, \.width, in: 1...1_000_000, "the width of the residual stream", keys)
+    try size("context", \.context, \.context, in: 1...10_000_000, "tokens of a sequence", keys)
+    try keys.flag(
+      "recompute", &recompute,
+      "keep only the inputs of blocks and compute the rest again in the backward pass: a tenth of the activations, a sixth more "
+        + "arithmetic, the same bits")
+    let shape = configuration(vocabularySize: 1)
+    guard shape.width % shape.heads == 0 else {
+      throw keys.failure(
+        "heads", "\(shape.heads) heads do not divide a width of \(shape.width); choose a divisor of it")
+    }
+  }
+
+  private mutating func size(
+    _ key: String, _ property: WritableKeyPath<ModelSettings, Int?>, _ ofPreset: KeyPath<ModelConfiguration, Int>,
+    in range: ClosedRange<Int>, _ meaning: String, _ keys: any KeyVisitor
+  ) throws {
+    if let preset {
+      var value = self[keyPath: property] ?? preset.configuration(vocabularySize: 1)[keyPath: ofPreset]
+      try keys.integer(key, &value, in: range, meaning)
+      self[keyPath: property] = value
+    } else {
+      try keys.integer(key, &self[keyPath: property], in: range, meaning)
+      if self[keyPath: property] == nil {
+        throw keys.failure(key, "This key is required, but missing.")
+      }
+    }
+  }
+
+  /// The shape for a vocabulary of `vocabularySize` tokens.
+  public func configuration(vocabularySize: Int) -> ModelConfiguration {
+    let base = (preset ?? .nano).configuration(vocabularySize: vocabularySize)
+    return ModelConfiguration(
+      layers: layers ?? base.layers, heads: heads ?? base.heads, width: width ?? base.width,
+      context: context ?? base.context, vocabularySize: vocabularySize)
+  }
+}

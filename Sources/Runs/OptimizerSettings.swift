@@ -1,0 +1,53 @@
+import Settings
+
+/// AdamW and its learning-rate schedule.
+public struct OptimizerSettings: Configurable, Sendable {
+  /// The shape of the schedule after warm-up.
+  public enum Schedule: String, CaseIterable, Sendable {
+    /// Half a cosine down to the final share.
+    case cosine
+    /// No change.
+    case constant
+    /// Warm-up, stable, then a linear decay to the final share (Hu et al., arXiv 2404.06395).
+    case wsd
+  }
+
+  /// The highest learning rate.
+  public var learningRate = 1e-3
+  /// Steps or tokens of linear warm-up.
+  public var warmup = Quantity(100, .steps)
+  /// The shape after warm-up.
+  public var schedule = Schedule.cosine
+  /// The learning rate at the end, as a share of the highest.
+  public var finalShare = 0.1
+  /// The share of the run over which `wsd` decays.
+  public var decayShare = 0.2
+  /// Decoupled weight decay of matrices.
+  public var weightDecay = 0.1
+  /// The largest norm of a gradient; larger ones are scaled down. 0: none is.
+  public var clip = 1.0
+  /// Decay rates of the first and second moment.
+  public var betas = [0.9, 0.95]
+  /// The number added to the root of the second moment.
+  public var epsilon = 1e-8
+
+  public init() {}
+
+  /// The largest norm of a gradient; nil: no limit.
+  public var clippingLimit: Double? { clip == 0 ? nil : clip }
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.number("learning_rate", &learningRate, in: 0...1e3, "AdamW's highest learning rate")
+    try keys.amount("warmup", &warmup, in: [.steps, .tokens], "linear warm-up of the learning rate")
+    try keys.choice("schedule", &schedule, "the shape of the learning rate after warm-up")
+    try keys.number("final_share", &finalShare, in: 0...1, "the last learning rate as a share of the highest")
+    try keys.number("decay_share", &decayShare, in: 0...1, "the part of the run over which `wsd` decays")
+    try keys.number("weight_decay", &weightDecay, in: 0...1e3, "decoupled weight decay of matrices")
+    try keys.number("clip", &clip, in: 0...1e9, "the largest norm of a gradient, 0 for no limit")
+    try keys.numbers("betas", &betas, "decay rates of AdamW's moments")
+    guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
+      throw keys.failure("betas", "two numbers from 0 up to but not including 1 are needed, such as [0.9, 0.95]")
+    }
+    try keys.number("epsilon", &epsilon, in: 0...1, "the number added to the root of AdamW's second moment")
+  }
+}

@@ -1,0 +1,128 @@
+import Configuration
+import Failures
+import Settings
+
+/// Everything that a run is told. A value: made in code, or read from YAML and checked as far as the file alone allows.
+///
+///     var run = RunDescription(run: "runs/first", corpus: "data/mine", target: "support")
+///     run.batch.sequences = 8
+///     run.duration = Quantity(100, .steps)
+public struct RunDescription: Configurable, Sendable {
+  /// The directory that the run writes.
+  public var run: String
+  /// The corpus directory.
+  public var corpus: String
+  /// The name of the corpus's target.
+  public var target: String
+  /// The model's shape; its vocabulary is the corpus's.
+  public var model = ModelSettings()
+  /// Sequences and their division.
+  public var batch = BatchSettings()
+  /// How long to train.
+  public var duration = Quantity(1000, .steps)
+  /// AdamW and its schedule.
+  public var optimizer = OptimizerSettings()
+  /// Which domains are read, and what moves that.
+  public var mixture = MixtureSettings()
+  /// The most tokens that are used of each domain; nil for all.
+  public var tokensPerDomain: Int?
+  /// When to evaluate (nil: only at the end), and on how many sequences of each part at most.
+  public var evaluation = EvaluationSettings()
+  /// When to write checkpoints (nil: only at the end), and how many to keep.
+  public var checkpoint = CheckpointSettings()
+  /// Decides initial weights and every draw.
+  public var seed = 1
+  /// Threads that share a rank's loops.
+  public var threads = 1
+  /// The order in which gradients are added.
+  public var reduction = Reduction.canonical
+
+  /// The orders in which gradients are added.
+  public enum Reduction: String, CaseIterable, Sendable {
+    /// One that does not depend on the number of ranks.
+    case canonical
+    /// The one that takes least memory.
+    case fast
+  }
+
+  public init() { (run, corpus, target) = ("", "", "") }
+
+  /// Describes a run with defaults for everything else.
+  public init(run: String, corpus: String, target: String) {
+    (self.run, self.corpus, self.target) = (run, corpus, target)
+  }
+
+  /// Reads a configuration file, then `overrides` such as `optimizer.learning_rate=1e-3`.
+  ///
+  /// - Throws: `Failure` that names file, line and key.
+  public init(contentsOf path: String, overrides: [String] = []) throws {
+    self.init()
+    let root = try Section(contentsOf: path, overrides: overrides)
+    try visit(root)
+    try root.finish()
+  }
+
+  /// The whole description as YAML, defaults included.
+  ///
+  /// - Throws: What the settings say of values that no configuration could give.
+  public func yaml() throws -> String { try ConfigurationWriter.yaml(of: self) }
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.text("run", &run, "the run directory to create")
+    try keys.text("corpus", &corpus, "the corpus directory")
+    try keys.text("target", &target, "the name of one of the corpus's targets")
+    try keys.section("model") { try model.visit($0) }
+    try keys.section("batch") { try batch.visit($0) }
+    try keys.amount("duration", &duration, in: [.steps, .tokens, .epochs], "how long to train")
+    try keys.section("optimizer") { try optimizer.visit($0) }
+    try keys.section("mixture") { try mixture.visit($0) }
+    try keys.limit(
+      "tokens_per_domain", &tokensPerDomain, in: 1...Int.max,
+      "use no more of each domain: the data-constrained setting")
+    try keys.section("evaluation") { try evaluation.visit($0) }
+    try keys.section("checkpoint") { try checkpoint.visit($0) }
+    try keys.integer("seed", &seed, in: 0...Int.max, "decides initial weights and every draw")
+    try keys.integer("threads", &threads, in: 1...1024, "threads that share a rank's loops, for the same bits")
+    try keys.choice(
+      "reduction", &reduction,
+      "`canonical`: gradients are added in an order that 1, 2, 4 and 8 ranks share, for up to three more arenas of gradients on a "
+        + "rank alone, and fewer on many; `fast`: one arena, and results equal but for rounding")
+  }
+}
+
+/// When and on how much to evaluate.
+public struct EvaluationSettings: Configurable, Sendable {
+  /// The time between evaluations; nil: only at the end.
+  public var every: Quantity?
+  /// Sequences of each part at most.
+  public var sequences = 64
+
+  public init() {}
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.amount("every", &every, in: [.steps, .tokens], "the time between evaluations; only at the end without it")
+    try keys.integer("sequences", &sequences, in: 1...Int.max, "on how many sequences of each part to evaluate")
+  }
+}
+
+/// When to write checkpoints.
+public struct CheckpointSettings: Configurable, Sendable {
+  /// The time between checkpoints; nil: only at the end.
+  public var every: Quantity?
+  /// How many to keep, the newest.
+  public var keep = 2
+
+  public init() {}
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.amount("every", &every, in: [.steps, .tokens], "the time between checkpoints; only at the end without it")
+    try keys.integer("keep", &keep, in: 1...Int.max, "how many checkpoints to keep")
+  }
+}
+
+extension RunDescription: Equatable {
+  /// Whether both are written as the same configuration.
+  public static func == (one: RunDescription, other: RunDescription) -> Bool {
+    (try? one.yaml()) == (try? other.yaml())
+  }
+}

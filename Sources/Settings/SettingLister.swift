@@ -1,0 +1,139 @@
+/// A value of a setting, as it would stand in a configuration.
+public indirect enum SettingValue: Equatable, Sendable {
+  /// Text, which may need quotes.
+  case text(String)
+  /// A number, truth value or word that stands as it is.
+  case plain(String)
+  case list([SettingValue])
+  case mapping([(key: String, value: SettingValue)])
+
+  public static func == (one: SettingValue, other: SettingValue) -> Bool {
+    switch (one, other) {
+    case (.text(let a), .text(let b)), (.plain(let a), .plain(let b)): a == b
+    case (.list(let a), .list(let b)): a == b
+    case (.mapping(let a), .mapping(let b)):
+      a.count == b.count && zip(a, b).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+    default: false
+    }
+  }
+}
+
+/// A visitor that changes no property, and takes all kinds of settings alike: for writers and manuals.
+public protocol SettingLister: KeyVisitor {
+  /// Takes a setting.
+  ///
+  /// - Parameters:
+  ///   - value: Nil for one that is left out.
+  ///   - range: The values that are possible, in words; empty if the value says it.
+  func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) throws
+  /// Takes a list of mappings, each of which `visit` lets a lister of its own see.
+  func take(_ key: String, mappings: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void) throws
+}
+
+extension SettingLister {
+  public func text(_ key: String, _ value: inout String, _ meaning: String) throws {
+    try take(key, value.isEmpty ? nil : .text(value), range: "text", meaning)
+  }
+
+  public func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
+    try take(key, value.map { .text($0) }, range: "text", meaning)
+  }
+
+  public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
+    try take(key, .plain("\(value)"), range: "a whole number", meaning)
+  }
+
+  public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+    try take(key, value.map { .plain("\($0)") }, range: "a whole number", meaning)
+  }
+
+  public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+    try take(key, .plain(value.map { "\($0)" } ?? "unlimited"), range: "a whole number or `unlimited`", meaning)
+  }
+
+  public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
+    try take(key, .plain("\(value)"), range: "a number", meaning)
+  }
+
+  public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
+    try take(key, value.map { .plain("\($0)") }, range: "a number", meaning)
+  }
+
+  public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
+    try take(key, .list(value.map { .plain("\($0)") }), range: "a list of numbers", meaning)
+  }
+
+  public func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
+    try take(key, .plain("\(value)"), range: "`true` or `false`", meaning)
+  }
+
+  public func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
+    try take(key, .text(value), range: words.map { "`\($0)`" }.joined(separator: ", "), meaning)
+  }
+
+  public func amount(
+    _ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String
+  ) throws {
+    try take(key, .text(value.description), range: Self.range(of: units), meaning)
+  }
+
+  public func amount(
+    _ key: String, _ value: inout Quantity?, in units: Set<Quantity.Unit>, _ meaning: String
+  ) throws {
+    try take(key, value.map { .text($0.description) }, range: Self.range(of: units), meaning)
+  }
+
+  public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
+    try take(key, value.isEmpty ? nil : Self.mapping(of: value), range: "`{name: number}`", meaning)
+  }
+
+  public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+    let setting: SettingValue? =
+      switch value {
+      case .shares(let shares): Self.mapping(of: shares)
+      case .run(let path): .text(path)
+      case nil: nil
+      }
+    try take(key, setting, range: "`{domain: share}`, or a run", meaning)
+  }
+
+  public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
+    let elements = value
+    try take(key, mappings: elements.count, meaning) { index, lister in
+      var element = elements[index]
+      try element.visit(lister)
+    }
+  }
+
+  public func isGiven(_ key: String) -> Bool { false }
+  public func isOverridden(_ key: String) -> Bool { false }
+  public func setAside(_ keys: [String]) {}
+  public func failure(_ key: String, _ message: String) -> any Error { SettingFault(key: key, message: message) }
+
+  public func place(of key: String) -> String { key }
+
+  private static func range(of units: Set<Quantity.Unit>) -> String {
+    Quantity.Unit.allCases.filter(units.contains).map(\.rawValue).joined(separator: ", ")
+  }
+
+  private static func mapping(of shares: [Share]) -> SettingValue {
+    .mapping(shares.map { (key: $0.name, value: .plain("\($0.value)")) })
+  }
+}
+
+/// A value that does not fit the rest of a run, or that no configuration could give.
+public struct SettingFault: Error, CustomStringConvertible {
+  /// The key whose value it is.
+  public let key: String
+  public let message: String
+  /// A name that nothing has, for a hint at the nearest one.
+  public let unknownName: String?
+
+  public init(key: String, message: String, unknownName: String? = nil) {
+    self.key = key
+    self.message = message
+    self.unknownName = unknownName
+  }
+
+  public var description: String { "\(key): \(message)" }
+}

@@ -1,0 +1,26 @@
+import Kernels
+import MPI
+import Parallel
+
+/// The estimator `ghost`: sequences are dealt to the ranks, and their derivatives along the directions computed without any gradient.
+struct GhostScorer: Meter {
+  mutating func measure(
+    _ sample: inout Sample, along directions: Matrix, on replica: inout Replica,
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    let (count, capacity) = (sample.windows.count, replica.model.capacity)
+    sample.scores = Array(repeating: Array(repeating: 0, count: count), count: directions.rows)
+    for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size) {
+      let places = chunk * capacity..<min((chunk + 1) * capacity, count)
+      try replica.score(sample.windows[places], of: sample.slices, parameters, along: directions)
+      for direction in sample.scores.indices {
+        for (sequence, place) in places.enumerated() {
+          sample.scores[direction][place] = replica.model.score(ofSequence: sequence, along: direction)
+        }
+      }
+    }
+    for direction in sample.scores.indices { try sumRows(&sample.scores[direction], over: world) }
+    return gradients
+  }
+}

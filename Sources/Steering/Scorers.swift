@@ -1,0 +1,83 @@
+import Corpus
+import Failures
+import Kernels
+import MPI
+import Parallel
+import Runs
+
+/// Sequences to be measured, and what was measured of them.
+///
+/// Rows are in the order of the windows, which is the same on every rank; each rank fills in its own.
+package struct Sample {
+  /// The windows, those of a domain side by side.
+  package let windows: [Window]
+  /// What the windows are of, by their domain.
+  package let slices: [TokenSlice]
+  /// The windows of each domain that has some.
+  package let ranges: [Range<Int>]
+  /// The derivative of each row's mean loss along each direction, (directions, rows).
+  package var scores: [[Double]] = []
+  /// The norm of each range's mean gradient, (ranges); empty if no gradient was formed.
+  package var norms: [Double] = []
+  /// Whether all rows of a range have one score, that of their mean.
+  package var rowsAreMeans = false
+  /// Losses of the model, of a reference, and the mean over tokens of what the former exceeds the latter by, (rows).
+  package var losses: [Double] = [], referenceLosses: [Double] = [], excessLosses: [Double] = []
+
+  /// Takes windows, of which those of one domain are side by side.
+  package init(_ windows: [Window], of slices: [TokenSlice]) {
+    var ranges: [Range<Int>] = []
+    for index in windows.indices {
+      if let last = ranges.last, windows[last.lowerBound].domain == windows[index].domain {
+        ranges[ranges.count - 1] = last.lowerBound..<index + 1
+      } else {
+        ranges.append(index..<index + 1)
+      }
+    }
+    self.init(windows, of: slices, ranges: ranges)
+  }
+
+  /// Takes windows with ranges of which means are formed.
+  package init(_ windows: [Window], of slices: [TokenSlice], ranges: [Range<Int>]) {
+    self.windows = windows
+    self.slices = slices
+    self.ranges = ranges
+  }
+}
+
+/// Something that measures sequences between the forward and backward passes of training.
+///
+/// Whatever it does leaves no trace: parameters, optimizer and the order of training data stay as they are.
+package protocol Meter {
+  /// Measures a sample.
+  ///
+  /// Collective: every rank calls, with the same sample, parameters and directions.
+  ///
+  /// - Parameters:
+  ///   - directions: Rows of the layout to score along.
+  ///   - gradients: Memory to work in; what it holds is overwritten.
+  /// - Returns: The same memory, cleared.
+  /// - Throws: `Failure(.badData)` if the corpus is damaged; `MPIError`.
+  mutating func measure(
+    _ sample: inout Sample, along directions: Matrix, on replica: inout Replica,
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local>
+}
+
+extension SteeringSettings.Estimator {
+  /// The meter that scores as this estimator does, in a plan; sequences of any kind are scored like `ghost` does by `inline`, too.
+  package func meter(_ plan: SteeringPlan) -> any Meter {
+    switch self {
+    case .gradients: GradientScorer(plan)
+    case .dots: DotScorer()
+    case .ghost, .inline: GhostScorer()
+    }
+  }
+}
+
+/// Brings rows together that every rank has filled in its own of; the others are zero.
+func sumRows(_ rows: inout [Double], over world: borrowing Communicator) throws {
+  var span = rows.mutableSpan
+  try world.allReduce(&span, .sum)
+}

@@ -1,0 +1,269 @@
+import Corpus
+import Failures
+import Foundation
+import Kernels
+import MPI
+import Mixing
+import Parallel
+
+/// Measures what the mixing method wants, at the moments of a step that it wants it; the same on every rank.
+///
+/// Estimators that probe read text of their own before a step. The estimator `inline` scores the batches of the last steps before a move
+/// of the weights while they are trained on, along a direction that is measured before the first of them. Methods that weigh losses have
+/// the coming batch itself measured. Either way parameters, optimizer and the order of training data are as they would be without it.
+package struct Steering: ~Copyable {
+  private let plan: SteeringPlan
+  package private(set) var direction: TargetDirection
+  private var scorer: (any Meter)?
+  /// Whether sequences are scored at all.
+  private let isScoring: Bool
+  private var reference: (any Meter)?
+  private var probes: DomainSampler
+  /// Whether the directions are ones for the next move of the weights.
+  private var isAimed = false
+  /// Tokens read so far beside training batches, all ranks together.
+  package private(set) var tokens = 0
+
+  /// Plans the measurements of a run.
+  ///
+  /// - Throws: `Failure(.badData)` if a target's steering part has no whole window; if a reference model cannot be read.
+  package init(_ plan: SteeringPlan) throws {
+    let isScored = plan.wishes.contains(.scores)
+    let direction = try TargetDirection(plan, isNeeded: isScored)
+    let reference =
+      plan.wishes.contains(.referenceLosses)
+      ? try plan.reference.map { try ReferenceModel($0, length: plan.length, capacity: plan.micro) } : nil
+    self.plan = plan
+    isScoring = isScored
+    self.direction = direction
+    self.reference = reference
+    scorer = isScored ? plan.settings.estimator.meter(plan) : nil
+    probes = DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
+  }
+
+  // MARK: Moments of a step, counted from 1
+
+  /// Whether the weights are moved for a step.
+  package func movesWeights(before step: Int) -> Bool { plan.method.wants(before: step).contains(.weights) }
+
+  /// Whether the batch of a step is measured before it is trained on.
+  package func previews(_ step: Int) -> Bool {
+    plan.method.weighting == .loss && !plan.method.wants(before: step).isDisjoint(with: [.scores, .referenceLosses])
+  }
+
+  /// Whether text of its own is scored before a step.
+  private func probes(before step: Int) -> Bool {
+    isScoring && !isInline && plan.method.weighting == .draws
+      && plan.method.wants(before: step).contains(.scores)
+  }
+
+  private var isInline: Bool { plan.settings.estimator == .inline && plan.method.weighting == .draws }
+
+  /// Whether the sequences of a step are scored while they are trained on: a move that wants scores comes soon after it.
+  package func isScored(_ step: Int) -> Bool {
+    guard isInline, isScoring else { return false }
+    for coming in step + 1...step + plan.settings.steps
+    where plan.method.wants(before: coming).contains(.scores) { return true }
+    return false
+  }
+
+  /// Whether anything reads the parameters before the batch of a step is drawn.
+  package func readsParameters(before step: Int) -> Bool { probes(before: step) || needsDirection(before: step) }
+
+  /// Whether the directions have to be measured before a step is scored, unless the weights move first.
+  private func needsDirection(before step: Int) -> Bool {
+    isScored(step) && (!isAimed || movesWeights(before: step))
+  }
+
+  /// The directions to score a step's sequences along, if they are to be.
+  package func directions(for step: Int) -> Matrix? {
+    guard isScored(step) else { return nil }
+    return direction.rows
+  }
+
+  // MARK: Measurements
+
+  /// Measures the directions anew if a step's sequences are to be scored and there are none for the next move.
+  ///
+  /// Collective: every rank calls.
+  ///
+  /// - Returns: The memory of the gradients, cleared.
+  package mutating func aim(
+    before step: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
+    with gradients: consuming Gradients<Local>, over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    guard isScored(step), !isAimed else { return gradients }
+    return try measureDirection(draw: step - 1, on: &replica, parameters, with: gradients, over: world)
+  }
+
+  private mutating func measureDirection(
+    draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
+    with gradients: consuming Gradients<Local>, over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    let cleared = try direction.measure(draw: draw, on: &replica, parameters, with: gradients, over: world)
+    tokens += direction.tokens
+    isAimed = true
+    return cleared
+  }
+
+  /// Scores probes of every domain, if a step wants that of text of its own.
+  ///
+  /// Collective: every rank calls.
+  ///
+  /// - Parameter observations: Receives a row for each sequence; stays as it is if nothing is measured.
+  /// - Returns: The memory of the gradients, cleared.
+  package mutating func probe(
+    before step: Int, into observations: inout Observations?, on replica: inout Replica,
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    guard probes(before: step) else { return gradients }
+    let windows = plan.names.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
+      probes.draw(domain: $0, count: plan.settings.sequences)
+    }
+    var sample = Sample(windows, of: plan.slices)
+    tokens += windows.count * plan.length
+    let cleared = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)
+    observations = self.observations(of: sample, .probes, step: step)
+    return cleared
+  }
+
+  /// Measures the batch of a step before it is trained on.
+  ///
+  /// Collective: every rank calls, with the same batch.
+  ///
+  /// - Parameter observations: Receives a row for each sequence.
+  /// - Returns: The memory of the gradients, cleared.
+  package mutating func preview(
+    _ batch: Batch, of step: Int, into observations: inout Observations?, on replica: inout Replica,
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    var gradients = gradients
+    var sample = Sample(batch.windows.sorted { $0.domain < $1.domain }, of: batch.slices)
+    let wishes = plan.method.wants(before: step)
+    if wishes.contains(.scores) {
+      gradients = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)
+    }
+    if wishes.contains(.referenceLosses), reference != nil {
+      gradients = try reference!.measure(
+        &sample, along: Arena(count: 0).row, on: &replica, parameters, with: gradients, over: world)
+      tokens += sample.windows.count * plan.length
+    }
+    observations = self.observations(of: sample, .comingBatch, step: step)
+    return gradients
+  }
+
+  /// Scores a sample along directions that are measured right before.
+  private mutating func score(
+    _ sample: inout Sample, draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
+    with gradients: consuming Gradients<Local>, over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    let cleared = try measureDirection(draw: draw, on: &replica, parameters, with: gradients, over: world)
+    return try scorer!.measure(
+      &sample, along: direction.rows, on: &replica, parameters, with: cleared, over: world)
+  }
+
+  /// Learns that the weights have moved: the next scores are along directions measured anew.
+  package mutating func moved() { isAimed = false }
+
+  // MARK: Observations
+
+  /// What a sample tells a method.
+  private func observations(of sample: Sample, _ source: Observations.Source, step: Int) -> Observations {
+    // The mean of a range is one observation, however many sequences it is of.
+    let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(sample.windows.indices)
+    var observations = Observations(source, step: step, domains: rows.map { Int(sample.windows[$0].domain) })
+    observations.rowsAreMeans = sample.rowsAreMeans
+    if !sample.norms.isEmpty {
+      observations.gradientNorms = Array(repeating: nil, count: plan.names.count)
+      for (range, norm) in zip(sample.ranges, sample.norms) {
+        observations.gradientNorms[Int(sample.windows[range.lowerBound].domain)] = norm
+      }
+    }
+    (observations.losses, observations.referenceLosses) = (sample.losses, sample.referenceLosses)
+    observations.excessLosses = sample.excessLosses
+    guard !sample.scores.isEmpty else { return observations }
+    let norms = observations.gradientNorms
+    scoredRows { index, _ in
+      rows.map { row in
+        let norm = norms.isEmpty ? 0 : norms[Int(sample.windows[row].domain)]!
+        return sample.scores[index][row] / direction.divisor(of: index, norm: norm)
+      }
+    }.add(to: &observations)
+    return observations
+  }
+
+  /// Scores of rows along the directions, and what is known of these.
+  package struct ScoredRows {
+    var scores: [Observations.Scores] = []
+    var norms: [Double] = []
+    var gram: [[Double]] = []
+
+    /// Adds them to what is observed of the rows.
+    package func add(to observations: inout Observations) {
+      (observations.scores, observations.directionNorms, observations.gram) = (scores, norms, gram)
+    }
+  }
+
+  /// The scores of a training step's sequences.
+  ///
+  /// - Parameter record: With the scores of all ranks.
+  package func scoredRows(of record: PassRecord) -> ScoredRows {
+    scoredRows { index, figure in record.scores(along: index).map { $0 / figure.unit } }
+  }
+
+  private func scoredRows(_ values: (Int, TargetDirection.Figure) -> [Double]) -> ScoredRows {
+    var rows = ScoredRows()
+    for (index, figure) in direction.figures.enumerated() {
+      rows.scores.append(
+        Observations.Scores(
+          values: values(index, figure), unit: direction.unit(of: index), loss: figure.objective))
+      rows.norms.append(figure.norm)
+    }
+    if direction.figures.count > 1 { rows.gram = direction.gram }
+    return rows
+  }
+
+  // MARK: Checkpoints
+
+  /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
+  package struct State: Codable {
+    var probes: [Int]
+    var direction: TargetDirection.State
+    var tokens: Int
+  }
+
+  /// The state for a checkpoint.
+  package var state: State {
+    State(probes: probes.cursors, direction: direction.state, tokens: tokens)
+  }
+
+  /// Whether the next step's sequences are scored along directions that were measured before the present moment.
+  package func keepsDirection(after step: Int) -> Bool {
+    isAimed && isScored(step + 1) && !movesWeights(before: step + 1)
+  }
+
+  /// Goes on from a checkpoint after `step`.
+  ///
+  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has none.
+  /// - Returns: Whether the directions are the same; scores along others cannot be compared.
+  /// - Throws: `Failure(.badData)` if the state is one of another corpus.
+  package mutating func restore(
+    _ state: State, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
+  ) throws -> Bool {
+    try probes.restore(cursors: state.probes)
+    tokens = state.tokens
+    guard isScoring else { return true }
+    guard try direction.restore(state.direction) else { return false }
+    // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew then.
+    isAimed = true
+    if keepsDirection(after: step) {
+      var span = direction.mutableSpan
+      isAimed = try read(&span)
+    } else {
+      isAimed = false
+    }
+    return true
+  }
+}

@@ -1,0 +1,200 @@
+import Corpus
+import Failures
+import Foundation
+import Kernels
+import MPI
+import Mixing
+import Parallel
+import Runs
+import Steering
+import Transformer
+
+/// Measurements of every domain's alignment at a run's checkpoint, outside of training, as often as wanted.
+///
+/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at text that the run would read
+/// next by its mixture, as many sequences as for an update, with the parameters standing still.
+public struct AlignmentSurvey: Encodable {
+  /// One domain over all repetitions.
+  public struct Domain: Encodable {
+    /// The name in the recipe.
+    public let name: String
+    /// The weight that the checkpoint samples it with.
+    public let weight: Double
+    /// The mean alignment beside the target's own, which is 1; nil if the domain was not seen.
+    public let score: Double?
+    /// The standard error of the mean, over sequences or, with several repetitions, over these; variances are drawn towards that
+    /// of all domains.
+    public let standard_error: Double?
+    /// The alignment in each repetition; nil where the domain was not seen.
+    public let alignments: [Double?]
+  }
+
+  /// The estimator.
+  public let estimator: String
+  /// Steps that the checkpoint has behind it.
+  public let step: Int
+  /// Sequences read of the targets, and of the domains, in a repetition; and those of a training step.
+  public let target_sequences, sequences, batch_sequences: Int
+  /// Seconds of a repetition, direction included.
+  public let seconds: Double
+  /// All domains, in the order of the corpus.
+  public let domains: [Domain]
+
+  /// Measures. Collective: every rank calls.
+  ///
+  /// - Parameters:
+  ///   - run: The run directory, whose configuration and latest checkpoint are read.
+  ///   - overrides: Changes to the configuration, such as `mixture.estimator=ghost` or another `seed`.
+  /// - Throws: `Failure`, agreed; `MPIError`.
+  public init(of run: String, overrides: [String], repetitions: Int, over world: borrowing Communicator) throws {
+    precondition(repetitions >= 1)
+    let ranks = world.size
+    let plan = try world.agree { try Self.plan(run, overrides, ranks: ranks) }
+    BLAS.start(threads: plan.description.threads)
+    let rank = world.rank
+    var bench = try world.agree { try Bench(plan, run: run, rank: rank) }
+    var gradients = Gradients<Local>(layout: bench.replica.model.layout, levels: plan.tree.levels)
+    var tally = Tally(domains: plan.corpus.domains.count)
+    let start = ContinuousClock.now
+    for repetition in 0..<repetitions {
+      gradients = try bench.measure(repetition, into: &tally, with: gradients, over: world)
+    }
+    seconds = start.duration(to: .now) / .seconds(1) / Double(repetitions)
+    estimator = plan.description.mixture.steering.estimator.rawValue
+    step = bench.step
+    target_sequences = bench.direction.tokens / plan.model.context
+    sequences = bench.count
+    batch_sequences = plan.batch.sequences
+    let names = plan.corpus.domains.map(\.name)
+    let weights = bench.weights
+    domains = names.indices.map { tally.domain($0, names[$0], weight: weights[$0], repetitions: repetitions) }
+  }
+
+  private static func plan(_ run: String, _ overrides: [String], ranks: Int) throws -> RunPlan {
+    guard FileManager.default.fileExists(atPath: run + "/config.yaml") else {
+      throw Failure(.missingInput, "\(run) is no run directory: it has no config.yaml.")
+    }
+    // No weights are moved here, so any method and estimators without errors will do as well.
+    let plan = try RunPlan(
+      RunDescription(
+        contentsOf: run + "/config.yaml",
+        overrides: ["mixture.method=dga", "mixture.caution=none", "mixture.direction.adaptive=false"] + overrides),
+      ranks: ranks)
+    let estimator = plan.description.mixture.steering.estimator
+    if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
+      throw Failure(
+        .badData,
+        "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator) cannot probe it."
+      )
+    }
+    return plan
+  }
+
+  /// What the repetitions have found so far.
+  private struct Tally {
+    /// Scores and alignments in each repetition, (domains).
+    var scores, alignments: [[Double?]]
+    /// Standard errors within the last repetition, (domains).
+    var errors: [Double?] = []
+    /// Every repetition is one measurement of each domain, direction and all.
+    var means: ScoreMemory
+
+    init(domains: Int) {
+      scores = Array(repeating: [], count: domains)
+      alignments = scores
+      means = ScoreMemory(domains: domains)
+    }
+
+    mutating func add(_ memory: ScoreMemory, unit: Double, givesErrors: Bool) {
+      let found = memory.scores(unit: unit, memory: 0)
+      let seen = scores.indices.filter { memory.ages[$0] == 0 }
+      means.observe(seen.map { ($0, found.values[$0]) }, memory: 1)
+      for domain in scores.indices {
+        let isSeen = memory.ages[domain] == 0
+        scores[domain].append(isSeen ? found.values[domain] : nil)
+        alignments[domain].append(isSeen ? found.alignments[domain] : nil)
+      }
+      errors = found.errors!.map { $0.isFinite && givesErrors ? $0 : nil }
+    }
+
+    func domain(_ index: Int, _ name: String, weight: Double, repetitions: Int) -> Domain {
+      let seen = scores[index].compactMap(\.self)
+      let error = repetitions > 1 ? means.scores(unit: 1, memory: 1).errors![index] : errors[index]
+      return Domain(
+        name: name, weight: weight, score: seen.isEmpty ? nil : seen.reduce(0, +) / Double(seen.count),
+        standard_error: seen.isEmpty ? nil : error, alignments: alignments[index])
+    }
+  }
+
+  /// A checkpoint's model, and what scores sequences along its target's gradient.
+  private struct Bench: ~Copyable {
+    let plan: RunPlan
+    var replica: Replica
+    let parameters: Parameters<Whole>
+    var direction: TargetDirection
+    private var scorer: any Meter
+    private var probes: DomainSampler
+    private var batches: MixtureSampler
+    let weights: [Double]
+    let step: Int
+
+    private var settings: SteeringSettings { plan.description.mixture.steering }
+    private var isInline: Bool { settings.estimator == .inline }
+    private var perDomain: Int { isInline ? 1 : settings.sequences }
+    /// Sequences of the domains in a repetition.
+    var count: Int {
+      isInline
+        ? plan.batch.sequences * min(settings.steps, plan.interval) : plan.corpus.domains.count * settings.sequences
+    }
+
+    init(_ plan: RunPlan, run: String, rank: Int) throws {
+      let path = try SavedModel.locate(run)
+      try CheckpointStore.verify(path)
+      let state = try RunState.read(from: path)
+      let names = plan.corpus.domains.map(\.name)
+      guard try state.modelConfiguration(of: path) == plan.model, state.mixture.weights.count == names.count else {
+        throw Failure(.badData, "\(path) is a checkpoint of another model or corpus than \(run)/config.yaml describes.")
+      }
+      let direction = try TargetDirection(plan.steering)
+      var batches = try plan.sampler()
+      try batches.restore(cursors: state.cursors)
+      try batches.setWeights(state.mixture.weights.values) { names[$0] }
+      var replica = plan.replica(rank: rank)
+      var parameters = Parameters<Whole>(replica.optimizer.shards)
+      try TensorFiles.read(&parameters, &replica.optimizer, layout: replica.model.layout, from: path)
+      replica.optimizer.updates = state.updates
+      self.plan = plan
+      self.replica = replica
+      self.parameters = parameters
+      self.direction = direction
+      self.batches = batches
+      scorer = plan.description.mixture.steering.estimator.meter(plan.steering)
+      probes = DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
+      weights = state.mixture.weights.values
+      step = state.step
+    }
+
+    /// Measures the direction and all domains once.
+    mutating func measure(
+      _ repetition: Int, into tally: inout Tally, with gradients: consuming Gradients<Local>,
+      over world: borrowing Communicator
+    ) throws -> Gradients<Local> {
+      let memory = try direction.measure(draw: repetition, on: &replica, parameters, with: gradients, over: world)
+      let windows =
+        isInline
+        ? batches.draw(step: step + 1 + repetition, count: count)
+        : plan.corpus.domains.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
+      var sample = Sample(windows, of: plan.corpus.domains.map(\.train))
+      let cleared = try scorer.measure(
+        &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)
+      var scores = ScoreMemory(domains: plan.corpus.domains.count)
+      scores.observe(
+        windows.indices.map { place in
+          let norm = sample.norms.isEmpty ? 0 : sample.norms[place / perDomain]
+          return (Int(windows[place].domain), sample.scores[0][place] / direction.divisor(of: 0, norm: norm))
+        }, memory: 0)
+      tally.add(scores, unit: direction.unit(of: 0), givesErrors: settings.estimator.givesErrors)
+      return cleared
+    }
+  }
+}

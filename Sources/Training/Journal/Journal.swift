@@ -1,0 +1,250 @@
+import Configuration
+import Failures
+import Foundation
+import Printing
+import Kernels
+import Logging
+import MPI
+import Mixing
+import Runs
+import Steering
+import Transformer
+
+/// What the root rank writes about a run: metrics for programs, the log and progress line for people.
+final class Journal {
+  private let plan: RunPlan
+  private let directory: RunDirectory
+  private let metrics: MetricsFile
+  private let progress = Progress()
+  private let log: Logger
+  private let ceiling: Double
+  private let flopsPerToken: Double
+  private let firstStep: Int
+  /// What a run that goes on has other settings in than before.
+  private let changes: [String]
+  private let names: [String]
+  /// The scores of the last update.
+  private var latest: Scores?
+  /// What each domain got in the last interval.
+  private var lastEntries: [DomainLedger.Entry] = []
+
+  /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
+  ///
+  /// - Parameter ceiling: The matrix product's rate of all ranks together, in floating-point operations a second.
+  init(_ plan: RunPlan, in directory: RunDirectory, metricsOffset: Int, ceiling: Double, firstStep: Int) throws {
+    self.plan = plan
+    self.directory = directory
+    self.ceiling = ceiling
+    flopsPerToken = plan.model.trainingFlopsPerToken(length: plan.model.context)
+    self.firstStep = firstStep
+    names = plan.corpus.domains.map(\.name)
+    let resolved = try plan.description.yaml()
+    let before = try? String(contentsOfFile: directory.configurationFile, encoding: .utf8)
+    changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
+    // `metrics.jsonl` marks the directory as a run, so it is created last.
+    if firstStep < plan.steps { try directory.write(resolved, to: directory.configurationFile) }
+    metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
+    directory.keep()
+    let progress = progress
+    log = Logger(label: "dga") { _ in Console(sharing: progress) }
+  }
+
+  /// Brings `metrics.jsonl` to disk and returns its length, for a checkpoint.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
+
+  /// Says what starts, on what machine.
+  func begin(
+    world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: [String]
+  ) throws {
+    let parameters = ParameterLayout(plan.model).elementCount
+    log.info(
+      """
+      \(plan.description.run): \(parameters) parameters, \(names.count) domains, target \(plan.target.name), \
+      \(plan.description.mixture.method); \(plan.steps) steps of \(plan.tokensPerStep) tokens
+      """)
+    log.info(
+      """
+      \(world.size) ranks on \(placement.nodes) nodes, \(plan.description.threads) threads each; products by \
+      \(BLAS.productName), OpenBLAS \(BLAS.coreName) sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \
+      \(MPI.libraryVersion)
+      """)
+    for warning in placement.warnings { log.warning("\(warning)") }
+    logMixture()
+    if plan.lacksCanonicalOrder {
+      log.info(
+        "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")
+    }
+    if firstStep >= plan.steps {
+      log.info("the run is complete after \(firstStep) steps; give it a longer `duration` to go on")
+    } else if firstStep > 0 {
+      log.info("going on after step \(firstStep)")
+      if !changes.isEmpty {
+        try event(firstStep, "settings", "Goes on with \(changes.joined(separator: ", ")).", isWarning: false)
+      }
+    } else if isResumed {
+      log.info("there is no checkpoint to go on from yet: the run begins anew")
+    }
+    if !skipped.isEmpty {
+      let more = skipped.count > 5 ? " and \(skipped.count - 5) more" : ""
+      log.warning(
+        "Too little validation text for one sequence, so not evaluated: \(skipped.prefix(5).joined(separator: ", "))\(more)."
+      )
+    }
+  }
+
+  /// Says how the weights move, if they do.
+  private func logMixture() {
+    guard plan.isMoving else { return }
+    let summary = plan.method.summary.isEmpty ? "" : "; \(plan.method.summary)"
+    let isScored = plan.wishes.contains(.scores)
+    let targets = plan.steeringTargets.map(\.name).joined(separator: ", ")
+    let scores = isScored ? ", by \(plan.description.mixture.steering.estimator), towards \(targets)" : ""
+    log.info("mixture: every \(plan.interval) steps\(scores)\(summary)")
+  }
+
+  /// Records a step.
+  func stepped(_ result: StepResult, _ mixture: Mixture, isLast: Bool) throws {
+    let speed = Double(plan.tokensPerStep) / result.watch.total
+    let share = speed * flopsPerToken / ceiling
+    try metrics.append(
+      MetricRecord.Step(
+        step: result.step, tokens: result.step * plan.tokensPerStep, loss: finite(result.loss),
+        learning_rate: result.rate, gradient_norm: finite(result.norm),
+        seconds: result.watch.seconds, tokens_per_second: speed, flops_share: share))
+    guard progress.isDue(isLast: isLast) else { return }
+    var figures = Progress.Figures(
+      step: result.step, steps: plan.steps, loss: result.loss, tokensPerSecond: speed, flopsShare: share,
+      overheadShare: result.overheadShare)
+    if plan.isMoving { figures.movers = movers(mixture).prefix(3).map { mover($0, mixture) } }
+    progress.show(figures, firstStep: firstStep, isLast: isLast)
+  }
+
+  /// The domains, those first whose weight has moved most from where the run began.
+  private func movers(_ mixture: Mixture) -> [Int] {
+    let (now, start) = (mixture.weights.values, plan.method.start.values)
+    return now.indices.sorted { abs(now[$0] - start[$0]) > abs(now[$1] - start[$1]) }
+  }
+
+  private func mover(_ domain: Int, _ mixture: Mixture) -> Progress.Mover {
+    Progress.Mover(
+      name: names[domain], weight: mixture.weights.values[domain], start: plan.method.start.values[domain],
+      score: latest?.values[domain], error: latest?.errors?[domain])
+  }
+
+  /// Whether a record of what each domain got is due.
+  func recordsDomains(after step: Int, isLast: Bool) -> Bool { isLast || step % plan.interval == 0 }
+
+  /// Records what each domain got since the last record.
+  ///
+  /// - Parameter cursors: Windows read so far of each domain.
+  func domains(_ step: Int, _ entries: [DomainLedger.Entry], cursors: [Int]) throws {
+    try metrics.append(
+      MetricRecord.Domains(
+        step: step, loss: named(entries.map(\.loss)), tokens: named(cursors.map { $0 * plan.model.context }),
+        share_requested: named(entries.map(\.shareRequested)), share_achieved: named(entries.map(\.shareAchieved)),
+        epochs: named(epochs(cursors))))
+    lastEntries = entries
+  }
+
+  private func epochs(_ cursors: [Int]) -> [Double] {
+    zip(cursors, plan.windowCounts).map { $1 == 0 ? 0 : Double($0) / Double($1) }
+  }
+
+  /// Records an update of the mixture and passes its warnings on.
+  func mixed(
+    _ step: Int, _ mixture: Mixture, _ move: Move, _ report: MixingReport, _ forecast: Forecast, probeTokens: Int,
+    overheadShare: Double
+  ) throws {
+    latest = move.scores
+    try metrics.append(
+      MetricRecord.Mixture(
+        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
+        weights: named(mixture.weights.values), raw_weights: named((move.raw ?? mixture.weights).values),
+        alignment: move.scores.map { named($0.alignments.map(finite)) },
+        standard_error: move.scores?.alignmentErrors.map { named($0.map(finite)) },
+        age: move.scores.map { _ in named(move.ages).filter { $0.value != 0 } },
+        target_weights: move.targetWeights.map {
+          Dictionary(uniqueKeysWithValues: zip(plan.steeringTargets.map(\.name), $0))
+        },
+        effective_domains: report.effectiveDomains, distance_from_uniform: report.distanceFromUniform,
+        spread: report.spread, overhead_share: overheadShare,
+        steering_objective: forecast.objective.flatMap(finite), realised_change: forecast.realisedChange.flatMap(finite),
+        predicted_change: forecast.predictedChange.flatMap(finite)))
+    for warning in report.warnings {
+      try event(step, "mixture", warning.sentence { names[$0] })
+    }
+  }
+
+  /// Records an evaluation.
+  func evaluated(_ step: Int, _ result: EvaluationResult) throws {
+    try metrics.append(
+      MetricRecord.Evaluation(
+        step: step, tokens: step * plan.tokensPerStep, target: result.target.nats, generic: result.generic,
+        target_standard_error: result.target.standardError,
+        domains: Dictionary(uniqueKeysWithValues: result.domains.map { ($0.name, $0.loss.nats) }),
+        bits_per_byte: result.target.bitsPerByte))
+    log.info(
+      """
+      step \(step): target \(plan.target.name) \(String(format: "%.4f", result.target.nats)) nats \
+      (\(String(format: "%.3f", result.target.bitsPerByte)) bits per byte), generic \(String(format: "%.4f", result.generic))
+      """)
+  }
+
+  /// Records something that a person should know.
+  func event(_ step: Int, _ name: String, _ message: String, isWarning: Bool = true) throws {
+    try metrics.append(MetricRecord.Event(step: step, name: name, message: message))
+    log.log(level: isWarning ? .warning : .info, "\(message)")
+  }
+
+  /// Writes the weights for runs to come, and shows what each domain got.
+  func finished(_ mixture: Mixture, cursors: [Int]) throws {
+    let file = MixtureFile(weights: named(mixture.average.values), final: named(mixture.weights.values))
+    try directory.write(JSON.pretty.text(file) + "\n", to: directory.mixtureFile)
+    progress.finishLine()
+    if firstStep < plan.steps { log.info("\(summary(mixture, cursors: cursors))") }
+  }
+
+  /// A table of the domains whose weights moved most, or were read most if none did.
+  private func summary(_ mixture: Mixture, cursors: [Int]) -> String {
+    let all = Double(max(1, cursors.reduce(0, +)))
+    let order = plan.isMoving ? movers(mixture) : cursors.indices.sorted { cursors[$0] > cursors[$1] }
+    var table = TextTable(["domain", "weight", "at the start", "of all text", "tokens read", "epochs", "loss"])
+    for domain in order.prefix(Self.shownDomains) {
+      let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
+      table.append([
+        names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
+        percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
+        String(format: "%.2f", epochs(cursors)[domain]), loss,
+      ])
+    }
+    let which = plan.isMoving ? "that moved most" : "read most"
+    let others = names.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(names.count) \(which):\n" : ""
+    return others + table.text.dropLast()
+  }
+
+  private static let shownDomains = 5
+
+  private func percent(_ share: Double) -> String {
+    String(format: share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share)
+  }
+
+  private func named<Value>(_ values: [Value]) -> [String: Value] {
+    Dictionary(uniqueKeysWithValues: zip(names, values))
+  }
+
+  private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+}
+
+/// A step in figures.
+struct StepResult {
+  let step: Int
+  /// In nats per token.
+  let loss: Double
+  /// The learning rate, and the norm of the gradient.
+  let rate, norm: Double
+  let watch: Stopwatch
+  /// The share of the training time so far that scores and reference losses took.
+  let overheadShare: Double
+}

@@ -1,0 +1,116 @@
+import MPI
+import Mixing
+import Parallel
+import Steering
+
+/// The trainer's side of mixing: measurements before a step, and what follows from them.
+extension Trainer {
+  /// Measures what the method wants before the step, moves the weights if that is due, and measures directions for the sequences of the
+  /// step if they are to be scored.
+  ///
+  /// - Returns: The memory of the gradients, cleared.
+  mutating func steer(
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    var observations: Observations?
+    var gradients = try steering.probe(
+      before: step, into: &observations, on: &replica, parameters, with: gradients, over: world)
+    if let observations {
+      noteDirection()
+      root?.mixture.observe(observations)
+    }
+    if steering.movesWeights(before: step), plan.method.weighting == .draws { try moveWeights(over: world) }
+    let before = steering.tokens
+    gradients = try steering.aim(before: step, on: &replica, parameters, with: gradients, over: world)
+    if steering.tokens > before { noteDirection() }
+    return gradients
+  }
+
+  /// Measures the step's batch, moves the weights of losses, and gives each sequence its factor.
+  ///
+  /// - Returns: The memory of the gradients, cleared.
+  mutating func weighLosses(
+    _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    over world: borrowing Communicator
+  ) throws -> Gradients<Local> {
+    var observations: Observations?
+    let cleared = try steering.preview(
+      batch, of: step, into: &observations, on: &replica, parameters, with: gradients, over: world)
+    observations?.learningRate = plan.schedule.rate(at: step)
+    if let observations { root?.mixture.observe(observations) }
+    if let weights = try sendMove(over: world) { lossWeights = weights }
+    setFactors()
+    return cleared
+  }
+
+  /// Gives each sequence the factor a / q of its domain, with a the weights of losses and q what domains are drawn with; divided by the
+  /// batch's mean, so that the length of gradients stays comparable.
+  private mutating func setFactors() {
+    var sum = 0.0
+    for window in batch.windows { sum += lossFactor(Int(window.domain)) }
+    let mean = sum / Double(batch.windows.count)
+    for (slot, window) in batch.windows.enumerated() {
+      batch.factors[slot] = mean > 0 ? Float(lossFactor(Int(window.domain)) / mean) : 1
+    }
+  }
+
+  private func lossFactor(_ domain: Int) -> Double { lossWeights[domain] / weights[domain] }
+
+  /// Moves the weights that domains are drawn with, if the method does.
+  mutating func moveWeights(over world: borrowing Communicator) throws {
+    guard let moved = try sendMove(over: world) else { return }
+    try setWeights(moved)
+    steering.moved()
+  }
+
+  /// Lets the root rank move the weights and sends them to all; nil if they stay as they are.
+  private mutating func sendMove(over world: borrowing Communicator) throws -> [Double]? {
+    var message = [Double](repeating: 0, count: weights.count + 1)
+    let limits = plan.sampleLimits(after: step - 1, read: sampler.cursors)
+    if let moved = try root?.move(after: step - 1, limits: limits, tokens: steering.tokens, times.overheadShare) {
+      message = [1] + moved
+    }
+    var span = message.mutableSpan
+    try world.broadcast(&span, root: 0)
+    return message[0] == 1 ? Array(message.dropFirst()) : nil
+  }
+
+  mutating func setWeights(_ weights: [Double]) throws {
+    self.weights = weights
+    try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains[$0].name }
+  }
+
+  /// Tells the forecast that the direction has been measured.
+  private mutating func noteDirection() {
+    guard let figure = steering.direction.figures.first else { return }
+    root?.forecast.aimed(
+      figure.objective, isPredictive: plan.description.mixture.steering.direction.isPredictive)
+  }
+}
+
+extension Root {
+  /// Moves the weights and records it; nil if the method leaves them as they are.
+  mutating func move(
+    after step: Int, limits: [Double]?, tokens: Int, _ overheadShare: Double
+  ) throws -> [Double]? {
+    guard let (move, report) = mixture.move(after: step, limits: limits) else { return nil }
+    try journal.mixed(step, mixture, move, report, forecast, probeTokens: tokens, overheadShare: overheadShare)
+    if let scores = move.scores { forecast.moved(alignments: scores.alignments, weights: mixture.weights.values) }
+    return mixture.weights.values
+  }
+
+  /// Records a step, and what each domain got at the end of an interval.
+  mutating func noteStep(_ result: StepResult, cursors: [Int], isLast: Bool) throws {
+    try journal.stepped(result, mixture, isLast: isLast)
+    if journal.recordsDomains(after: result.step, isLast: isLast) {
+      try journal.domains(result.step, ledger.close(), cursors: cursors)
+    }
+  }
+
+  /// Goes on from a checkpoint.
+  mutating func restore(_ state: RunState) {
+    forecast = state.forecast
+    if state.ledger.count == ledger.count { ledger = state.ledger }
+  }
+}

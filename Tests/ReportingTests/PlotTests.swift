@@ -1,0 +1,135 @@
+import Failures
+import Foundation
+import Reporting
+import Testing
+
+/// Runs made up line by line, so that every figure of a table is known.
+private struct MadeUpRuns: ~Copyable {
+  let directory = NSTemporaryDirectory() + "plot-tests-" + UUID().uuidString
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  /// Writes a run whose target loss falls to `target`; DGA's weights move from equal to 70 % on `perl`.
+  func make(
+    _ name: String, method: String, seed: Int, target: Double, tokens: Int = 2_000_000, settings: String = "",
+    ending: String = ""
+  ) throws -> String {
+    let path = "\(directory)/\(name)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    let configuration = "run: \(path)\ntarget: git\nmixture: {method: \(method)}\nseed: \(seed)\n\(settings)"
+    try configuration.write(toFile: path + "/config.yaml", atomically: true, encoding: .utf8)
+
+    let domains = ["perl", "python"] + (1...10).map { "far-\($0)" }
+    var lines = [#"{"kind":"from the future","anything":[1,2]}"#]
+    for part in 1...10 {
+      let done = Double(part) / 10
+      let count = tokens / 10 * part
+      lines.append(#"{"kind":"step","step":\#(part),"tokens":\#(count),"loss":5,"new key":{}}"#)
+      if method == "dga" {
+        let perl = 1 / 12.0 + (0.7 - 1 / 12.0) * done
+        let weights = domains.map { "\"\($0)\":\($0 == "perl" ? perl : (1 - perl) / 11)" }.joined(separator: ",")
+        lines.append(#"{"kind":"mixture","step":\#(part),"tokens":\#(count),"weights":{\#(weights)}}"#)
+      }
+      let loss = target + 3 * (1 - done)
+      lines.append(
+        #"{"kind":"evaluation","step":\#(part),"tokens":\#(count),"target":\#(loss),"generic":\#(loss + 0.5),"#
+          + #""bits_per_byte":\#(loss / 2),"domains":{"perl":4}}"#)
+    }
+    let text = lines.joined(separator: "\n") + "\n" + ending
+    try text.write(toFile: path + "/metrics.jsonl", atomically: true, encoding: .utf8)
+    return path
+  }
+}
+
+@Suite("Plots")
+struct PlotTests {
+  @Test("A run is read whatever unknown kinds and keys it has, and whether or not its last line is whole")
+  func reading() throws {
+    let runs = MadeUpRuns()
+    let whole = try RunRecord(at: runs.make("whole", method: "dga", seed: 3, target: 4))
+    let live = try RunRecord(at: runs.make("live", method: "dga", seed: 3, target: 4, ending: #"{"kind":"evalu"#))
+    for run in [whole, live] {
+      #expect(run.evaluations.map(\.tokens) == (1...10).map { 200_000 * $0 })
+      #expect(run.evaluations[9].target == 4 && run.evaluations[9].generic == 4.5)
+      #expect(run.mixtures.count == 10 && run.mixtures[9].weights["perl"] == 0.7)
+      #expect(run.method == "dga" && run.seed == 3 && run.target == "git")
+    }
+  }
+
+  @Test("A damaged line before the last, or a directory that is no run, is refused with its place")
+  func damage() throws {
+    let runs = MadeUpRuns()
+    let damaged = try runs.make(
+      "damaged", method: "dga", seed: 1, target: 4, ending: #"{"kind""# + "\n" + #"{"kind":"step"}"# + "\n")
+    // One unknown line, ten times step, mixture and evaluation, then the damage.
+    #expect { try RunRecord(at: damaged) } throws: { error in
+      let failure = error as? Failure
+      return failure?.kind == .badData && failure?.message.contains("metrics.jsonl, line 32") == true
+    }
+    #expect { try RunRecord(at: runs.directory) } throws: { ($0 as? Failure)?.kind == .missingInput }
+    #expect { try Plot.read([]) } throws: { ($0 as? Failure)?.kind == .usage }
+  }
+
+  @Test("The table says by how much a method beats uniform, and only calls it a win beyond the difference of seeds")
+  func findings() throws {
+    let runs = MadeUpRuns()
+    let uniform = try [
+      RunRecord(at: runs.make("u1", method: "uniform", seed: 1, target: 5.00)),
+      RunRecord(at: runs.make("u2", method: "uniform", seed: 2, target: 5.04)),
+    ]
+    func dga(_ losses: [Double], tokens: Int = 2_000_000) throws -> [RunRecord] {
+      try losses.enumerated().map {
+        try RunRecord(at: runs.make("d\($0)", method: "dga", seed: $0 + 1, target: $1, tokens: tokens))
+      }
+    }
+    // 5.02 - 4.61 = 0.41, which is 7.9 times the larger difference of seeds, 0.052.
+    let dgaRuns = try dga([4.584, 4.636])
+    let win = RunTable([uniform[0], dgaRuns[0], uniform[1], dgaRuns[1]])
+    #expect(win.rows.map(\.label) == ["uniform", "uniform", "dga", "dga"])
+    #expect(win.rows[2].leaders[0].name == "perl" && win.rows[2].leaders[0].weight == 0.7)
+    #expect(win.rows[0].leaders.isEmpty)
+    #expect(win.findings.count == 1)
+    #expect(win.findings[0].contains("dga wins by 0.410; seeds of one method differ by up to 0.052, 7.9 times less."))
+    #expect(win.text.contains("dga         1     4.584      2.292         5.084  perl 70 %, "))
+
+    #expect(RunTable(uniform + (try dga([5.00, 5.03]))).findings[0].contains("this shows nothing"))
+    #expect(RunTable(uniform + (try dga([5.40, 5.42]))).findings[0].contains("dga LOSES by 0.390"))
+    #expect(RunTable(uniform + (try dga([4.5]))).findings[0].contains("no more than a hint"))
+    #expect(RunTable(uniform + (try dga([4.5, 4.6], tokens: 3_000_000))).findings[0].contains("no comparison"))
+  }
+
+  @Test("Runs of one method with other settings are not taken for seeds of each other")
+  func settings() throws {
+    let runs = MadeUpRuns()
+    let table = try RunTable([
+      RunRecord(at: runs.make("gentle", method: "dga", seed: 1, target: 4.6, settings: "threads: 1")),
+      RunRecord(at: runs.make("bold", method: "dga", seed: 2, target: 4.4, settings: "threads: 2")),
+    ])
+    #expect(table.rows.map(\.label) == ["gentle", "bold"])
+  }
+
+  @Test("Losses and weights are drawn as SVG and PNG; without moving weights there are only losses")
+  func pictures() throws {
+    let runs = MadeUpRuns()
+    let uniform = try runs.make("u1", method: "uniform", seed: 1, target: 5.0)
+    let moving = try runs.make("d'1", method: "dga", seed: 1, target: 4.5)
+    let output = runs.directory + "/plots"
+    let files = try Plot.draw(runs: [uniform, moving], output: output)
+    let names = ["losses.png", "losses.svg", "weights.png", "weights.svg"]
+    #expect(files.map { URL(fileURLWithPath: $0).lastPathComponent } == names)
+    for file in files {
+      let data = try #require(FileManager.default.contents(atPath: file))
+      if file.hasSuffix(".png") {
+        // The signature of a PNG file, then the header chunk with width and height (RFC 2083, sections 3.1 and 4.1.1).
+        #expect(Array(data.prefix(8)) == [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+        let width = data[data.startIndex + 16..<data.startIndex + 20].reduce(0) { $0 << 8 | Int($1) }
+        #expect(width == (file.contains("losses") ? 2400 : 1200))
+      } else {
+        let text = String(decoding: data, as: UTF8.self)
+        #expect(text.contains("<svg") && text.contains(file.contains("losses") ? "dga 4.50" : "perl 70 %"))
+      }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: output).count == 4)
+    #expect(try Plot.draw(runs: [uniform], output: output + "/uniform").count == 2)
+  }
+}
