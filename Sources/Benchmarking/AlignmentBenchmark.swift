@@ -1,11 +1,9 @@
-import Failures
 import Foundation
 import MPI
 import Mixing
 import Printing
 import Runs
 import Settings
-import Printing
 
 /// What an update of the mixture costs, by estimator and number of domains: training runs with few steps between updates.
 public struct AlignmentBenchmark {

@@ -1,6 +1,5 @@
 import Foundation
 import Printing
-import Printing
 import Transformer
 
 /// All figures of a benchmark, as `--json` prints them: names end with their unit; shares are of the ceilings' best rounds, unless

@@ -1,5 +1,3 @@
-import Failures
-
 extension Section {
   /// What two configurations in YAML differ in: a sentence part such as `mixture.kl 0.3 instead of 0.1` for each key.
   ///

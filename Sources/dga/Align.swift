@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import MPI
 import Printing
-import Printing
 import Training
 
 /// Measures how a run's domains align with its target; under `mpirun`, on all ranks.

@@ -1,9 +1,8 @@
 import ArgumentParser
+import Benchmarking
 import Foundation
 import Kernels
 import MPI
-import Printing
-import Benchmarking
 import Printing
 
 /// Measures the machine's ceilings and the program's share of them; under `mpirun`, on all its ranks.

@@ -2,7 +2,6 @@ import ArgumentParser
 import Corpus
 import Foundation
 import Printing
-import Printing
 
 /// Builds corpora and looks into them.
 struct CorpusCommand: ParsableCommand {

@@ -3,7 +3,6 @@ import Corpus
 import Foundation
 import Kernels
 import Printing
-import Printing
 import Training
 
 /// Evaluates a checkpoint.

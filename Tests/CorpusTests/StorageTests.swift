@@ -2,7 +2,6 @@ import Corpus
 import Failures
 import Foundation
 import Storage
-import Storage
 import Testing
 
 extension Workshop {

@@ -1,5 +1,4 @@
 import Configuration
-import Failures
 import Foundation
 import Settings
 

@@ -1,4 +1,3 @@
-import Failures
 import Storage
 
 /// The first half of a build: sources are read into the spool, without duplicates.

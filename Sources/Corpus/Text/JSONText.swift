@@ -1,5 +1,4 @@
 import Foundation
-import Printing
 
 /// The text of one line of JSON.
 enum JSONText {

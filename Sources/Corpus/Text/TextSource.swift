@@ -1,7 +1,6 @@
 import Configuration
 import Failures
 import Foundation
-import Printing
 
 /// Where the documents of a domain or target come from: files and directories, one document a file or a JSON line.
 struct TextSource {

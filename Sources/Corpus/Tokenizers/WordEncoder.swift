@@ -1,4 +1,3 @@
-import Failures
 internal import CXXHash
 import Foundation
 

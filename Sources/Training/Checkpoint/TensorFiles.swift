@@ -1,5 +1,4 @@
 import Corpus
-import Failures
 import Foundation
 import Kernels
 import MPI

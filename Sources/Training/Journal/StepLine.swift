@@ -1,5 +1,4 @@
 import Foundation
-import Printing
 
 /// The record of a step as a line of JSON, written into memory that is kept: a steady step allocates nothing.
 ///
