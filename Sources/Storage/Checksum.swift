@@ -1,5 +1,5 @@
-import Failures
 internal import CXXHash
+import Failures
 import Foundation
 
 /// An incremental 128-bit XXH3 checksum of bytes, as `xxhsum -H2` prints it.
@@ -64,6 +64,11 @@ public struct Checksum: ~Copyable {
     var checksum = Checksum()
     checksum.update(bytes)
     return checksum.digest
+  }
+
+  /// A 64-bit hash of bytes, for tables in memory.
+  package static func hash(of bytes: UnsafeRawBufferPointer) -> UInt64 {
+    XXH3_64bits(bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, bytes.count)
   }
 
   /// Computes the checksum of a file, a part at a time: a mapped one would count as memory of the process.

@@ -1,5 +1,5 @@
-internal import CXXHash
 import Foundation
+import Storage
 
 /// Places where a text may be cut so that the tokens of the parts are those of the whole: between two bytes that are
 /// neighbours in no piece.
@@ -78,7 +78,7 @@ struct WordEncoder {
         continue
       }
       let bytes = UnsafeRawBufferPointer(rebasing: word)
-      let hash = XXH3_64bits(bytes.baseAddress!, bytes.count)
+      let hash = Checksum.hash(of: bytes)
       var slot = firstSlot(hash)
       while slots[slot] >= 0, !isEntry(slots[slot], hash, bytes) { slot = (slot + 1) & (slots.count - 1) }
       if slots[slot] >= 0 {

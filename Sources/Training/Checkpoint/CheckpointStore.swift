@@ -19,13 +19,9 @@ struct CheckpointStore {
 
   /// What is in a checkpoint: name, size and checksum of every file.
   struct Manifest: Codable {
-    struct File: Codable, Equatable {
-      let bytes: Int
-      let checksum: Checksum.Digest
-    }
     var format = "dga checkpoint"
     var version = CheckpointStore.version
-    var files: [String: File]
+    var files: [String: FileRecord]
 
     func checkVersion(of directory: String) throws {
       guard version != CheckpointStore.version else { return }
@@ -135,9 +131,9 @@ struct CheckpointStore {
 
   private static func name(of step: Int) -> String { "step-" + String(format: "%08d", step) }
 
-  private static func describe(_ file: String) throws -> Manifest.File {
+  private static func describe(_ file: String) throws -> FileRecord {
     let attributes = try FileManager.default.attributesOfItem(atPath: file)
-    return Manifest.File(bytes: attributes[.size] as? Int ?? 0, checksum: try Checksum.digest(ofFile: file))
+    return FileRecord(bytes: attributes[.size] as? Int ?? 0, checksum: try Checksum.digest(ofFile: file))
   }
 
   private static func flush(_ file: String) throws {
