@@ -97,19 +97,21 @@ extension CorpusReport {
     var lines = ["\(path): \(tokenizer) tokenizer, vocabulary \(vocabularySize), hash \(tokenizerHash)", ""]
     var header = ["domain", "documents", "tokens", "bytes", "bytes/token", "share", "held out"]
     if budget != nil { header.append("epochs") }
-    var rows = domains.map { row in
+    var table = TextTable(header)
+    for row in domains {
       let numbers = [row.documents, row.tokens, row.bytes].map(CorpusReport.grouped)
       let ratios = [Double(row.bytes) / Double(row.tokens), 100 * row.share].map { CorpusReport.decimal($0) }
-      return [row.name] + numbers + [ratios[0], ratios[1] + " %", CorpusReport.grouped(row.validationTokens)]
-        + (budget == nil ? [] : [row.epochs.map { CorpusReport.decimal($0) } ?? "too short"])
+      table.append(
+        [row.name] + numbers + [ratios[0], ratios[1] + " %", CorpusReport.grouped(row.validationTokens)]
+          + (budget == nil ? [] : [row.epochs.map { CorpusReport.decimal($0) } ?? "too short"]))
     }
     let documents = domains.reduce(0) { $0 + $1.documents }
     let heldOut = domains.reduce(0) { $0 + $1.validationTokens }
-    rows.append(
+    table.append(
       ["all"] + [documents, tokens, bytes].map(CorpusReport.grouped)
         + [CorpusReport.decimal(Double(bytes) / Double(tokens)), "100.00 %", CorpusReport.grouped(heldOut)]
         + (budget == nil ? [] : [naturalEpochs.map { CorpusReport.decimal($0) } ?? "too short"]))
-    lines += CorpusReport.aligned([header] + rows)
+    lines += table.lines
     if let budget {
       lines += [
         "",
@@ -118,14 +120,12 @@ extension CorpusReport {
       ]
     }
     if !targets.isEmpty {
-      lines.append("")
-      lines += CorpusReport.aligned(
-        [["target", "steering", "tokens", "evaluation", "tokens"]]
-          + targets.map {
-            [$0.name]
-              + [$0.steeringDocuments, $0.steeringTokens, $0.evaluationDocuments, $0.evaluationTokens].map(
-                CorpusReport.grouped)
-          })
+      var table = TextTable(["target", "steering", "tokens", "evaluation", "tokens"])
+      for row in targets {
+        let numbers = [row.steeringDocuments, row.steeringTokens, row.evaluationDocuments, row.evaluationTokens]
+        table.append([row.name] + numbers.map(CorpusReport.grouped))
+      }
+      lines += [""] + table.lines
     }
     lines += [
       "",
@@ -134,17 +134,6 @@ extension CorpusReport {
         + "invalid UTF-8.",
     ]
     return lines.joined(separator: "\n")
-  }
-
-  /// Rows as columns, the first to the left, the others to the right.
-  private static func aligned(_ rows: [[String]]) -> [String] {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      row.indices.map { column in
-        let padding = String(repeating: " ", count: widths[column] - row[column].count)
-        return column == 0 ? row[column] + padding : padding + row[column]
-      }.joined(separator: "  ")
-    }
   }
 
   private static func grouped(_ number: Int) -> String {

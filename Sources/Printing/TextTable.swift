@@ -13,7 +13,7 @@ public struct TextTable {
 
   /// Starts with a row of titles.
   ///
-  /// - Parameter alignments: Of the columns in order; the first to the left and the others to the right where nothing is said.
+  /// - Parameter alignments: Of the columns in order; where nothing is said, the first is `left` and others are `right`.
   public init(_ titles: [String], _ alignments: [Alignment] = []) {
     rows = [titles]
     self.alignments = titles.indices.map { $0 < alignments.count ? alignments[$0] : $0 == 0 ? .left : .right }
@@ -23,7 +23,10 @@ public struct TextTable {
   public mutating func append(_ cells: [String]) { rows.append(cells) }
 
   /// All rows, a line each.
-  public var text: String {
+  public var text: String { lines.map { $0 + "\n" }.joined() }
+
+  /// All rows, without line breaks.
+  public var lines: [String] {
     let widths = alignments.indices.map { column in
       rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }
@@ -34,7 +37,7 @@ public struct TextTable {
       }
       var line = cells.joined(separator: "  ")
       while line.last == " " { line.removeLast() }
-      return line + "\n"
-    }.joined()
+      return line
+    }
   }
 }

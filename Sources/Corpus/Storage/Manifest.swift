@@ -205,9 +205,5 @@ extension Manifest {
     return Checksum.digest(of: try bare.json())
   }
 
-  private func json() throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(self) + Data("\n".utf8)
-  }
+  private func json() throws -> Data { try JSON.pretty.data(self) + Data("\n".utf8) }
 }
