@@ -44,6 +44,9 @@ public struct RunRecord: Sendable {
   /// The updates of the mixture in order; none for weights that stand still.
   public let mixtures: [Mixture]
 
+  /// The word of `mixture.preset` for the paper's own settings.
+  private static let paperPreset = "paper"
+
   /// The name of the run directory.
   public var name: String { URL(fileURLWithPath: path).lastPathComponent }
 
@@ -60,7 +63,7 @@ public struct RunRecord: Sendable {
     }
     let root = try Section(contentsOf: configuration)
     let mixture = try root.section("mixture")
-    let isPaper = try mixture.optionalString("preset") == "paper"
+    let isPaper = try mixture.optionalString("preset") == Self.paperPreset
     method = try mixture.string("method") + (isPaper && mixture.string("method") == "dga" ? " (paper)" : "")
     target = try root.string("target")
     seed = try root.integer("seed")
