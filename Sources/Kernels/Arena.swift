@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Glibc
 
 /// An owner of one flat, 64-byte-aligned block of floats, zero at birth and freed with its owner.
 ///

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Glibc
 
 /// Causal multi-head self-attention (Vaswani et al., arXiv 1706.03762) in tiles of query rows.
 ///

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Glibc
 
 /// The output layer and its loss, logits = X E' with the embedding table E tied, in tiles of rows.
 ///

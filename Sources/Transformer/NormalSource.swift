@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Glibc
 
 /// Normal numbers from a counter: SplitMix64 (Steele, Lea, Flood, 2014) under the polar form of Box and Muller.
 struct NormalSource {

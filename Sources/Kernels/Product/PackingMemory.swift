@@ -1,8 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// Memory for packed factors, one piece for each thread that multiplies at the same time.
 ///
