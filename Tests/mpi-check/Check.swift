@@ -4,7 +4,7 @@ import MPI
 package enum Check: String, CaseIterable, Sendable {
   case allReduce, blocks, reduceScatter, allGather, broadcast, barrier
   case split, splitByNode, freedSplits
-  case request, requestGroup, droppedRequest
+  case requestGroup, droppedGroup
   case pointToPoint, allGatherOfParts, reduceScatterOfParts, gradientReduction
   case estimators
   case agreement, startUpBanner
@@ -24,9 +24,8 @@ package enum Check: String, CaseIterable, Sendable {
     case .split: try checkSplit(world)
     case .splitByNode: try checkSplitByNode(world)
     case .freedSplits: try checkFreedSplits(world)
-    case .request: try checkRequest(whole); try checkRequest(cut)
     case .requestGroup: try checkRequestGroup(cut)
-    case .droppedRequest: try checkDroppedRequest(cut)
+    case .droppedGroup: try checkDroppedGroup(cut)
     case .pointToPoint: try checkPointToPoint(whole); try checkPointToPoint(cut)
     case .allGatherOfParts: try checkAllGatherOfParts(whole); try checkAllGatherOfParts(cut)
     case .reduceScatterOfParts: try checkReduceScatterOfParts(whole); try checkReduceScatterOfParts(cut)
