@@ -1,15 +1,18 @@
+import Failures
 import Settings
 import Yams
 
 /// A writer of settings as YAML, in the order of visiting; it loads again as the same values.
 public final class ConfigurationWriter: SettingLister {
   private var pairs: [(Node, Node)] = []
+  private let path: String
 
-  public init() {}
+  public init() { path = "" }
+  private init(path: String) { self.path = path }
 
   /// The YAML of settings, defaults included.
   ///
-  /// - Throws: What the settings say of values that no configuration could give.
+  /// - Throws: `Failure(.badConfiguration)` that names the key of a value which no configuration could give.
   public static func yaml(of settings: some Configurable) throws -> String {
     let writer = ConfigurationWriter()
     var copy = settings
@@ -26,7 +29,7 @@ public final class ConfigurationWriter: SettingLister {
   ) throws {
     guard count > 0 else { return }
     let nodes = try (0..<count).map { index in
-      let writer = ConfigurationWriter()
+      let writer = ConfigurationWriter(path: "\(path)\(key)[\(index)].")
       try visit(index, writer)
       return writer.node
     }
@@ -34,9 +37,15 @@ public final class ConfigurationWriter: SettingLister {
   }
 
   public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
-    let writer = ConfigurationWriter()
+    let writer = ConfigurationWriter(path: path + key + ".")
     try body(writer)
     if !writer.pairs.isEmpty { pairs.append((Self.quoted(key), writer.node)) }
+  }
+
+  public func place(of key: String) -> String { path + key }
+
+  public func failure(_ key: String, _ message: String) -> any Error {
+    Failure(.badConfiguration, "\(path)\(key): \(message)")
   }
 
   private var node: Node { Node(pairs, .implicit, pairs.isEmpty ? .flow : .block) }
@@ -65,6 +74,8 @@ public final class Manual: SettingLister {
     public let path: String
     /// The value if nothing is said, as it would stand in a file; nil if there is none.
     public let value: String?
+    /// Whether the key has to be given.
+    public let isRequired: Bool
     /// The values that are possible, in words.
     public let range: String
     public let meaning: String
@@ -78,7 +89,19 @@ public final class Manual: SettingLister {
   private init(path: String) { self.path = path }
 
   public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
-    entries.append(Entry(path: path + key, value: value.map(Self.text), range: range, meaning: meaning))
+    append(key, value.map(Self.text), range: range, meaning)
+  }
+
+  /// Lists text without a default as required: text that may be left out is visited as an optional.
+  public func text(_ key: String, _ value: inout String, _ meaning: String) {
+    append(key, value.isEmpty ? nil : value, isRequired: value.isEmpty, range: "text", meaning)
+  }
+
+  private func append(
+    _ key: String, _ value: String?, isRequired: Bool = false, range: String, _ meaning: String
+  ) {
+    entries.append(
+      Entry(path: path + key, value: value, isRequired: isRequired, range: range, meaning: meaning))
   }
 
   public func take(

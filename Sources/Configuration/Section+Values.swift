@@ -29,7 +29,7 @@ extension Section {
   public func integer(
     _ key: String, default: Int? = nil, in range: ClosedRange<Int> = Int.min...Int.max
   ) throws -> Int {
-    let expected = "a whole number" + bounds(range, Int.min...Int.max)
+    let expected = "a whole number" + range.bounds
     let value = try scalar(key, `default`, expected: expected) { text, isPlain in
       isPlain ? Number.integer(text).flatMap { range.contains($0) ? $0 : nil } : nil
     }
@@ -60,7 +60,7 @@ extension Section {
   public func number(
     _ key: String, default: Double? = nil, in range: ClosedRange<Double> = -Double.infinity...Double.infinity
   ) throws -> Double {
-    let expected = "a number" + bounds(range, -Double.infinity...Double.infinity)
+    let expected = "a number" + range.bounds
     let value = try scalar(key, `default`, expected: expected) { text, isPlain in
       isPlain ? Number.double(text).flatMap { range.contains($0) ? $0 : nil } : nil
     }
@@ -174,20 +174,5 @@ extension Section {
       }
       return value
     }
-  }
-
-  private func bounds<T>(_ range: ClosedRange<T>, _ all: ClosedRange<T>) -> String {
-    switch (range.lowerBound == all.lowerBound, range.upperBound == all.upperBound) {
-    case (true, true): ""
-    case (false, true): " of at least \(plain(range.lowerBound))"
-    case (true, false): " of at most \(plain(range.upperBound))"
-    case (false, false): " from \(plain(range.lowerBound)) to \(plain(range.upperBound))"
-    }
-  }
-
-  /// A number as people write it: 1 instead of 1.0.
-  private func plain<T>(_ bound: T) -> String {
-    let text = "\(bound)"
-    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 }

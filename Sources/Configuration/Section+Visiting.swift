@@ -7,7 +7,7 @@ extension Section: KeyVisitor {
   }
 
   public func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
-    if contains(key) { value = try string(key) }
+    if isPresent(key) { value = try string(key) }
   }
 
   public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
@@ -15,7 +15,7 @@ extension Section: KeyVisitor {
   }
 
   public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
-    if contains(key) { value = try integer(key, in: range) }
+    if isPresent(key) { value = try integer(key, in: range) }
   }
 
   public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
@@ -27,7 +27,7 @@ extension Section: KeyVisitor {
   }
 
   public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
-    if contains(key) { value = try number(key, in: range) }
+    if isPresent(key) { value = try number(key, in: range) }
   }
 
   public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
@@ -51,17 +51,17 @@ extension Section: KeyVisitor {
   public func amount(
     _ key: String, _ value: inout Quantity?, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {
-    if contains(key) { value = try quantity(key, units: units) }
+    if isPresent(key) { value = try quantity(key, units: units) }
   }
 
   public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
-    guard contains(key) else { return }
+    guard isPresent(key) else { return }
     let table = try section(key)
     value = try table.keys.map { Share($0, try table.number($0, in: 0...Double.greatestFiniteMagnitude)) }
   }
 
   public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
-    guard contains(key) else { return }
+    guard isPresent(key) else { return }
     if case .mapping? = entry(key)?.setting {
       var shares: [Share] = []
       try self.shares(key, &shares, meaning)
@@ -74,7 +74,7 @@ extension Section: KeyVisitor {
   public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws { try body(section(key)) }
 
   public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
-    guard contains(key) else { return }
+    guard isPresent(key) else { return }
     value = try elements(key).map { section in
       var element = Element()
       try element.visit(section)
@@ -90,5 +90,14 @@ extension Section: KeyVisitor {
 
   public func failure(_ key: String, _ message: String) -> any Error {
     failure(key, message, kind: .badConfiguration)
+  }
+
+  public func absence(of key: String) -> any Error { missing(key) }
+
+  /// Tells whether a key that may be left out has a value; null is none, and is read with that.
+  private func isPresent(_ key: String) -> Bool {
+    guard !contains(key) else { return true }
+    markRead(key)
+    return false
   }
 }

@@ -57,7 +57,7 @@ public struct ModelSettings: Configurable, Sendable {
     } else {
       try keys.integer(key, &self[keyPath: property], in: range, meaning)
       if self[keyPath: property] == nil {
-        throw keys.failure(key, "This key is required, but missing.")
+        throw keys.absence(of: key)
       }
     }
   }

@@ -51,9 +51,13 @@ public protocol KeyVisitor: AnyObject {
   func place(of key: String) -> String
   /// Makes a failure that points at the place of a key: file and line, or the override, then the key's path and the sentence.
   func failure(_ key: String, _ message: String) -> any Error
+  /// Makes the failure for a key that has to be there; a reader names an unknown key that looks like it.
+  func absence(of key: String) -> any Error
 }
 
 extension KeyVisitor {
+  public func absence(of key: String) -> any Error { failure(key, "This key is required, but missing.") }
+
   /// Visits one of the words that a type names.
   public func choice<Choice: RawRepresentable & CaseIterable>(
     _ key: String, _ value: inout Choice, _ meaning: String

@@ -40,23 +40,24 @@ extension SettingLister {
   }
 
   public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
-    try take(key, .plain("\(value)"), range: "a whole number", meaning)
+    try take(key, .plain("\(value)"), range: "a whole number" + range.bounds, meaning)
   }
 
   public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
-    try take(key, value.map { .plain("\($0)") }, range: "a whole number", meaning)
+    try take(key, value.map { .plain("\($0)") }, range: "a whole number" + range.bounds, meaning)
   }
 
   public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
-    try take(key, .plain(value.map { "\($0)" } ?? "unlimited"), range: "a whole number or `unlimited`", meaning)
+    try take(
+      key, .plain(value.map { "\($0)" } ?? "unlimited"), range: "a whole number\(range.bounds), or `unlimited`", meaning)
   }
 
   public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
-    try take(key, .plain("\(value)"), range: "a number", meaning)
+    try take(key, .plain("\(value)"), range: "a number" + range.bounds, meaning)
   }
 
   public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
-    try take(key, value.map { .plain("\($0)") }, range: "a number", meaning)
+    try take(key, value.map { .plain("\($0)") }, range: "a number" + range.bounds, meaning)
   }
 
   public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
@@ -68,7 +69,7 @@ extension SettingLister {
   }
 
   public func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
-    try take(key, .text(value), range: words.map { "`\($0)`" }.joined(separator: ", "), meaning)
+    try take(key, .text(value), range: Self.alternatives(words.map { "`\($0)`" }), meaning)
   }
 
   public func amount(
@@ -84,7 +85,7 @@ extension SettingLister {
   }
 
   public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
-    try take(key, value.isEmpty ? nil : Self.mapping(of: value), range: "`{name: number}`", meaning)
+    try take(key, value.isEmpty ? nil : Self.mapping(of: value), range: "`{name: share, ...}`", meaning)
   }
 
   public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
@@ -94,7 +95,7 @@ extension SettingLister {
       case .run(let path): .text(path)
       case nil: nil
       }
-    try take(key, setting, range: "`{domain: share}`, or a run", meaning)
+    try take(key, setting, range: "`{domain: share, ...}`, or the path of a run", meaning)
   }
 
   public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
@@ -113,7 +114,12 @@ extension SettingLister {
   public func place(of key: String) -> String { key }
 
   private static func range(of units: Set<Quantity.Unit>) -> String {
-    Quantity.Unit.allCases.filter(units.contains).map(\.rawValue).joined(separator: ", ")
+    "an amount in " + alternatives(Quantity.Unit.allCases.filter(units.contains).map(\.rawValue))
+  }
+
+  /// Words with commas, and `or` before the last.
+  private static func alternatives(_ words: [String]) -> String {
+    words.count < 2 ? words.joined() : words.dropLast().joined(separator: ", ") + " or " + words.last!
   }
 
   private static func mapping(of shares: [Share]) -> SettingValue {
