@@ -17,14 +17,17 @@ public struct BatchSettings: Configurable, Sendable {
   public mutating func visit(_ keys: any KeyVisitor) throws {
     if keys.isOverridden("tokens") { keys.setAside(["sequences"]) }
     if keys.isOverridden("sequences") { keys.setAside(["tokens"]) }
-    try keys.integer("tokens", &tokens, in: 1...Int.max, "tokens of a step over all ranks, instead of `sequences`")
+    try keys.integer(
+      "tokens", &tokens, in: 1...Int.max, "tokens per step, all ranks together; given instead of `sequences`")
     if tokens == nil {
-      try keys.integer("sequences", &sequences, in: 1...Int.max, "sequences of a step, over all ranks")
+      try keys.integer("sequences", &sequences, in: 1...Int.max, "sequences per step, all ranks together")
     } else {
       // Known even where it has no use: next to `tokens` it is too much, not misspelt.
       _ = keys.isGiven("sequences")
     }
-    try keys.integer("micro", &micro, in: 1...Int.max, "sequences of one micro-batch; at most 8 if nothing is said")
+    try keys.integer(
+      "micro", &micro, in: 1...Int.max,
+      "sequences per micro-batch; if nothing is said, the largest number up to 8 that divides a rank's share")
     for key in places.keys { places[key] = keys.place(of: key) }
   }
 
@@ -45,7 +48,8 @@ public struct BatchSettings: Configurable, Sendable {
         let below = tokens / length * length
         throw failure(
           "tokens",
-          "\(tokens) tokens are no whole number of sequences of \(length); the nearest are \(below) and \(below + length)"
+          "\(tokens) tokens are no whole number of sequences of \(length); the nearest are \(below) and "
+            + "\(below + length)"
         )
       }
       total = tokens / length
@@ -56,8 +60,8 @@ public struct BatchSettings: Configurable, Sendable {
       let possible = (1...total).filter { total % $0 == 0 }.map(String.init).joined(separator: ", ")
       throw failure(
         tokens == nil ? "sequences" : "tokens",
-        "\(total) sequences cannot be shared evenly by \(ranks) ranks; with this batch the number of ranks can be \(possible), "
-          + "or make the batch a multiple of \(ranks)")
+        "\(total) sequences cannot be shared evenly by \(ranks) ranks; with this batch the number of ranks can be "
+          + "\(possible), or make the batch a multiple of \(ranks)")
     }
     let share = total / ranks
     let size = micro ?? (1...min(share, Self.largestDefaultMicro)).last { share % $0 == 0 } ?? 1

@@ -21,26 +21,41 @@ public struct MixtureSettings: Configurable, Sendable {
   public var repetitions: Int?
   /// The run whose model's losses are compared with.
   public var reference: String?
-  /// How sequences are scored.
-  public var steering = SteeringSettings()
+  /// How sequences are scored; the method's defaults follow it.
+  public var steering = SteeringSettings() {
+    didSet { if steering.estimation != oldValue.estimation, let remake { own = remake(steering.estimation) } }
+  }
   /// Where keys stand, for failures that show when the corpus is known.
   private var places: [String: String] = [:]
+  /// Makes the method's settings for another way of scoring; nil if they were read.
+  private var remake: (@Sendable (Estimation) -> any MethodSettings)? = { DynamicGradientAlignment.Settings(for: $0) }
 
   public init() {}
 
-  /// Chooses a method, with its defaults for the present way of scoring.
+  /// Chooses a method, with its defaults for the way of scoring.
   ///
-  /// - Parameter change: Changes its settings.
-  public mutating func use<Method: MixingMethod>(_ type: Method.Type, _ change: (inout Method.Settings) -> Void = { _ in }) {
-    var settings = Method.Settings(for: steering.estimation)
-    change(&settings)
-    (method, own) = (Method.name, settings)
+  /// - Parameter change: Changes its settings; once more if sequences come to be scored in another way.
+  public mutating func use<Method: MixingMethod>(
+    _ type: Method.Type, _ change: @escaping @Sendable (inout Method.Settings) -> Void = { _ in }
+  ) {
+    let remake: @Sendable (Estimation) -> any MethodSettings = { estimation in
+      var settings = Method.Settings(for: estimation)
+      change(&settings)
+      return settings
+    }
+    (method, own, self.remake) = (Method.name, remake(steering.estimation), remake)
     every = Method.Settings.defaultInterval ?? Quantity(50, .steps)
   }
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
     let before = method
-    try keys.word("method", &method, among: mixingMethods.map { $0.name }, "a method of docs/mixing.md")
+    let meaning = "the method that decides how much of each domain is read, one of `docs/mixing.md`"
+    if keys is Section {
+      try keys.word("method", &method, among: mixingMethods.map { $0.name }, meaning)
+    } else {
+      // The manual does not change with every new method.
+      try keys.text("method", &method, meaning)
+    }
     try steering.visit(keys)
     let type = mixingMethods.first { $0.name == method }!
     if keys is Section { restart(type, isOther: method != before) }
@@ -49,13 +64,29 @@ public struct MixtureSettings: Configurable, Sendable {
       // A file serves every method: `mixture.method=uniform` on the command line makes a baseline of it.
       for other in mixingMethods where other.name != method { try Self.tolerate(other, section) }
     }
-    try keys.amount("every", &every, in: [.steps, .tokens], "the time between updates of the weights")
+    try visitShared(keys)
+    if keys is Section { try notePlaces(keys) }
+  }
+
+  /// Visits the keys that all methods share, after those of the method.
+  private mutating func visitShared(_ keys: any KeyVisitor) throws {
+    try keys.amount("every", &every, in: [.steps, .tokens], "the time between two updates of the weights")
     guard every.value > 0 else { throw keys.failure("every", "an update needs at least a step before it") }
-    try keys.mixture("prior", &prior, "the weights that a method which moves them starts from; uniform without it")
+    try keys.mixture(
+      "prior", &prior,
+      "the weights that a method which moves them starts from: given here, or the average weights of another run "
+        + "(its directory or its `mixture.json`); uniform if nothing is said")
     try keys.limit(
-      "repetitions", &repetitions, in: 1...Int.max, "how often a domain may be read at most, by a cap on its weight")
-    try keys.text("reference", &reference, "a run, whose model's losses `doremi` compares with")
-    for key in ["method", "weights", "file", "prior", "stages", "reference"] { places[key] = keys.place(of: key) }
+      "repetitions", &repetitions, in: 1...Int.max,
+      "the most often that any domain may be read; its weight is capped accordingly")
+    try keys.text("reference", &reference, "the run whose model's losses `doremi` compares with")
+  }
+
+  private mutating func notePlaces(_ keys: any KeyVisitor) throws {
+    let manual = Manual()
+    try visitOwn(manual)
+    let own = manual.entries.map { String($0.path.prefix { $0 != "." }) }
+    for key in ["method", "every", "prior", "repetitions", "reference"] + own { places[key] = keys.place(of: key) }
   }
 
   /// Takes a method's defaults.
@@ -64,7 +95,7 @@ public struct MixtureSettings: Configurable, Sendable {
       (Method.Settings(for: steering.estimation), Method.Settings.defaultInterval)
     }
     let (own, interval) = settings(type)
-    self.own = own
+    (self.own, remake) = (own, nil)
     if isOther { every = interval ?? Quantity(50, .steps) }
   }
 

@@ -28,17 +28,20 @@ public struct ModelSettings: Configurable, Sendable {
     if keys.isGiven("layers"), !keys.isGiven("preset") { preset = nil }
     if var named = preset {
       try keys.choice(
-        "preset", &named, "`nano`, `micro`, `125M`, `350M` or `750M`; the sizes below change it, or replace it when all are given")
+        "preset", &named,
+        "a named shape. Its sizes are the defaults of `layers`, `heads`, `width` and `context`, which change it; if "
+          + "`layers` is given and no preset, all four are required")
       preset = named
     }
-    try size("layers", \.layers, \.layers, in: 1...10_000, "blocks", keys)
-    try size("heads", \.heads, \.heads, in: 1...10_000, "attention heads per block; they divide the width", keys)
+    try size("layers", \.layers, \.layers, in: 1...10_000, "transformer blocks", keys)
+    try size(
+      "heads", \.heads, \.heads, in: 1...10_000, "attention heads per block; they have to divide the width", keys)
     try size("width", \.width, \.width, in: 1...1_000_000, "the width of the residual stream", keys)
-    try size("context", \.context, \.context, in: 1...10_000_000, "tokens of a sequence", keys)
+    try size("context", \.context, \.context, in: 1...10_000_000, "tokens per sequence", keys)
     try keys.flag(
       "recompute", &recompute,
-      "keep only the inputs of blocks and compute the rest again in the backward pass: a tenth of the activations, a sixth more "
-        + "arithmetic, the same bits")
+      "whether blocks keep their inputs only and compute the rest again in the backward pass: a tenth of the memory "
+        + "for activations, a sixth more arithmetic, the same bits")
     let shape = configuration(vocabularySize: 1)
     guard shape.width % shape.heads == 0 else {
       throw keys.failure(

@@ -37,14 +37,19 @@ public struct OptimizerSettings: Configurable, Sendable {
   public var clippingLimit: Double? { clip == 0 ? nil : clip }
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    try keys.number("learning_rate", &learningRate, in: 0...1e3, "AdamW's highest learning rate")
-    try keys.amount("warmup", &warmup, in: [.steps, .tokens], "linear warm-up of the learning rate")
-    try keys.choice("schedule", &schedule, "the shape of the learning rate after warm-up")
-    try keys.number("final_share", &finalShare, in: 0...1, "the last learning rate as a share of the highest")
-    try keys.number("decay_share", &decayShare, in: 0...1, "the part of the run over which `wsd` decays")
-    try keys.number("weight_decay", &weightDecay, in: 0...1e3, "decoupled weight decay of matrices")
-    try keys.number("clip", &clip, in: 0...1e9, "the largest norm of a gradient, 0 for no limit")
-    try keys.numbers("betas", &betas, "decay rates of AdamW's moments")
+    try keys.number("learning_rate", &learningRate, in: 0...1e3, "the highest learning rate of AdamW")
+    try keys.amount("warmup", &warmup, in: [.steps, .tokens], "the length of the linear warm-up of the learning rate")
+    try keys.choice(
+      "schedule", &schedule,
+      "the shape of the learning rate after the warm-up: `cosine` falls along half a cosine, `constant` stays, `wsd` "
+        + "stays and then falls linearly")
+    try keys.number("final_share", &finalShare, in: 0...1, "the learning rate at the end, as a share of the highest")
+    try keys.number(
+      "decay_share", &decayShare, in: 0...1, "the last part of the run, over which `wsd` lowers the learning rate")
+    try keys.number(
+      "weight_decay", &weightDecay, in: 0...1e3, "the decoupled weight decay of matrices; vectors have none")
+    try keys.number("clip", &clip, in: 0...1e9, "the norm to which larger gradients are scaled down; 0 is no limit")
+    try keys.numbers("betas", &betas, "the decay rates of AdamW's first and second moment")
     guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
       throw keys.failure("betas", "two numbers from 0 up to but not including 1 are needed, such as [0.9, 0.95]")
     }

@@ -68,25 +68,29 @@ public struct RunDescription: Configurable, Sendable {
   public func yaml() throws -> String { try ConfigurationWriter.yaml(of: self) }
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    try keys.text("run", &run, "the run directory to create")
+    try keys.text("run", &run, "the run directory, which is created")
     try keys.text("corpus", &corpus, "the corpus directory")
-    try keys.text("target", &target, "the name of one of the corpus's targets")
+    try keys.text("target", &target, "the target of the corpus that the model is to become good at")
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }
-    try keys.amount("duration", &duration, in: [.steps, .tokens, .epochs], "how long to train")
+    try keys.amount(
+      "duration", &duration, in: [.steps, .tokens, .epochs],
+      "the length of training; an epoch is one pass over all training text that may be read")
     try keys.section("optimizer") { try optimizer.visit($0) }
     try keys.section("mixture") { try mixture.visit($0) }
     try keys.limit(
       "tokens_per_domain", &tokensPerDomain, in: 1...Int.max,
-      "use no more of each domain: the data-constrained setting")
+      "the most tokens that are used of each domain, for experiments with scarce data")
     try keys.section("evaluation") { try evaluation.visit($0) }
     try keys.section("checkpoint") { try checkpoint.visit($0) }
-    try keys.integer("seed", &seed, in: 0...Int.max, "decides initial weights and every draw")
-    try keys.integer("threads", &threads, in: 1...1024, "threads that share a rank's loops, for the same bits")
+    try keys.integer(
+      "seed", &seed, in: 0...Int.max, "the number that decides the initial parameters and every random draw")
+    try keys.integer("threads", &threads, in: 1...1024, "threads per rank; results do not depend on their number")
     try keys.choice(
       "reduction", &reduction,
-      "`canonical`: gradients are added in an order that 1, 2, 4 and 8 ranks share, for up to three more arenas of gradients on a "
-        + "rank alone, and fewer on many; `fast`: one arena, and results equal but for rounding")
+      "the order in which gradients are added. `canonical` is the same for 1, 2, 4 and 8 ranks, so that they end "
+        + "with the same bits; a single rank holds up to three more copies of the gradients for it, several ranks "
+        + "fewer. `fast` holds one copy, and results on different numbers of ranks differ by rounding")
   }
 }
 
@@ -100,8 +104,11 @@ public struct EvaluationSettings: Configurable, Sendable {
   public init() {}
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    try keys.amount("every", &every, in: [.steps, .tokens], "the time between evaluations; only at the end without it")
-    try keys.integer("sequences", &sequences, in: 1...Int.max, "on how many sequences of each part to evaluate")
+    try keys.amount(
+      "every", &every, in: [.steps, .tokens],
+      "the time between two evaluations; without it the model is evaluated at the end only")
+    try keys.integer(
+      "sequences", &sequences, in: 1...Int.max, "the most sequences of each domain and target that an evaluation reads")
   }
 }
 
@@ -115,8 +122,10 @@ public struct CheckpointSettings: Configurable, Sendable {
   public init() {}
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    try keys.amount("every", &every, in: [.steps, .tokens], "the time between checkpoints; only at the end without it")
-    try keys.integer("keep", &keep, in: 1...Int.max, "how many checkpoints to keep")
+    try keys.amount(
+      "every", &every, in: [.steps, .tokens],
+      "the time between two checkpoints; without it one is written at the end only")
+    try keys.integer("keep", &keep, in: 1...Int.max, "the number of checkpoints that are kept, the newest")
   }
 }
 

@@ -9,6 +9,9 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     case standard
     /// The paper's estimator and step.
     case paper
+
+    /// The estimator that a preset begins with.
+    var estimator: Estimator { self == .paper ? .gradients : .inline }
   }
 
   /// How scores are estimated.
@@ -28,8 +31,10 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     public var givesNorms: Bool { self == .gradients || self == .dots }
   }
 
-  /// The defaults that the other keys change.
-  public var preset = Preset.standard
+  /// The defaults that the other keys change; setting another one sets its estimator, too.
+  public var preset = Preset.standard {
+    didSet { if preset != oldValue { estimator = preset.estimator } }
+  }
   /// How scores are estimated.
   public var estimator = Estimator.inline
   /// Training steps before a move of the weights whose sequences `inline` scores, if there are as many.
@@ -46,7 +51,7 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
   /// Makes the defaults of a preset.
   public init(preset: Preset) {
     self.preset = preset
-    if preset == .paper { estimator = .gradients }
+    estimator = preset.estimator
   }
 
   /// How scores are estimated, as far as methods depend on it.
@@ -60,20 +65,24 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
   public mutating func visit(_ keys: any KeyVisitor) throws {
     // What the command line says takes the place of what the file says of the same, as of all defaults if it is a run's.
     if keys.isOverridden("preset") { keys.setAside(["estimator"]) }
-    let before = preset
     try keys.choice(
       "preset", &preset,
-      "`standard`, or `paper`: the paper's estimator and step (`gradients`, `eta` 0.3, `new_weight` 0.1) with nothing else; the "
-        + "other keys change either")
-    if preset != before { estimator = SteeringSettings(preset: preset).estimator }
+      "the defaults that the other keys of `mixture` change. `paper` is the paper's estimator and rule: `gradients`, "
+        + "`eta` 0.3, `smoothing.new_weight` 0.1, no memory, no caution, no floor")
     try keys.choice(
       "estimator", &estimator,
-      "how scores are estimated: `inline` scores the sequences that are trained on; `ghost`, `dots` and `gradients` probe every domain")
+      "how scores are measured: `inline` scores the sequences that are trained on; the others read probes of every "
+        + "domain. `ghost` scores their sequences without forming gradients, `dots` forms one gradient per sequence, "
+        + "`gradients` one per domain")
     try keys.section("probe") { probe in
       try probe.integer(
-        "steps", &steps, in: 1...1_000_000, "training steps before a move of the weights whose sequences `inline` scores")
-      try probe.integer("sequences", &sequences, in: 1...1_000_000, "sequences of each domain, for the other estimators")
-      try probe.integer("target_sequences", &targetSequences, in: 1...1_000_000, "sequences of each target")
+        "steps", &steps, in: 1...1_000_000,
+        "the number of training steps before an update whose sequences `inline` scores")
+      try probe.integer(
+        "sequences", &sequences, in: 1...1_000_000, "sequences of each domain in a probe, for the other estimators")
+      try probe.integer(
+        "target_sequences", &targetSequences, in: 1...1_000_000,
+        "sequences of each target, of which the direction is the gradient")
     }
     try keys.section("direction") { try direction.visit($0) }
     guard !direction.cosine || estimator.givesNorms else {
@@ -107,20 +116,27 @@ public struct DirectionSettings: Configurable, Sendable, Equatable {
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.flag(
-      "preconditioned", &preconditioned, "whether the target's gradient is divided by what AdamW divides its updates by")
-    try keys.flag("cosine", &cosine, "whether scores are divided by the norms of both gradients (`dots`, `gradients`)")
-    try keys.flag("log_loss", &logLoss, "whether logarithms of losses take the place of losses")
+      "preconditioned", &preconditioned,
+      "whether the target's gradient is divided by AdamW's divisor, the root of the second moment")
     try keys.flag(
-      "adaptive", &adaptive, "whether the weights of several targets move, too, towards those that improve least (GRAPE)")
-    try keys.shares("targets", &targets, "several targets that steer, `{name: weight}`; without it the run's target")
-    try keys.number("retention", &retention, in: 0...1e9, "the weight of the generic loss beside the targets'")
+      "cosine", &cosine, "whether scores are divided by the norms of both gradients; for `dots` and `gradients`")
+    try keys.flag("log_loss", &logLoss, "whether the logarithm of the target's loss takes the place of the loss")
+    try keys.flag(
+      "adaptive", &adaptive,
+      "whether the weights of several targets move, too, towards those that improve least (GRAPE)")
+    try keys.shares(
+      "targets", &targets, "the targets that steer, with their weights; without it the run's target alone")
+    try keys.number(
+      "retention", &retention, in: 0...1e9,
+      "the weight of the generic loss (the mean over all domains) beside the targets'")
     if !targets.isEmpty, targets.allSatisfy({ $0.value == 0 }) {
       throw keys.failure("targets", "at least one weight must be more than zero")
     }
     guard !adaptive || !(preconditioned || cosine || retention > 0) else {
       throw keys.failure(
-        "adaptive", "targets with weights that move are compared by raw gradients alone: leave out `preconditioned`, `cosine` and "
-          + "`retention`")
+        "adaptive",
+        "targets with weights that move are compared by raw gradients alone: leave out `preconditioned`, `cosine` "
+          + "and `retention`")
     }
     if adaptive, targets.count(where: { $0.value > 0 }) < 2 {
       throw keys.failure("adaptive", "name at least two `targets`: the weight of a single one cannot move")

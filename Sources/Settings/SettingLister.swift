@@ -49,7 +49,8 @@ extension SettingLister {
 
   public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
     try take(
-      key, .plain(value.map { "\($0)" } ?? "unlimited"), range: "a whole number\(range.bounds), or `unlimited`", meaning)
+      key, .plain(value.map { "\($0)" } ?? "unlimited"),
+      range: "a whole number\(range.bounds), or `unlimited`", meaning)
   }
 
   public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {

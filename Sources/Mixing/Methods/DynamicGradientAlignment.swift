@@ -123,24 +123,28 @@ extension DynamicGradientAlignment {
       try keys.section("smoothing") { smoothing in
         if keys.isOverridden("preset") { smoothing.setAside(["new_weight", "memory"]) }
         try smoothing.number(
-          "new_weight", &newWeight, in: 0...1, "the weight of the new weights in the moving average; 1 is no average")
+          "new_weight", &newWeight, in: 0...1,
+          "the share of the new weights in the moving average that is sampled from; 1 is no average")
         guard newWeight > 0 else {
           throw smoothing.failure("new_weight", "0 would keep the weights for ever; 1 means no smoothing")
         }
         try smoothing.number(
-          "memory", &memory, in: 0...1, "how much earlier scores count at an update; 0 is not at all")
+          "memory", &memory, in: 0...1, "how much the scores of earlier updates count; 0 is not at all")
         try smoothing.choice(
-          "recursion", &recursion, "what an update starts from: the `raw` weights' own history, or the `smoothed` weights")
+          "recursion", &recursion,
+          "what an update starts from: the `raw` weights' own history, or the `smoothed` weights")
       }
       try keys.choice(
         "caution", &caution,
-        "what standard errors of scores are used for: `shrink` scores by them, `hold` the weights while scores differ within them, or "
-          + "`none`")
+        "what standard errors of scores are used for: `shrink` scores by them, `hold` the weights while scores "
+          + "differ within them, or `none`")
       guard caution == .none || estimation.givesErrors else {
         throw keys.failure(
-          "caution", "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
+          "caution",
+          "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
       }
-      try keys.number("floor", &floor, in: 0...1, "the part of the weights that is spread evenly")
+      try keys.number(
+        "floor", &floor, in: 0...1, "the share of the weights that every update spreads evenly over all domains")
       rule = UpdateRule(step: step, newWeight: newWeight, recursion: recursion, floor: floor, caution: caution)
     }
   }
@@ -158,9 +162,10 @@ extension UpdateRule.Step {
     if keys.isGiven("kl") { eta = nil }
     try keys.number(
       "kl", &divergence, in: 0...1e3,
-      "how far an update moves the weights, as a divergence in nats: the same for any model")
+      "how far an update moves the weights, as a Kullback-Leibler divergence in nats; it means the same for any model")
     try keys.number(
-      "eta", &eta, in: 0...1e9, "instead of `kl`, the paper's factor between alignments and changes of log weights")
+      "eta", &eta, in: 0...1e9,
+      "the paper's factor between alignments and changes of log weights; given instead of `kl`")
     if keys.isGiven("eta") && keys.isGiven("kl") {
       throw keys.failure("kl", "`eta` and `kl` are two ways to say how far an update goes; give one of them")
     }
