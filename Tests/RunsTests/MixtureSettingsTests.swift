@@ -1,0 +1,86 @@
+import Failures
+import Foundation
+import Mixing
+import Runs
+import Settings
+import Testing
+
+/// The method of a run, made when its domains are known.
+struct MixtureSettingsTests {
+  private static let facts = RunFacts(domains: ["twin", "upper", "digits"], tokens: [100, 300, 600])
+
+  private func start(_ mixture: String) throws -> [Double] {
+    try describe("mixture: \(mixture)").mixture.makeMethod(for: Self.facts).start.values
+  }
+
+  private func isNear(_ values: [Double], _ expected: [Double]) -> Bool {
+    values.count == expected.count && zip(values, expected).allSatisfy { abs($0 - $1) < 1e-12 }
+  }
+
+  @Test func `A method starts from its weights`() throws {
+    #expect(isNear(try start("{method: uniform}"), [1 / 3.0, 1 / 3.0, 1 / 3.0]))
+    #expect(isNear(try start("{method: natural}"), [0.1, 0.3, 0.6]))
+    #expect(isNear(try start("{method: fixed, weights: {upper: 1, twin: 3}}"), [0.75, 0.25, 0]))
+    #expect(isNear(try start("{}"), [1 / 3.0, 1 / 3.0, 1 / 3.0]))
+    #expect(isNear(try start("{prior: {digits: 1, twin: 1}}"), [0.5, 0, 0.5]))
+  }
+
+  @Test func `Weights of another run are read from its file or its directory`() throws {
+    let directory = NSTemporaryDirectory() + "run-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let file = MixtureFile(weights: ["twin": 0.5, "upper": 0.25, "digits": 0.25], final: ["twin": 1])
+    try JSONEncoder().encode(file).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    for path in [directory, directory + "/mixture.json"] {
+      #expect(try start("{method: fixed, file: \(path)}") == [0.5, 0.25, 0.25])
+      #expect(try start("{prior: \(path)}") == [0.5, 0.25, 0.25])
+    }
+
+    let stranger = MixtureFile(weights: ["digit": 1], final: ["digit": 1])
+    try JSONEncoder().encode(stranger).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    expectFailure(mentioning: [":4: mixture.file: ", "no domain `digit`; did you mean `digits`?"]) {
+      _ = try start("{method: fixed, file: \(directory)}")
+    }
+    expectFailure(mentioning: [":4: mixture.prior: ", "did you mean `digits`?"]) {
+      _ = try start("{prior: \(directory)}")
+    }
+    try Data("run: x\n".utf8).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    expectFailure(.badData, mentioning: [":4: mixture.file: ", "is no mixture.json of a run"]) {
+      _ = try start("{method: fixed, file: \(directory)}")
+    }
+    expectFailure(.missingInput, mentioning: [":4: mixture.prior: ", "no readable file", "none/mixture.json"]) {
+      _ = try start("{prior: \(directory)/none/mixture.json}")
+    }
+  }
+
+  @Test func `Weights that do not fit are refused with the place of their key`() {
+    expectFailure(mentioning: [":4: mixture.weights: ", "no domain `uper`; did you mean `upper`?"]) {
+      _ = try start("{method: fixed, weights: {twin: 1, uper: 2}}")
+    }
+    expectFailure(mentioning: [":4: mixture.weights: ", "at least one weight"]) {
+      _ = try start("{method: fixed, weights: {twin: 0}}")
+    }
+    expectFailure(mentioning: [":4: mixture.weights: ", "`weights: {domain: share"]) {
+      _ = try start("{method: fixed}")
+    }
+    expectFailure(mentioning: [":4: mixture.prior: ", "`tiwn`; did you mean `twin`?"]) {
+      _ = try start("{prior: {tiwn: 1}}")
+    }
+  }
+
+  @Test func `Weights of a description made in code are refused with the path of their key`() {
+    var run = described()
+    run.mixture.prior = .shares([Share("uper", 1)])
+    expectFailure(mentioning: ["mixture.prior: the corpus has no domain `uper`; did you mean `upper`?"]) {
+      _ = try run.mixture.makeMethod(for: Self.facts)
+    }
+  }
+
+  @Test func `A file can hold the keys of every method`() throws {
+    let file = "mixture: {weights: {twin: 1}, kl: 0.2, smoothing: {memory: 0.5}, exponent: 0.5, epochs: 2}"
+    for method in mixingMethods {
+      let run = try describe(file, overrides: ["mixture.method=\(method.name)"])
+      #expect(run.mixture.method == method.name)
+    }
+  }
+}
