@@ -11,6 +11,7 @@ struct DGA: ParsableCommand {
     abstract: "Train a language model that learns, while it trains, which text to read.",
     discussion: """
       mpirun -np N dga train run.yaml    on N ranks; a single rank needs no mpirun
+      dga help configuration             every key of runs and recipes, its default and meaning
 
       Exit codes: 0 done, 64 usage, 65 bad data, 66 missing input, 70 internal, 73 cannot create output, 74 input/output, \
       75 preempted and resumable, 76 lost peer (reserved), 78 bad configuration, 79 diverged.
@@ -21,6 +22,7 @@ struct DGA: ParsableCommand {
     ])
 
   static func main() {
+    if HelpConfiguration.isAskedFor(by: CommandLine.arguments.dropFirst()) { return HelpConfiguration.run() }
     do {
       var command = try parseAsRoot()
       try command.run()

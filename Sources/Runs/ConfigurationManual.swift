@@ -1,0 +1,82 @@
+import Configuration
+
+extension RunDescription {
+  /// The manual of configurations in Markdown: every key with its default, its values and its meaning.
+  public static func manual() -> String {
+    let manual = Manual()
+    var defaults = RunDescription()
+    // Defaults are values that a configuration could give, so no visitor refuses them.
+    try! defaults.visit(manual)
+    let rows = manual.entries.map(row).joined(separator: "\n")
+    return introduction + "\n" + rows + "\n\n" + recipes
+  }
+
+  private static func row(_ entry: Manual.Entry) -> String {
+    let value = entry.isRequired ? "required" : entry.value.map { "`\($0)`" } ?? "none"
+    let cells = ["`\(entry.path)`", value, entry.range, entry.meaning]
+    return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+  }
+
+  private static let introduction = """
+    # Configuration
+
+    `dga train` reads the configuration of a run, and `dga corpus build` reads the recipe of a corpus. Both are YAML, of
+    which JSON is a part. A key that is not known is an error, with file and line and the nearest key that is known.
+
+    - **On the command line**, `key.path=value` sets any key, such as `optimizer.learning_rate=3e-4`. It takes the place
+      of what the file says, also where the file says the same in another way: `mixture.eta` replaces `mixture.kl`, and
+      a preset replaces the keys that it has defaults for. `key=null` takes back what the file says.
+    - **Amounts** have a unit: `1000steps`, `2e9tokens`, `1epoch`, `50documents`, `50e6bytes`. Numbers can be written as
+      `1e6` or `1_000_000`.
+    - **A required key** has to be in the file or on the command line. A key without a default can be left out.
+    - **`config.yaml`** in a run directory holds all keys of the run, defaults included, and can be the configuration of
+      another run.
+
+    `dga help configuration` prints this page. It is made from the declarations of the keys in `Sources/Runs` and
+    `Sources/Mixing`, so change those.
+
+    ## Runs
+
+    Paths are relative to the directory in which dga is started. The keys of the method `dga` are in this table. Other
+    methods have some of their own under `mixture`, which stand in `docs/mixing.md` beside each method. A file may have
+    keys of several methods, so that `mixture.method=uniform` on the command line makes a baseline of any run. On the
+    command line, a key of a method that is not chosen is an error.
+
+    | key | default | values | meaning |
+    |---|---|---|---|
+    """
+
+  /// Written by hand: recipes are read by `Corpus`, whose domains and targets have names that the user chose.
+  private static let recipes = """
+    ## Recipes
+
+    Paths are relative to the directory of the recipe. `NAME` stands for a name that you choose.
+
+    | key | default | values | meaning |
+    |---|---|---|---|
+    | `tokenizer.kind` | `sentencepiece` | `bytes` or `sentencepiece` | how text becomes tokens: a token per byte, or \
+    pieces that are learned from the domains' training text |
+    | `tokenizer.vocabulary` | `4096` | a whole number from 320 to 1000000 | the number of tokens that SentencePiece \
+    learns |
+    | `tokenizer.sample` | `4000000bytes` | an amount in bytes | the amount of text that SentencePiece learns from |
+    | `tokenizer.file` | none | text | a SentencePiece model that is taken as it is; given instead of the other keys \
+    of `tokenizer` |
+    | `validation.share` | `0.02` | a number from 0.0001 to 0.5 | the share of each domain's documents that is never \
+    trained on |
+    | `seed` | `1` | a whole number of at least 0 | the number that decides which documents go where |
+    | `domains.NAME.paths` | required | a list of text | the files and directories of a domain: a document per UTF-8 \
+    file, or per line of a `.jsonl` or `.ndjson` file; each may be compressed by gzip |
+    | `domains.NAME.include` | every file | a list of text | patterns such as `*.pod` for the files that are taken of \
+    directories; a pattern with a slash is for the path below the directory |
+    | `domains.NAME.field` | `text` in `.jsonl` and `.ndjson` | text | the key of the text in JSON lines; if it is \
+    given, all files hold JSON lines |
+    | `domains.NAME.limit` | none | an amount in documents or bytes | the most that is taken of the domain |
+    | `targets.NAME.paths`, `.include`, `.field` | as for domains | as for domains | the files of a target, which are \
+    never trained on |
+    | `targets.NAME.steering` | what `evaluation` leaves, or a fifth | an amount in tokens or documents | the part of \
+    the target that steers the mixture |
+    | `targets.NAME.evaluation` | what `steering` leaves | an amount in tokens or documents | the part of the target \
+    that is only ever evaluated |
+
+    """
+}
