@@ -60,10 +60,15 @@ let package = Package(
       dependencies: ["Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
       swiftSettings: lifetimes),
     .target(
+      name: "Checkpoints",
+      dependencies: [
+        "Failures", "Printing", "Storage", "Corpus", "MPI", "Kernels", "Transformer", "Parallel",
+      ], swiftSettings: lifetimes),
+    .target(
       name: "Training",
       dependencies: [
         "Failures", "Printing", "Settings", "Configuration", "Storage", "Corpus", "Mixing", "Runs", "MPI", "Kernels",
-        "Transformer", "Parallel", "Steering", .product(name: "Logging", package: "swift-log"),
+        "Transformer", "Parallel", "Steering", "Checkpoints", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
     .target(name: "Reporting", dependencies: ["Failures", "Printing", "Configuration"], swiftSettings: strict),
     .target(
@@ -99,7 +104,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ParallelTests", dependencies: ["Parallel", "Kernels", "Transformer", "Runs"], swiftSettings: strict),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Failures", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Parallel", "Steering", "Checkpoints",
+        "Training",
+      ], swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Failures"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching"], swiftSettings: strict),
   ],

@@ -1,4 +1,3 @@
-import Failures
 import Foundation
 import MPI
 import Mixing
@@ -94,7 +93,7 @@ public struct Benchmark {
     var benchmark = StepBenchmark(
       shape: shape, sequences: sequences ?? shape.sequencesPerRank(ranks: ranks), steps: steps ?? shape.steps,
       threads: threads, directory: directory)
-    benchmark.mixture.use(UniformMixture.self)
+    benchmark.mixture.use(ConstantMixture<UniformWeights>.self)
     return benchmark
   }
 }

@@ -35,7 +35,7 @@ public final class Corpus: Sendable {
   ///
   /// - Throws: `Failure`: `.missingInput` if something does not exist, `.badData` with file and offset if something is
   ///   damaged or the tokenizer is another one.
-  public init(at path: String) throws {
+  public convenience init(at path: String) throws {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
       throw Failure(.missingInput, "There is no corpus directory \(path); 'dga corpus build' makes one.")
@@ -48,6 +48,11 @@ public final class Corpus: Sendable {
     let tokenizer = try Tokenizer(manifest.tokenizer, in: path)
     var parts: [Manifest.Part: TokenFile] = [:]
     for part in Manifest.Part.allCases { parts[part] = try Corpus.open(part, of: manifest, at: path) }
+    self.init(path: path, manifest, tokenizer, parts)
+  }
+
+  /// Joins what has been opened.
+  init(path: String, _ manifest: Manifest, _ tokenizer: Tokenizer, _ parts: [Manifest.Part: TokenFile]) {
     func slice(_ part: Manifest.Part, _ extent: Manifest.Extent) -> TokenSlice {
       let file = parts[part]!
       return TokenSlice(

@@ -7,6 +7,7 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func broadcast<Element: Communicable>(_ buffer: inout MutableSpan<Element>, root: Int = 0) throws {
+    if isWithoutMPI { return }
     try buffer.withUnsafeMutableBufferPointer { elements in
       for chunk in chunks(of: elements.count) {
         try check(
@@ -24,6 +25,7 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func broadcast<Element: Communicable>(_ value: Element, root: Int = 0) throws -> Element {
+    if isWithoutMPI { return value }
     var value = value
     try check("MPI_Bcast", MPI_Bcast(&value, 1, Element.datatype.handle, CInt(clamping: root), handle))
     return value
@@ -50,6 +52,7 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func allGather<Element: Communicable>(_ buffer: inout MutableSpan<Element>) throws {
+    if isWithoutMPI { return }
     let count = buffer.count
     var group = RequestGroup()
     try startAllGather(0..<count, of: &buffer, in: &group) { block(of: count, rank: $0) }
@@ -91,6 +94,7 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func barrier() throws {
+    if isWithoutMPI { return }
     try check("MPI_Barrier", MPI_Barrier(handle))
   }
 }

@@ -9,6 +9,7 @@ extension Communicator {
   public func allReduce<Element: Communicable>(
     _ buffer: inout MutableSpan<Element>, _ operation: ReductionOperation
   ) throws {
+    if isWithoutMPI { return }
     try buffer.withUnsafeMutableBufferPointer { elements in
       for chunk in chunks(of: elements.count) {
         try check(
@@ -26,6 +27,7 @@ extension Communicator {
   ///
   /// - Throws: `MPIError`.
   public func allReduce<Element: Communicable>(_ value: Element, _ operation: ReductionOperation) throws -> Element {
+    if isWithoutMPI { return value }
     var value = value
     try check(
       "MPI_Allreduce",

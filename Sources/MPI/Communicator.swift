@@ -13,6 +13,8 @@ public struct Communicator: ~Copyable {
   /// The most elements that one call to MPI moves; longer buffers travel in several calls.
   let elementsPerCall: Int
   private let isPredefined: Bool
+  /// Whether this is one rank without MPI, for which every collective is done already.
+  let isWithoutMPI: Bool
 
   /// MPI counts in C ints, and some of its algorithms count bytes in them: 2^27 elements of 8 bytes are safely below.
   static let defaultElementsPerCall = 1 << 27
@@ -33,7 +35,18 @@ public struct Communicator: ~Copyable {
     self.size = Int(size)
     self.elementsPerCall = elementsPerCall
     self.isPredefined = isPredefined
+    isWithoutMPI = false
   }
+
+  private init(withoutMPI: Void) {
+    (handle, rank, size, elementsPerCall) = (MPI_COMM_WORLD, 0, 1, Communicator.defaultElementsPerCall)
+    (isPredefined, isWithoutMPI) = (true, true)
+  }
+
+  /// A world of one rank in a process that never starts MPI, such as a test's: MPI in it would mislead the `mpirun` that it starts.
+  ///
+  /// Only collectives can be called; a program's own world is always MPI's, also with one rank.
+  package static func alone() -> Communicator { Communicator(withoutMPI: ()) }
 
   deinit {
     if isPredefined { return }
@@ -77,7 +90,7 @@ public struct Communicator: ~Copyable {
 
   /// The name of the node that this rank runs on.
   public var processorName: String {
-    string(atMost: CInt(MPI_MAX_PROCESSOR_NAME), MPI_Get_processor_name) ?? "unknown"
+    isWithoutMPI ? "this node" : string(atMost: CInt(MPI_MAX_PROCESSOR_NAME), MPI_Get_processor_name) ?? "unknown"
   }
 
   /// What the MPI library allows the threads of this process to do.

@@ -18,7 +18,7 @@ public protocol MixingMethod: Sendable {
 
   /// Prepares a run.
   ///
-  /// - Throws: `Failure(.badConfiguration)` if settings and run do not fit.
+  /// - Throws: `SettingFault` if settings and run do not fit.
   init(_ settings: Settings, for run: RunFacts) throws
 
   /// Everything that changes during a run.
@@ -45,6 +45,10 @@ public protocol MixingMethod: Sendable {
   mutating func forgetScores()
   /// The method in words, for the start of a run; empty if its name says all.
   var summary: String { get }
+  /// Whether weights that rest at uniform, or that leave a single domain, are worth a warning.
+  ///
+  /// Not if the user asked for such weights, nor if each move is meant to be small because there is one before every step.
+  var warnsOfWeights: Bool { get }
 }
 
 extension MixingMethod {
@@ -55,6 +59,7 @@ extension MixingMethod {
   public mutating func move(after step: Int, from present: Weights) -> Move? { nil }
   public mutating func forgetScores() {}
   public var summary: String { "" }
+  public var warnsOfWeights: Bool { false }
 
   /// All that is ever wanted before one of the steps up to `last`.
   public func everWants(upTo last: Int) -> Measurements {
@@ -73,11 +78,14 @@ public protocol MethodSettings: Configurable, Sendable {
   init(for estimation: Estimation)
   /// Steps between moves of the weights if `mixture.every` is not given; nil for a method without such a key.
   static var defaultInterval: Quantity? { get }
+  /// Whether an estimator is needed that forms the gradients of domains; then one is the default.
+  static var needsNorms: Bool { get }
 }
 
 extension MethodSettings {
   public init(for estimation: Estimation) { self.init() }
   public static var defaultInterval: Quantity? { nil }
+  public static var needsNorms: Bool { false }
 }
 
 /// How scores are estimated, as far as a method's settings depend on it.
@@ -106,6 +114,8 @@ public struct RunFacts: Sendable {
   public var tokens: [Int]
   /// The steering targets and their weights.
   public var targets: [Share] = []
+  /// Whether the method is to move the weights of the targets, too.
+  public var adaptiveTargets = false
   /// The length of the run, and the tokens of one step.
   public var steps: Int, tokensPerStep: Int
   /// Steps between moves of the weights.
@@ -140,7 +150,7 @@ public struct Move: Sendable {
   public var raw: Weights?
   /// The largest change of the logarithm of a ratio of two raw weights.
   public var spread = 0.0
-  /// The first domain whose measurement was not finite, so that the weights were kept.
+  /// The first domain whose measurement was not finite, so that it was left out, or the weights were kept.
   public var refused: Int?
   /// What is known of the domains' scores.
   public var scores: Scores?

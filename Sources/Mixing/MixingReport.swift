@@ -49,6 +49,8 @@ public enum MixingWarning: Sendable, Equatable {
   case oneDomainLeft(domain: Int, weight: Double)
   /// An alignment was not a number or infinite; the weights were kept.
   case notFinite(domain: Int)
+  /// What was measured of a domain was not a number or infinite; the other domains' weights were moved without it.
+  case leftOut(domain: Int)
 
   /// Says in a sentence or two what is wrong and what to do.
   ///
@@ -69,6 +71,8 @@ public enum MixingWarning: Sendable, Equatable {
       """
     case .notFinite(let domain):
       "The alignment of \(name(domain)) is not finite, so this update was skipped and the weights were kept."
+    case .leftOut(let domain):
+      "What was measured of \(name(domain)) is not finite, so this update was made without it."
     }
   }
 }

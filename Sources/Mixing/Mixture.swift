@@ -67,8 +67,10 @@ public struct Mixture: Sendable {
     state.average = state.average.mixed(with: state.weights, share: 1 / Double(used))
 
     var report = MixingReport(weights: state.weights, moved: state.weights.distance(from: before), spread: move.spread)
-    if let refused = move.refused { report.warnings.append(.notFinite(domain: refused)) }
-    guard move.refused == nil, before.count > 1 else { return (move, report) }
+    if let refused = move.refused {
+      report.warnings.append(move.weights == before ? .notFinite(domain: refused) : .leftOut(domain: refused))
+    }
+    guard method.warnsOfWeights, move.refused == nil, before.count > 1 else { return (move, report) }
 
     // Each spell of quiet or lonely moves is reported once.
     state.quietMoves = report.isQuiet ? state.quietMoves + 1 : 0

@@ -42,12 +42,14 @@ public struct Observations: Sendable {
   public var excessLosses: [Double]
   /// The scores along each direction, (directions); empty if not measured.
   public var scores: [Scores]
+  /// The inner products of the directions with each other, (directions, directions); empty if not measured.
+  public var gram: [[Double]]
   /// The norm of each domain's mean gradient, (domains), nil where there was none; empty if not measured.
   public var gradientNorms: [Double?]
   /// The norm of each direction, (directions); empty if not measured.
   public var directionNorms: [Double]
-  /// The inner products of the directions with each other, (directions, directions); empty if there are not several.
-  public var gram: [[Double]]
+  /// The norm of the mean gradient of all rows; nil if not measured.
+  public var batchNorm: Double?
   /// Whether a row is the mean of several sequences, so that rows tell nothing of a sequence's variance.
   public var rowsAreMeans: Bool
 
@@ -58,7 +60,7 @@ public struct Observations: Sendable {
     self.learningRate = learningRate
     self.domains = domains
     (losses, referenceLosses, excessLosses) = ([], [], [])
-    (scores, gradientNorms, directionNorms, gram) = ([], [], [], [])
+    (scores, gram, gradientNorms, directionNorms) = ([], [], [], [])
     rowsAreMeans = false
   }
 }

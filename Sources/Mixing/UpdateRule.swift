@@ -78,7 +78,10 @@ public struct UpdateRule: Sendable, Equatable {
   ///   - raw: The weights before smoothing; moved.
   ///   - present: The weights in use.
   ///   - ages: Moves since each domain was measured last, for the record.
-  public func move(raw: inout Weights, from present: Weights, scores: Scores, ages: [Int] = []) -> Move {
+  ///   - even: What the floor is spread by; nil is all domains alike.
+  public func move(
+    raw: inout Weights, from present: Weights, scores: Scores, ages: [Int] = [], even: Weights? = nil
+  ) -> Move {
     var move = Move(weights: present, raw: raw)
     (move.scores, move.ages) = (scores, ages)
     move.refused = scores.alignments.firstIndex { !$0.isFinite }
@@ -95,7 +98,7 @@ public struct UpdateRule: Sendable, Equatable {
     // Scores that tell no domain from another are no reason to draw weights towards uniform either.
     raw =
       move.spread == 0
-      ? from : from.exponentiated(by: values, rate: rate).mixed(with: .uniform(raw.count), share: floor)
+      ? from : from.exponentiated(by: values, rate: rate).mixed(with: even ?? .uniform(raw.count), share: floor)
     move.raw = raw
     move.weights = present.mixed(with: raw, share: newWeight)
     return move

@@ -10,12 +10,12 @@ extension Weights {
     var values = [Double](repeating: 0, count: domains.count)
     for share in shares {
       guard let domain = places[share.name] else {
-        throw SettingFault(key: key, message: "the corpus has no domain `\(share.name)`", unknownName: share.name)
+        throw SettingFault(key, "the corpus has no domain `\(share.name)`", unknownName: share.name)
       }
       values[domain] = share.value
     }
     guard let weights = Weights(proportionalTo: values) else {
-      throw SettingFault(key: key, message: "at least one weight must be more than zero")
+      throw SettingFault(key, "at least one weight must be more than zero")
     }
     self = weights
   }

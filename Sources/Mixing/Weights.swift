@@ -18,6 +18,14 @@ public struct Weights: Sendable, Equatable {
     return Weights(unchecked: [Double](repeating: 1 / Double(domains), count: domains))
   }
 
+  /// Creates equal weights of the domains that are included, and none of the others; nil if no domain is.
+  public static func uniform(over included: [Bool]) -> Weights? {
+    Weights(proportionalTo: included.map { $0 ? 1 : 0 })
+  }
+
+  /// Which domains have weight, (domains).
+  public var support: [Bool] { values.map { $0 > 0 } }
+
   /// Creates weights in proportion to shares of any scale, such as token counts or a user's numbers.
   ///
   /// - Returns: `nil` if there are no shares, if one is negative or not finite, or if their sum is zero or not finite.

@@ -38,6 +38,7 @@ public struct MixtureSettings: Configurable, Sendable {
   public mutating func use<Method: MixingMethod>(
     _ type: Method.Type, _ change: @escaping @Sendable (inout Method.Settings) -> Void = { _ in }
   ) {
+    if Method.Settings.needsNorms, !steering.estimator.givesNorms { steering.estimator = .dots }
     let remake: @Sendable (Estimation) -> any MethodSettings = { estimation in
       var settings = Method.Settings(for: estimation)
       change(&settings)
@@ -56,8 +57,9 @@ public struct MixtureSettings: Configurable, Sendable {
       // The manual does not change with every new method.
       try keys.text("method", &method, meaning)
     }
-    try steering.visit(keys)
     let type = mixingMethods.first { $0.name == method }!
+    if keys is Section, method != before, Self.needsNorms(type) { steering.estimator = .dots }
+    try steering.visit(keys)
     if keys is Section { restart(type, isOther: method != before) }
     try visitOwn(keys)
     if let section = keys as? Section {
@@ -87,6 +89,11 @@ public struct MixtureSettings: Configurable, Sendable {
     try visitOwn(manual)
     let own = manual.entries.map { String($0.path.prefix { $0 != "." }) }
     for key in ["method", "every", "prior", "repetitions", "reference"] + own { places[key] = keys.place(of: key) }
+  }
+
+  private static func needsNorms(_ type: any MixingMethod.Type) -> Bool {
+    func needsNorms<Method: MixingMethod>(_ type: Method.Type) -> Bool { Method.Settings.needsNorms }
+    return needsNorms(type)
   }
 
   /// Takes a method's defaults.
@@ -124,6 +131,7 @@ public struct MixtureSettings: Configurable, Sendable {
   public func makeMethod(for facts: RunFacts) throws -> any MixingMethod {
     var facts = facts
     facts.estimation = steering.estimation
+    facts.adaptiveTargets = steering.direction.adaptive
     facts.mixture = { [domains = facts.domains] path, key in
       try weights(ofRun: path, key: key, domains: domains)
     }

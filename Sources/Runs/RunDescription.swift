@@ -1,5 +1,4 @@
 import Configuration
-import Failures
 import Settings
 
 /// Everything that a run is told. A value: made in code, or read from YAML and checked as far as the file alone allows.

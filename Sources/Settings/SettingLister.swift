@@ -110,7 +110,7 @@ extension SettingLister {
   public func isGiven(_ key: String) -> Bool { false }
   public func isOverridden(_ key: String) -> Bool { false }
   public func setAside(_ keys: [String]) {}
-  public func failure(_ key: String, _ message: String) -> any Error { SettingFault(key: key, message: message) }
+  public func failure(_ key: String, _ message: String) -> any Error { SettingFault(key, message) }
 
   public func place(of key: String) -> String { key }
 
@@ -129,14 +129,15 @@ extension SettingLister {
 }
 
 /// A value that does not fit the rest of a run, or that no configuration could give.
-public struct SettingFault: Error, CustomStringConvertible {
+public struct SettingFault: Error, Equatable, CustomStringConvertible {
   /// The key whose value it is.
   public let key: String
   public let message: String
   /// A name that nothing has, for a hint at the nearest one.
   public let unknownName: String?
 
-  public init(key: String, message: String, unknownName: String? = nil) {
+  /// - Parameter message: A sentence without a full stop.
+  public init(_ key: String, _ message: String, unknownName: String? = nil) {
     self.key = key
     self.message = message
     self.unknownName = unknownName

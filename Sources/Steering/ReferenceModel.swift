@@ -1,5 +1,4 @@
 import Corpus
-import Failures
 import Kernels
 import MPI
 import Parallel
@@ -39,7 +38,7 @@ package struct ReferenceModel: Meter {
   ///
   /// - Parameter capacity: The most sequences that are evaluated at once.
   /// - Throws: `Failure` if its parameters cannot be read.
-  init(_ source: Source, length: Int, capacity: Int) throws {
+  package init(_ source: Source, length: Int, capacity: Int) throws {
     let model = GPT2(source.model, sequences: capacity, length: length, recomputing: true)
     let values = try source.read()
     var parameters = Arena(count: model.layout.arenaCount)

@@ -1,5 +1,4 @@
 import Corpus
-import Failures
 import Kernels
 import MPI
 import Parallel

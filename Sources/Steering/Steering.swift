@@ -1,5 +1,4 @@
 import Corpus
-import Failures
 import Foundation
 import Kernels
 import MPI
@@ -218,7 +217,7 @@ package struct Steering: ~Copyable {
     for (index, figure) in direction.figures.enumerated() {
       rows.scores.append(
         Observations.Scores(
-          values: values(index, figure), unit: direction.unit(of: index), loss: figure.objective))
+          values: values(index, figure), unit: direction.unit(of: index), loss: figure.loss))
       rows.norms.append(figure.norm)
     }
     if direction.figures.count > 1 { rows.gram = direction.gram }

@@ -42,6 +42,8 @@ package struct TargetDirection: ~Copyable {
     package var norm = 0.0
     /// The objective where the direction was measured: nats, or their logarithm.
     package var objective = 0.0
+    /// The loss that came last in it, in nats per token: the objective's own if it has one term.
+    package var loss = 0.0
   }
 
   /// Text whose loss is a term of an objective.
@@ -181,6 +183,7 @@ package struct TargetDirection: ~Copyable {
       let averaged = try gradients.averaged(by: &replica.reduction, over: world)
       try record.sumLosses(over: world)
       let loss = record.loss
+      figures[index].loss = loss
       objective += term.weight * (term.isLogarithm ? log(loss) : loss)
       let factor = Float(term.isLogarithm ? term.weight / loss : term.weight)
       for own in shards.own {

@@ -10,6 +10,8 @@ package final class MappedFile: @unchecked Sendable {
   package let path: String
 
   private let bytes: UnsafeRawBufferPointer
+  /// Whether the bytes are mapped from a file, or memory of their own.
+  private let isMapped: Bool
 
   /// Maps a file.
   ///
@@ -25,6 +27,7 @@ package final class MappedFile: @unchecked Sendable {
       throw Failure(.badData, "\(path) is not a regular file.")
     }
     self.path = path
+    isMapped = true
     let count = Int(status.st_size)
     guard count > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -34,6 +37,17 @@ package final class MappedFile: @unchecked Sendable {
       throw Failure(.inputOutput, "\(path) cannot be mapped into memory: \(String(cString: strerror(errno))).")
     }
     bytes = UnsafeRawBufferPointer(start: base, count: count)
+  }
+
+  /// Takes bytes in memory for a file.
+  ///
+  /// - Parameter name: What stands for the path in messages.
+  package init(_ name: String, memory: [UInt8]) {
+    path = name
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: memory.count, alignment: 16)
+    copy.copyBytes(from: memory)
+    bytes = UnsafeRawBufferPointer(copy)
+    isMapped = false
   }
 
   /// The size of the file.
@@ -59,6 +73,7 @@ package final class MappedFile: @unchecked Sendable {
   package var content: [UInt8] { withBytes { Array($0) } }
 
   deinit {
+    guard isMapped else { return bytes.deallocate() }
     if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
   }
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Corpus
 import Failures
 import Foundation

@@ -27,10 +27,10 @@ struct Root {
   ///
   /// - Parameter weights: What the batch was drawn with, (domains).
   mutating func observe(
-    step: Int, learningRate: Double, _ batch: Batch, _ record: PassRecord, weights: [Double],
-    scores: Steering.ScoredRows?
+    _ result: StepResult, _ batch: Batch, _ record: PassRecord, weights: [Double], scores: Steering.ScoredRows?
   ) {
-    (observations.step, observations.learningRate) = (step, learningRate)
+    (observations.step, observations.learningRate) = (result.step, result.rate)
+    observations.batchNorm = result.norm
     for (slot, window) in batch.windows.enumerated() {
       observations.domains[slot] = Int(window.domain)
       observations.losses[slot] = record.loss(ofSlot: slot)
@@ -43,26 +43,26 @@ struct Root {
 }
 
 /// What each domain gets: counted from training batches, and recorded every interval.
-struct DomainLedger: Codable, Equatable {
+package struct DomainLedger: Codable, Equatable {
   /// Since the last record, (domains): summed losses of sequences in nats per token, sequences, and sequences that the weights asked
   /// for.
   private var losses: [Double]
   private var sequences: [Int]
   private var requested: [Double]
 
-  init(domains: Int) {
+  package init(domains: Int) {
     losses = [Double](repeating: 0, count: domains)
     sequences = [Int](repeating: 0, count: domains)
     requested = losses
   }
 
   /// The number of domains.
-  var count: Int { losses.count }
+  package var count: Int { losses.count }
 
   /// Counts the rows of a training batch.
   ///
   /// - Parameter weights: What the batch was drawn with, (domains).
-  mutating func add(_ observations: Observations, weights: [Double]) {
+  package mutating func add(_ observations: Observations, weights: [Double]) {
     for (domain, loss) in zip(observations.domains, observations.losses) where loss.isFinite {
       losses[domain] += loss
       sequences[domain] += 1
@@ -72,15 +72,15 @@ struct DomainLedger: Codable, Equatable {
   }
 
   /// What a domain got since the last record.
-  struct Entry {
+  package struct Entry {
     /// Nats per token; nil if the domain was not read.
-    let loss: Double?
+    package let loss: Double?
     /// Shares of all sequences: what weights asked for, and what was drawn.
-    let shareRequested, shareAchieved: Double
+    package let shareRequested, shareAchieved: Double
   }
 
   /// Closes the interval: what every domain got in it, (domains).
-  mutating func close() -> [Entry] {
+  package mutating func close() -> [Entry] {
     let all = Double(max(1, sequences.reduce(0, +)))
     let asked = max(requested.reduce(0, +), .leastNormalMagnitude)
     let entries = losses.indices.map { domain in

@@ -16,8 +16,9 @@ extension Trainer {
     var observations: Observations?
     var gradients = try steering.probe(
       before: step, into: &observations, on: &replica, parameters, with: gradients, over: world)
-    if let observations {
+    if var observations {
       noteDirection()
+      observations.learningRate = plan.schedule.rate(at: step)
       root?.mixture.observe(observations)
     }
     if steering.movesWeights(before: step), plan.method.weighting == .draws { try moveWeights(over: world) }
@@ -37,8 +38,10 @@ extension Trainer {
     var observations: Observations?
     let cleared = try steering.preview(
       batch, of: step, into: &observations, on: &replica, parameters, with: gradients, over: world)
-    observations?.learningRate = plan.schedule.rate(at: step)
-    if let observations { root?.mixture.observe(observations) }
+    if var observations {
+      observations.learningRate = plan.schedule.rate(at: step)
+      root?.mixture.observe(observations)
+    }
     if let weights = try sendMove(over: world) { lossWeights = weights }
     setFactors()
     return cleared

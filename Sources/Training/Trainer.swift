@@ -1,3 +1,4 @@
+import Checkpoints
 import Corpus
 import Failures
 import Foundation
@@ -113,7 +114,7 @@ public struct Trainer: ~Copyable {
       watch.lap(\.reduce_exposed)
       parameters = try update(whole, with: averaged, norm: norm, over: world)
       gradients = averaged.cleared()
-      observe()
+      observe(norm: norm)
       watch.lap(\.update)
 
       let ending = StepEnding(of: step, in: plan, request)
@@ -204,20 +205,24 @@ public struct Trainer: ~Copyable {
   }
 
   /// Lets the root rank take in what the step tells.
-  private mutating func observe() {
+  private mutating func observe(norm: Double) {
     let scores = root != nil && steering.isScored(step) ? steering.scoredRows(of: record) : nil
-    root?.observe(
-      step: step, learningRate: plan.schedule.rate(at: step), batch, record, weights: weights, scores: scores)
+    let result = result(norm: norm)
+    root?.observe(result, batch, record, weights: weights, scores: scores)
   }
 
   /// Records the step.
   private mutating func note(_ watch: Stopwatch, norm: Double, _ ending: StepEnding) throws {
     times.steps += watch.total
     times.alignment += watch.seconds.alignment
-    let result = StepResult(
-      step: step, loss: record.loss, rate: plan.schedule.rate(at: step), norm: norm, watch: watch,
-      overheadShare: times.overheadShare)
+    var result = result(norm: norm)
+    result.watch = watch
     try root?.noteStep(result, cursors: sampler.cursors, isLast: ending.isLast)
+  }
+
+  private func result(norm: Double) -> StepResult {
+    StepResult(
+      step: step, loss: record.loss, rate: plan.schedule.rate(at: step), norm: norm, overheadShare: times.overheadShare)
   }
 
   private mutating func evaluate(

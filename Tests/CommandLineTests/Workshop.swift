@@ -6,18 +6,19 @@ import Testing
 final class Workshop {
   let path: String
 
-  /// The language of each domain; `twin` has the target's.
+  /// The language of each domain; `twin` has the target's, `digits` that of the target `other`.
   private static let languages: [(name: String, alphabet: String, vocabularySeed: UInt64)] = [
     ("twin", "abcdefgh", 1), ("upper", "ABCDEFGH", 2), ("digits", "0123456789", 3), ("greek", "αβγδεζηθ", 4),
   ]
 
-  /// Writes 16 documents of each domain and of the target, all different, and the recipe; builds the corpus unless told not to.
+  /// Writes 16 documents of each domain and target, all different, and the recipe; builds the corpus unless told not to.
   init(build: Bool = true) throws {
     // In memory where that exists: waiting for a disk to synchronise would be most of the time.
     let memory = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
     path = memory + "dga-" + UUID().uuidString
     let target = (name: "target", alphabet: "abcdefgh", vocabularySeed: UInt64(1))
-    for (index, language) in (Self.languages + [target]).enumerated() {
+    let other = (name: "other", alphabet: "0123456789", vocabularySeed: UInt64(3))
+    for (index, language) in (Self.languages + [target, other]).enumerated() {
       var generator = WordGenerator(
         alphabet: language.alphabet, vocabularySeed: language.vocabularySeed, seed: UInt64(100 + index))
       for document in 0..<16 { try write("texts/\(language.name)/\(document).txt", generator.document()) }
@@ -34,6 +35,7 @@ final class Workshop {
         greek: {paths: texts/greek}
       targets:
         target: {paths: texts/target, steering: 6documents, evaluation: 10documents}
+        other: {paths: texts/other, steering: 6documents, evaluation: 10documents}
       """)
     try write(
       "run.yaml",

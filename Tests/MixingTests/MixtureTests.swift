@@ -92,13 +92,12 @@ private func expectEqual(
     #expect(mixture.average == .uniform(49))
   }
 
-  @Test func `Constant weights do not move`() throws {
+  @Test func `Constant weights report but do not move`() throws {
     let weights = try #require(Weights(proportionalTo: [1, 3]))
-    var mixture = Mixture(FixedMixture(start: weights))
-    let move = mixture.move(after: 1)
-    #expect(move == nil)
-    #expect(mixture.weights == weights && mixture.average == weights)
-    #expect(FixedMixture(start: weights).everWants(upTo: 1000).isEmpty)
+    var mixture = Mixture(domains: 2, following: UpdateRule(eta: 0), start: weights)
+    let report = mixture.update(alignment: [5, 1])
+    #expect(mixture.weights == weights && mixture.raw == weights && mixture.average == weights)
+    #expect(report.distanceFromUniform == 0.25 && report.spread == 0 && report.warnings.isEmpty)
   }
 
   @Test(arguments: [Double.nan, .infinity, -.infinity])
@@ -126,10 +125,10 @@ private func expectEqual(
     let alignments = (0..<40).map { _ in (0..<4).map { _ in random.unit() } }
     for alignment in alignments[..<20] { _ = straight.update(alignment: alignment) }
     let data = try JSONEncoder().encode(straight.state)
-    let method = try JSONEncoder().encode(ScriptedAlignment.State(raw: straight.raw))
+    let methodState = try JSONState(of: straight.method)
     var resumed = Mixture(domains: 4, following: rule)
     resumed.restore(try JSONDecoder().decode(Mixture.State.self, from: data))
-    try resumed.restoreMethod(from: Saved(data: method))
+    try resumed.restoreMethod(from: methodState)
     for alignment in alignments[20...] {
       #expect(straight.update(alignment: alignment) == resumed.update(alignment: alignment))
     }
@@ -198,10 +197,4 @@ private func expectEqual(
       UpdateRule(eta: 1), [[8, 0], [0, 16], [16, 0], [0, 16], [16, 0], [0, 16], [16, 0]])
     #expect(Array(said.keys) == [5])
   }
-}
-
-/// A method's state in JSON.
-struct Saved: MethodStateDecoder {
-  let data: Data
-  func decode<State: Decodable>(_ type: State.Type) throws -> State { try JSONDecoder().decode(type, from: data) }
 }

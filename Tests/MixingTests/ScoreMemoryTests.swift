@@ -73,7 +73,7 @@ import Testing
     for _ in 0..<30 {
       memory.observe([(0, 0.1), (0, -0.1), (5, 5.1), (5, 4.9)], memory: 0.8)
     }
-    var mixture = Mixture(domains: 6, following: UpdateRule(step: .divergence(0.1), caution: .shrink))
+    var mixture = RuleMixture(domains: 6, following: UpdateRule(step: .divergence(0.1), caution: .shrink))
     _ = mixture.update(memory.scores(unit: 1, memory: 0.8))
     let weights = mixture.weights.values
     #expect(weights[5] > 0.25 && weights[0] < 0.12)

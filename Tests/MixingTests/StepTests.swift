@@ -62,10 +62,10 @@ import Testing
   @Test(arguments: [UpdateRule.Caution.hold, .shrink])
   func `Scores that differ within their errors move nothing`(caution: UpdateRule.Caution) {
     for step in [UpdateRule.Step.eta(3), .divergence(0.1)] {
-      var mixture = Mixture(domains: 3, following: UpdateRule(step: step, caution: caution))
+      var mixture = RuleMixture(domains: 3, following: UpdateRule(step: step, caution: caution))
       // Variance of the scores 1, mean square of the errors 1.44.
-      let report = mixture.update(Scores(values: [1, 2, 3], errors: [1.2, 1.2, 1.2]))
-      #expect(mixture.weights == .uniform(3) && report.spread == 0)
+      let move = mixture.update(Scores(values: [1, 2, 3], errors: [1.2, 1.2, 1.2]))
+      #expect(mixture.weights == .uniform(3) && move.spread == 0)
       _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
       #expect(mixture.weights.values[2] > 0.34)
     }
@@ -73,7 +73,7 @@ import Testing
 
   @Test(arguments: [UpdateRule.Caution.hold, .shrink])
   func `Weights are kept to the bit while scores say nothing, floor or not`(caution: UpdateRule.Caution) {
-    var mixture = Mixture(
+    var mixture = RuleMixture(
       domains: 3, following: UpdateRule(step: .divergence(0.1), floor: 0.1, caution: caution))
     _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.1, 0.1, 0.1]))
     let before = mixture.raw
@@ -82,7 +82,8 @@ import Testing
   }
 
   @Test func `A mixture can start below limits`() {
-    let mixture = Mixture(domains: 4, following: UpdateRule(eta: 1), limits: [0.1, 1, 1, 1])
+    let method = DynamicGradientAlignment(UpdateRule(eta: 1), memory: 0, start: .uniform(4))
+    let mixture = Mixture(method, limits: [0.1, 1, 1, 1])
     for (weight, expected) in zip(mixture.weights.values, [0.1, 0.3, 0.3, 0.3]) {
       #expect(abs(weight - expected) < 1e-15)
     }
@@ -92,14 +93,14 @@ import Testing
   @Test func `Scores are shrunk as worked out by hand`() {
     // Mean 2, variance 1, noise (0.25 + 0.25 + 1) / 3 = 0.5: signal 0.5, so factors 2/3, 2/3, 1/3: scores 4/3, 2, 7/3.
     let rule = UpdateRule(step: .eta(1), caution: .shrink)
-    var mixture = Mixture(domains: 3, following: rule)
+    var mixture = RuleMixture(domains: 3, following: rule)
     _ = mixture.update(Scores(values: [1, 2, 3], errors: [0.5, 0.5, 1]))
     let expected = Weights(proportionalTo: [exp(4.0 / 3), exp(2), exp(7.0 / 3)])!
     #expect(mixture.weights.distance(from: expected) < 1e-15)
   }
 
   @Test func `A score of which nothing is known counts as the mean`() {
-    var mixture = Mixture(domains: 3, following: UpdateRule(step: .eta(1), caution: .shrink))
+    var mixture = RuleMixture(domains: 3, following: UpdateRule(step: .eta(1), caution: .shrink))
     _ = mixture.update(Scores(values: [1, 3, 1000], errors: [0, 0, .infinity]))
     let expected = Weights(proportionalTo: [exp(1), exp(3), exp(2)])!
     #expect(mixture.weights.distance(from: expected) < 1e-15)
@@ -109,8 +110,8 @@ import Testing
     var free = Mixture(domains: 3, following: UpdateRule(eta: 2))
     var limited = Mixture(domains: 3, following: UpdateRule(eta: 2))
     for _ in 0..<3 {
-      _ = free.update(Scores(values: [1, 0, 0]))
-      _ = limited.update(Scores(values: [1, 0, 0]), limits: [0.4, 1, 1])
+      _ = free.update(alignment: [1, 0, 0])
+      _ = limited.update(alignment: [1, 0, 0], limits: [0.4, 1, 1])
     }
     #expect(abs(limited.weights.values[0] - 0.4) < 1e-15)
     #expect(limited.raw == free.raw)
@@ -119,7 +120,7 @@ import Testing
   /// The paper's step moves weights by e^scale, a step by divergence does not notice.
   @Test func `A step by divergence does not depend on the scale of alignments`() {
     func distance(_ step: UpdateRule.Step, unit: Double) -> Double {
-      var mixture = Mixture(domains: 4, following: UpdateRule(step: step))
+      var mixture = RuleMixture(domains: 4, following: UpdateRule(step: step))
       _ = mixture.update(Scores(values: [0.9, 0.2, 0.1, -0.3], unit: unit))
       return mixture.weights.distanceFromUniform
     }

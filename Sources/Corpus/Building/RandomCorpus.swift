@@ -1,4 +1,3 @@
-import Failures
 import Storage
 
 /// A corpus of random token ids, for measurements and tests that need no text.
@@ -45,17 +44,12 @@ package struct RandomCorpus {
   @discardableResult
   package func write(to output: String) throws -> Corpus {
     var directory = try OutputDirectory(output) { _ in false }
-    var manifest = Manifest(
-      seed: seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(), files: [:])
-    let trained = try write(.train, of: domains.indices, tokens: trainTokens, to: directory.path, &manifest)
-    let validated = try write(.validation, of: domains.indices, tokens: validationTokens, to: directory.path, &manifest)
-    manifest.domains = domains.indices.map {
-      Manifest.DomainRecord(name: domains[$0], train: trained[$0], validation: validated[$0])
-    }
-    let steered = try write(.steering, of: targets.indices, tokens: otherTokens, to: directory.path, &manifest)
-    let evaluated = try write(.evaluation, of: targets.indices, tokens: otherTokens, to: directory.path, &manifest)
-    manifest.targets = targets.indices.map {
-      Manifest.TargetRecord(name: targets[$0], steering: steered[$0], evaluation: evaluated[$0])
+    let path = directory.path
+    let manifest = try describe { part, documents in
+      var writer = try TokenFileWriter(prefix: "\(path)/\(part)", vocabularySize: tokenizer.vocabularySize)
+      for document in documents { try writer.append(document) }
+      let records = try writer.finish()
+      return ["\(part).bin": records.data, "\(part).idx": records.index]
     }
     var file = try OutputFile(directory.path + "/" + Manifest.fileName)
     try file.write(Array(try manifest.encoded()))
@@ -64,31 +58,65 @@ package struct RandomCorpus {
     return try Corpus(at: directory.destination)
   }
 
-  /// Writes one part: a document of `tokens` ids for each of its owners.
-  private func write(
-    _ part: Manifest.Part, of owners: Range<Int>, tokens: Int, to directory: String, _ manifest: inout Manifest
-  ) throws -> [Manifest.Extent] {
-    var writer = try TokenFileWriter(prefix: "\(directory)/\(part)", vocabularySize: tokenizer.vocabularySize)
+  /// Makes the corpus in memory, without any file.
+  package func inMemory() throws -> Corpus {
+    let width = TokenWidth(vocabularySize: tokenizer.vocabularySize)
+    var parts: [Manifest.Part: TokenFile] = [:]
+    let manifest = try describe { part, documents in
+      let documents = Array(documents)
+      let ids = documents.flatMap(\.self)
+      let data = width == .uint16 ? ids.map { UInt16($0) }.withUnsafeBytes { Array($0) } : ids.withUnsafeBytes { Array($0) }
+      let index = TokenIndex.encoded(documents.map { Int32($0.count) }, width: width)
+      parts[part] = try TokenFile(
+        data: MappedFile("\(part).bin in memory", memory: data), index: MappedFile("\(part).idx in memory", memory: index),
+        vocabularySize: tokenizer.vocabularySize)
+      return [:]
+    }
+    return Corpus(path: "a corpus in memory", manifest, tokenizer, parts)
+  }
+
+  /// Makes all parts and describes them.
+  ///
+  /// - Parameter store: Keeps the documents of a part, and says which files it made.
+  private func describe(
+    _ store: (Manifest.Part, AnySequence<[Int32]>) throws -> [String: FileRecord]
+  ) throws -> Manifest {
+    var manifest = Manifest(
+      seed: seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(), files: [:])
+    func make(_ part: Manifest.Part, _ owners: Range<Int>, tokens: Int) throws -> [Manifest.Extent] {
+      // One after the other: together they may be large.
+      let documents = AnySequence(owners.lazy.map { document(part, owner: $0, tokens: tokens) })
+      manifest.files.merge(try store(part, documents)) { $1 }
+      // There is no text to count the bytes of; tokens are counted as they are stored.
+      let width = TokenWidth(vocabularySize: tokenizer.vocabularySize)
+      return owners.map {
+        Manifest.Extent(firstDocument: $0, documents: 1, tokens: tokens, bytes: tokens * width.size)
+      }
+    }
+    let trained = try make(.train, domains.indices, tokens: trainTokens)
+    let validated = try make(.validation, domains.indices, tokens: validationTokens)
+    manifest.domains = domains.indices.map {
+      Manifest.DomainRecord(name: domains[$0], train: trained[$0], validation: validated[$0])
+    }
+    let steered = try make(.steering, targets.indices, tokens: otherTokens)
+    let evaluated = try make(.evaluation, targets.indices, tokens: otherTokens)
+    manifest.targets = targets.indices.map {
+      Manifest.TargetRecord(name: targets[$0], steering: steered[$0], evaluation: evaluated[$0])
+    }
+    return manifest
+  }
+
+  /// The one document of an owner in a part.
+  private func document(_ part: Manifest.Part, owner: Int, tokens: Int) -> [Int32] {
     let stream = UInt32(Manifest.Part.allCases.firstIndex(of: part)!)
     let generator = Philox(seed: UInt64(bitPattern: Int64(seed)))
-    let width = TokenWidth(vocabularySize: tokenizer.vocabularySize)
-    var extents: [Manifest.Extent] = []
-    for owner in owners {
-      // The order of an owner's ids is that of the ranks, moved by a part of the vocabulary; a target has a domain's.
-      let shift = owner % domains.count * (table.count / (domains.count + 1))
-      var document = [Int32](repeating: tokenizer.endOfDocument, count: tokens)
-      for place in 0..<(tokens - 1) {
-        let rank = table.draw(generator.pair(place, owner, stream: stream))
-        document[place] = Int32((rank + shift) % table.count)
-      }
-      try writer.append(document)
-      // There is no text to count the bytes of; tokens are counted as they are stored.
-      extents.append(
-        Manifest.Extent(firstDocument: owner, documents: 1, tokens: tokens, bytes: tokens * width.size))
+    // The order of an owner's ids is that of the ranks, moved by a part of the vocabulary; a target has a domain's.
+    let shift = owner % domains.count * (table.count / (domains.count + 1))
+    var document = [Int32](repeating: tokenizer.endOfDocument, count: tokens)
+    for place in 0..<(tokens - 1) {
+      let rank = table.draw(generator.pair(place, owner, stream: stream))
+      document[place] = Int32((rank + shift) % table.count)
     }
-    let records = try writer.finish()
-    manifest.files["\(part).bin"] = records.data
-    manifest.files["\(part).idx"] = records.index
-    return extents
+    return document
   }
 }

@@ -43,18 +43,7 @@ struct TokenFileWriter: ~Copyable {
   mutating func finish() throws -> (data: FileRecord, index: FileRecord) {
     let dataRecord = try data.finish()
     var index = try OutputFile(prefix + ".idx")
-    try index.write(TokenIndex.magic)
-    try index.write(UInt64(1))
-    try index.write(width.rawValue)
-    try index.write(UInt64(lengths.count))
-    try index.write(UInt64(lengths.count + 1))
-    try index.write(lengths)
-    var offset: Int64 = 0
-    for length in lengths {
-      try index.write(offset)
-      offset += Int64(length) * Int64(width.size)
-    }
-    for document in 0...lengths.count { try index.write(Int64(document)) }
+    try index.write(TokenIndex.encoded(lengths, width: width))
     return (dataRecord, try index.finish())
   }
 }

@@ -35,6 +35,26 @@ struct TokenIndex: Sendable {
   let tokenCount: Int
   private let file: MappedFile
 
+  /// The bytes of an index of documents that are a sequence each.
+  ///
+  /// - Parameter lengths: Tokens of each document.
+  static func encoded(_ lengths: [Int32], width: TokenWidth) -> [UInt8] {
+    var bytes = magic
+    func append(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
+    append(UInt64(1))
+    append(width.rawValue)
+    append(UInt64(lengths.count))
+    append(UInt64(lengths.count + 1))
+    for length in lengths { append(length) }
+    var offset: Int64 = 0
+    for length in lengths {
+      append(offset)
+      offset += Int64(length) * Int64(width.size)
+    }
+    for document in 0...lengths.count { append(Int64(document)) }
+    return bytes
+  }
+
   /// Indices of up to this many sequences are checked whole when they are opened; for larger ones that is the matter of
   /// ``check()``, so that starting a run takes no longer the more text there is.
   static let checkedWhenOpened = 1 << 20

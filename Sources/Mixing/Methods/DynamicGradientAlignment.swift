@@ -3,7 +3,8 @@ import Settings
 /// Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498): domains whose gradients point like the target's gain weight.
 ///
 /// Every `mixture.every` steps the scores of sequences that were measured since the last move are remembered by domain
-/// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known.
+/// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known. Weights of several targets can move, too: with
+/// ``TargetWeights``, a step by `eta`, `new_weight: 1`, `memory: 0`, `floor: 0` and no caution this is GRAPE.
 public struct DynamicGradientAlignment: MixingMethod {
   public static let name = "dga"
 
@@ -18,6 +19,8 @@ public struct DynamicGradientAlignment: MixingMethod {
     /// The unit of those scores, and whether each is the mean of several sequences.
     var unit = 1.0
     var areMeans = false
+    /// The weights of the targets and what was scored for each; nil if they do not move.
+    public var targets: TargetWeights?
   }
 
   public var state: State
@@ -25,9 +28,21 @@ public struct DynamicGradientAlignment: MixingMethod {
   private let rule: UpdateRule
   private let memory: Double
   private let interval: Int
+  private let targetRate: Double
+  /// What the floor is spread by: a domain that starts without weight stays without.
+  private let even: Weights?
 
   public init(_ settings: Settings, for run: RunFacts) throws {
-    self.init(settings.rule, memory: settings.memory, start: run.prior, interval: run.interval)
+    var targets: Weights?
+    if run.adaptiveTargets {
+      targets = Weights(proportionalTo: run.targets.map(\.value))
+      if targets == nil {
+        throw SettingFault("direction.adaptive", "weights of targets can move only if there are targets with weight")
+      }
+    }
+    self.init(
+      settings.rule, memory: settings.memory, start: run.prior, interval: run.interval, targets: targets,
+      targetRate: settings.targetRate)
   }
 
   /// Creates the method from its parts.
@@ -35,15 +50,28 @@ public struct DynamicGradientAlignment: MixingMethod {
   /// - Parameters:
   ///   - memory: How much what is known already counts at a move, in `0...1`.
   ///   - interval: Steps between moves.
-  public init(_ rule: UpdateRule, memory: Double, start: Weights, interval: Int = 1) {
+  ///   - targets: The weights that the steering targets start with, if they move.
+  ///   - targetRate: The factor between a target's score and the change of its log weight.
+  public init(
+    _ rule: UpdateRule, memory: Double, start: Weights, interval: Int = 1, targets: Weights? = nil,
+    targetRate: Double = 10
+  ) {
     self.rule = rule
     self.memory = memory
     self.start = start
     self.interval = interval
+    self.targetRate = targetRate
+    even = Weights.uniform(over: start.support)
     state = State(raw: start, memory: ScoreMemory(domains: start.count))
+    state.targets = targets.map { TargetWeights(start: $0) }
   }
 
-  public var summary: String { rule.description }
+  public var directions: ScoreDirections { state.targets == nil ? .combined : .eachTarget }
+  public var summary: String {
+    rule.description
+      + (state.targets == nil ? "" : "; targets weighted by how slowly they improve, at a rate of \(targetRate)")
+  }
+  public var warnsOfWeights: Bool { true }
 
   public func wants(before step: Int) -> Measurements {
     step > 1 && (step - 1) % interval == 0 ? [.weights, .scores] : []
@@ -52,20 +80,31 @@ public struct DynamicGradientAlignment: MixingMethod {
   public mutating func observe(_ observations: Observations) {
     guard let scores = observations.scores.first else { return }
     state.domains += observations.domains
-    state.scores += scores.values
-    state.unit = scores.unit
     state.areMeans = observations.rowsAreMeans
+    if state.targets != nil {
+      state.targets!.observe(observations)
+    } else {
+      state.scores += scores.values
+      state.unit = scores.unit
+    }
   }
 
   public mutating func move(after step: Int, from present: Weights) -> Move? {
-    guard !state.scores.isEmpty else { return nil }
+    guard !state.domains.isEmpty else { return nil }
+    if var targets = state.targets {
+      (state.scores, state.unit) = targets.combine(state.domains, present: present, rate: targetRate)
+      state.targets = targets
+    }
     let scores = takeScores()
-    return rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages)
+    var move = rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages, even: even)
+    move.targetWeights = state.targets?.weights.values
+    return move
   }
 
   public mutating func forgetScores() {
     state.memory = ScoreMemory(domains: start.count)
     (state.domains, state.scores) = ([], [])
+    state.targets?.forgetScores()
   }
 
   /// Remembers what has been measured and returns all scores.
@@ -100,6 +139,8 @@ extension DynamicGradientAlignment {
     public var rule: UpdateRule
     /// How much earlier measurements count at a move, in `0...1`.
     public var memory: Double
+    /// The factor between a target's score and the change of its log weight.
+    public var targetRate = 10.0
     private let estimation: Estimation
 
     public init() { self.init(for: Estimation()) }
@@ -118,7 +159,9 @@ extension DynamicGradientAlignment {
       if keys.isOverridden("eta") { keys.setAside(["kl"]) }
       if keys.isOverridden("kl") { keys.setAside(["eta"]) }
       if keys.isOverridden("estimator") { keys.setAside(["caution"]) }
-      var (step, newWeight, recursion, floor, caution) = (rule.step, rule.newWeight, rule.recursion, rule.floor, rule.caution)
+      var (step, newWeight, recursion, floor, caution) = (
+        rule.step, rule.newWeight, rule.recursion, rule.floor, rule.caution
+      )
       try step.visit(keys)
       try keys.section("smoothing") { smoothing in
         if keys.isOverridden("preset") { smoothing.setAside(["new_weight", "memory"]) }
@@ -145,6 +188,10 @@ extension DynamicGradientAlignment {
       }
       try keys.number(
         "floor", &floor, in: 0...1, "the share of the weights that every update spreads evenly over all domains")
+      try keys.number(
+        "target_rate", &targetRate, in: 0...1e9,
+        "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
+      )
       rule = UpdateRule(step: step, newWeight: newWeight, recursion: recursion, floor: floor, caution: caution)
     }
   }

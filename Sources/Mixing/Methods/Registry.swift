@@ -1,5 +1,13 @@
 /// Every mixing method, in the order in which they are listed for people.
 public let mixingMethods: [any MixingMethod.Type] = [
-  UniformMixture.self, NaturalMixture.self, FixedMixture.self, TemperatureMixture.self, UnimaxMixture.self,
+  ConstantMixture<UniformWeights>.self,
+  ConstantMixture<NaturalWeights>.self,
+  ConstantMixture<FixedWeights>.self,
+  ConstantMixture<TemperatureWeights>.self,
+  ConstantMixture<UniMaxWeights>.self,
+  Schedule.self,
   DynamicGradientAlignment.self,
+  DoGE.self,
+  DoReMi.self,
+  OnlineDataMixing.self,
 ]

@@ -1,5 +1,4 @@
 import Configuration
-import Failures
 import Foundation
 import Printing
 import Kernels
@@ -158,13 +157,15 @@ final class Journal {
     overheadShare: Double
   ) throws {
     latest = move.scores
+    let scores = move.scores.map { named($0.alignments.map(finite)) }
+    let isScored = plan.wishes.contains(.scores)
     try metrics.append(
       MetricRecord.Mixture(
         step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
         weights: named(mixture.weights.values), raw_weights: named((move.raw ?? mixture.weights).values),
-        alignment: move.scores.map { named($0.alignments.map(finite)) },
+        alignment: isScored ? scores : nil, score: isScored ? nil : scores,
         standard_error: move.scores?.alignmentErrors.map { named($0.map(finite)) },
-        age: move.scores.map { _ in named(move.ages).filter { $0.value != 0 } },
+        age: move.ages.isEmpty ? nil : named(move.ages).filter { $0.value != 0 },
         target_weights: move.targetWeights.map {
           Dictionary(uniqueKeysWithValues: zip(plan.steeringTargets.map(\.name), $0))
         },
@@ -244,7 +245,11 @@ struct StepResult {
   let loss: Double
   /// The learning rate, and the norm of the gradient.
   let rate, norm: Double
-  let watch: Stopwatch
+  var watch = Stopwatch()
   /// The share of the training time so far that scores and reference losses took.
   let overheadShare: Double
+
+  init(step: Int, loss: Double, rate: Double, norm: Double, overheadShare: Double) {
+    (self.step, self.loss, self.rate, self.norm, self.overheadShare) = (step, loss, rate, norm, overheadShare)
+  }
 }

@@ -25,8 +25,9 @@ enum MetricRecord {
     let kind = "mixture"
     let step, tokens, probe_tokens: Int
     let weights, raw_weights: [String: Double]
-    /// Absent if the method goes by no scores.
-    let alignment: [String: Double?]?
+    /// What the method goes by: alignments with the target, or under `score` numbers of its own, such as losses in excess of a
+    /// reference's.
+    let alignment, score: [String: Double?]?
     /// Of the alignments; absent if the estimator gives none, null where nothing is known.
     let standard_error: [String: Double?]?
     /// Updates since each domain was measured last; domains measured for this update are left out, and -1 is never. Absent if the

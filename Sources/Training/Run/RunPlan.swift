@@ -19,19 +19,19 @@ public struct RunPlan: Sendable {
   package let model: ModelConfiguration
   package let batch: BatchPlan
   /// The number of optimizer steps.
-  let steps: Int
+  package let steps: Int
   /// Windows of every domain that may be drawn, token limits considered.
   let windowCounts: [Int]
   let schedule: LearningRateSchedule
   let evaluateEvery, checkpointEvery: Int?
   /// Steps between updates of the mixture, and between records of what each domain gets.
-  let interval: Int
+  package let interval: Int
   /// The mixing method before the first step, the same on every rank.
   package let method: any MixingMethod
   /// All that the method ever wants, in this run or one that goes on after it.
-  let wishes: Measurements
+  package let wishes: Measurements
   /// Whether the method ever moves the weights.
-  var isMoving: Bool { wishes.contains(.weights) }
+  package var isMoving: Bool { wishes.contains(.weights) }
   /// The model whose losses the method compares with, if it does.
   let reference: SavedModel.Reference?
 
@@ -223,7 +223,7 @@ public struct RunPlan: Sendable {
   // MARK: For people
 
   /// What a rank allocates, in bytes; rank 0 owns the most.
-  var memory: [(what: String, bytes: Int)] {
+  package var memory: [(what: String, bytes: Int)] {
     let arena = ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride
     let shards = shards(rank: 0)
     var parts = [

@@ -7,9 +7,9 @@ import Transformer
 ///
 /// A piece is what one tensor has in one bucket; those of a tensor follow each other in its order. All ranks walk through the
 /// same pieces, and walk to the end even if rank 0 cannot write them.
-struct MomentGathering: ~Copyable {
+package struct MomentGathering: ~Copyable {
   /// The two files' halves, in their order.
-  enum Moment: CaseIterable {
+  package enum Moment: CaseIterable {
     /// The running mean of gradients.
     case first
     /// The running mean of their squares.
@@ -17,13 +17,13 @@ struct MomentGathering: ~Copyable {
   }
 
   /// A range of one tensor's moments.
-  struct Piece {
-    let moment: Moment
-    let tensor: String
+  package struct Piece {
+    package let moment: Moment
+    package let tensor: String
     /// Where it lies in an arena of the layout.
-    let range: Range<Int>
+    package let range: Range<Int>
     /// The index of the bucket that it lies in.
-    let bucket: Int
+    package let bucket: Int
   }
 
   private let pieces: [Piece]
@@ -32,7 +32,7 @@ struct MomentGathering: ~Copyable {
   private var requests = RequestGroup()
 
   /// Plans the pieces.
-  init(layout: ParameterLayout, _ shards: Shards) {
+  package init(layout: ParameterLayout, _ shards: Shards) {
     pieces = Moment.allCases.flatMap { moment in
       layout.tensors.flatMap { tensor in
         shards.buckets.indices.reversed().compactMap { bucket in
@@ -50,7 +50,7 @@ struct MomentGathering: ~Copyable {
   ///
   /// - Returns: The piece, or nil after the last; its values are the first of ``values`` on rank 0.
   /// - Throws: `MPIError`.
-  mutating func next(
+  package mutating func next(
     of optimizer: borrowing Optimizer, over world: borrowing Communicator
   ) throws -> Piece? {
     guard done < pieces.count else { return nil }
@@ -81,14 +81,14 @@ struct MomentGathering: ~Copyable {
   }
 
   /// What has been brought to rank 0 last.
-  var values: Span<Float> {
+  package var values: Span<Float> {
     @_lifetime(borrow self) get { scratch.span }
   }
 
   /// Walks through the pieces that are left.
   ///
   /// Collective: every rank calls.
-  mutating func finish(of optimizer: borrowing Optimizer, over world: borrowing Communicator) throws {
+  package mutating func finish(of optimizer: borrowing Optimizer, over world: borrowing Communicator) throws {
     while try next(of: optimizer, over: world) != nil {}
   }
 }

@@ -8,9 +8,9 @@ import Transformer
 
 /// The large files of a checkpoint: parameters under Hugging Face's names, AdamW's moments under the same with a prefix, and
 /// the tokenizer that the token ids belong to.
-enum TensorFiles {
+package enum TensorFiles {
   /// The file with the parameters.
-  static let parametersFile = "model.safetensors"
+  package static let parametersFile = "model.safetensors"
   private static let optimizerFile = "optimizer.safetensors"
 
   /// The name of a tensor's moment.
@@ -24,7 +24,7 @@ enum TensorFiles {
   /// Writes parameters and moments into a checkpoint's directory; the other ranks walk through the same gathering.
   ///
   /// - Throws: `Failure` with the system's reason, such as a full disk, and with the gathering anywhere on its way; `MPIError`.
-  static func write(
+  package static func write(
     _ parameters: borrowing Parameters<Whole>, _ optimizer: borrowing Optimizer, _ gathering: inout MomentGathering,
     layout: ParameterLayout, to directory: String, over world: borrowing Communicator
   ) throws {
@@ -44,7 +44,7 @@ enum TensorFiles {
   /// Writes a row of the layout under the names of parameters.
   ///
   /// - Throws: `Failure(.inputOutput)` with the system's reason.
-  static func write(_ values: Span<Float>, layout: ParameterLayout, to path: String) throws {
+  package static func write(_ values: Span<Float>, layout: ParameterLayout, to path: String) throws {
     var writer = try SafetensorsWriter(path: path, tensors: layout.tensors.map { ($0.name, $0.shape) })
     for tensor in layout.tensors { try writer.write(tensor.name, values.extracting(tensor.range)) }
     try writer.finish()
@@ -53,7 +53,7 @@ enum TensorFiles {
   /// Writes rows of the layout, one after the other; the names of all but the first have the row's number before them.
   ///
   /// - Throws: `Failure(.inputOutput)` with the system's reason.
-  static func write(rows: Span<Float>, layout: ParameterLayout, to path: String) throws {
+  package static func write(rows: Span<Float>, layout: ParameterLayout, to path: String) throws {
     let tensors = tensors(ofRows: rows.count, layout: layout)
     var writer = try SafetensorsWriter(path: path, tensors: tensors.map { ($0.name, $0.shape) })
     for tensor in tensors { try writer.write(tensor.name, rows.extracting(tensor.range)) }
@@ -63,7 +63,7 @@ enum TensorFiles {
   /// Reads rows of the layout.
   ///
   /// - Throws: `Failure(.badData)` if the file is not one of as many rows of a model with this layout.
-  static func read(rows: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
+  package static func read(rows: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
     let reader = try SafetensorsReader(path: path)
     for tensor in tensors(ofRows: rows.count, layout: layout) {
       try reader.read(tensor.name, into: &rows, at: tensor.range)
@@ -84,7 +84,7 @@ enum TensorFiles {
   /// Reads the parameters of a checkpoint, and of the moments what this rank owns.
   ///
   /// - Throws: `Failure(.badData)` if the files are not those of a model with this layout.
-  static func read(
+  package static func read(
     _ parameters: inout Parameters<Whole>, _ optimizer: inout Optimizer, layout: ParameterLayout, from directory: String
   ) throws {
     var values = parameters.mutableSpan
@@ -113,7 +113,7 @@ enum TensorFiles {
   }
 
   /// Reads the parameters of a checkpoint alone.
-  static func readParameters(layout: ParameterLayout, from directory: String) throws -> Arena {
+  package static func readParameters(layout: ParameterLayout, from directory: String) throws -> Arena {
     var parameters = Arena(count: layout.arenaCount)
     var values = parameters.mutableSpan
     try read(&values, layout: layout, from: "\(directory)/\(parametersFile)")
@@ -123,19 +123,19 @@ enum TensorFiles {
   /// Reads a row of the layout.
   ///
   /// - Throws: `Failure(.badData)` if the file is not one of a model with this layout.
-  static func read(_ values: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
+  package static func read(_ values: inout MutableSpan<Float>, layout: ParameterLayout, from path: String) throws {
     let reader = try SafetensorsReader(path: path)
     for tensor in layout.tensors { try reader.read(tensor.name, into: &values, at: tensor.range) }
   }
 
   /// Copies the corpus's tokenizer beside the parameters, if it has a file.
-  static func copyTokenizer(of corpus: Corpus, to directory: String) throws {
+  package static func copyTokenizer(of corpus: Corpus, to directory: String) throws {
     guard let file = corpus.manifest.tokenizer.file else { return }
     try FileManager.default.copyItem(atPath: "\(corpus.path)/\(file)", toPath: "\(directory)/\(file)")
   }
 
   /// The checksum of the parameters' bytes, alignment gaps included, which are zero.
-  static func checksum(of parameters: Span<Float>) -> Checksum.Digest {
+  package static func checksum(of parameters: Span<Float>) -> Checksum.Digest {
     var checksum = Checksum()
     checksum.update(parameters)
     return checksum.digest

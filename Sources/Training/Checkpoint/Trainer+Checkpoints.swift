@@ -1,3 +1,4 @@
+import Checkpoints
 import Failures
 import Foundation
 import MPI

@@ -8,11 +8,13 @@ import Storage
 ///
 /// A checkpoint is written into a temporary directory, its manifest with a checksum of every file last, and renamed. Each file
 /// and directory is flushed to disk before the step that relies on it.
-struct CheckpointStore {
+package struct CheckpointStore {
   /// The directory that holds the checkpoints.
-  let path: String
+  package let path: String
   /// How many to keep, the newest.
-  let keep: Int
+  package let keep: Int
+
+  package init(path: String, keep: Int) { (self.path, self.keep) = (path, keep) }
 
   /// The version of what is in a checkpoint; 1 had no file of the mixing method.
   static let version = 2
@@ -36,7 +38,7 @@ struct CheckpointStore {
   /// Writes the checkpoint of a step: `body` writes its files into the directory that it is given.
   ///
   /// - Throws: `Failure(.inputOutput)` if anything cannot be written; earlier checkpoints are intact and nothing is left behind.
-  func write(step: Int, _ body: (_ directory: String) throws -> Void) throws {
+  package func write(step: Int, _ body: (_ directory: String) throws -> Void) throws {
     let name = Self.name(of: step)
     let temporary = "\(path)/.\(name).partial"
     let files = FileManager.default
@@ -72,7 +74,7 @@ struct CheckpointStore {
   ///
   /// - Returns: Its directory, or nil if there is none.
   /// - Throws: `Failure(.badData)` if the newest was written by another version of dga; it stays untouched.
-  func newest(report: (String) -> Void) throws -> String? {
+  package func newest(report: (String) -> Void) throws -> String? {
     // What a run was writing when it was killed is of no use to anybody.
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
@@ -107,7 +109,7 @@ struct CheckpointStore {
   /// Checks size and checksum of every file of a checkpoint.
   ///
   /// - Throws: `Failure`: `.missingInput` without a manifest, `.badData` that names the first file that differs.
-  static func verify(_ directory: String) throws {
+  package static func verify(_ directory: String) throws {
     let manifest = try manifest(of: directory)
     try manifest.checkVersion(of: directory)
     for (name, expected) in manifest.files.sorted(by: { $0.key < $1.key }) {

@@ -1,0 +1,38 @@
+/// Means of measurements by domain, as they come in rows.
+///
+/// A domain with a measurement that is not finite has no mean: it is as if it had not been measured, and is noted.
+/// States are written as JSON, which has no such numbers.
+public struct DomainMeans: Codable, Sendable, Equatable {
+  private var sums: [Double]
+  /// Rows of each domain, (domains).
+  public private(set) var counts: [Int]
+  private var isBroken: [Bool]
+
+  /// Starts without rows.
+  public init(domains: Int) {
+    sums = [Double](repeating: 0, count: domains)
+    counts = [Int](repeating: 0, count: domains)
+    isBroken = [Bool](repeating: false, count: domains)
+  }
+
+  /// Takes in one value per row.
+  public mutating func add(_ values: [Double], of domains: [Int]) {
+    for (value, domain) in zip(values, domains) {
+      counts[domain] += 1
+      if (sums[domain] + value).isFinite { sums[domain] += value } else { isBroken[domain] = true }
+    }
+  }
+
+  /// The mean of a domain; nil if there is none.
+  public subscript(domain: Int) -> Double? {
+    counts[domain] > 0 && !isBroken[domain] ? sums[domain] / Double(counts[domain]) : nil
+  }
+
+  /// Whether there are no rows.
+  public var isEmpty: Bool { counts.allSatisfy { $0 == 0 } }
+  /// The first domain that has no mean because of a value that is not finite.
+  public var firstBroken: Int? { isBroken.firstIndex(of: true) }
+
+  /// Forgets all rows.
+  public mutating func removeAll() { self = DomainMeans(domains: sums.count) }
+}

@@ -1,0 +1,170 @@
+import Glibc
+import Settings
+
+/// The keys of weights that never move, and what they amount to for a run.
+public protocol ConstantWeights: MethodSettings {
+  /// The word after `mixture.method`.
+  static var name: String { get }
+  /// The weights of a run.
+  ///
+  /// - Throws: `SettingFault` if keys and run do not fit.
+  func weights(for run: RunFacts) throws -> Weights
+  /// The weights in words, for the start of a run; empty if the name says all.
+  func summary(for run: RunFacts) -> String
+}
+
+extension ConstantWeights {
+  public mutating func visit(_ keys: any KeyVisitor) throws {}
+  public func summary(for run: RunFacts) -> String { "" }
+}
+
+/// Weights that never move.
+public struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
+  public static var name: String { Settings.name }
+
+  public var state = NoState()
+  public let start: Weights
+  public let summary: String
+
+  public init(_ settings: Settings, for run: RunFacts) throws {
+    start = try settings.weights(for: run)
+    summary = settings.summary(for: run)
+  }
+}
+
+/// The same weight for every domain that has text.
+public struct UniformWeights: ConstantWeights, Equatable {
+  public static let name = "uniform"
+  public init() {}
+  public func weights(for run: RunFacts) throws -> Weights { try run.uniformWeights() }
+}
+
+/// Weights in proportion to the domains' tokens.
+public struct NaturalWeights: ConstantWeights, Equatable {
+  public static let name = "natural"
+  public init() {}
+  public func weights(for run: RunFacts) throws -> Weights { try run.naturalWeights() }
+}
+
+/// Weights that the user gives, or those that another run ended with.
+public struct FixedWeights: ConstantWeights, Equatable {
+  public static let name = "fixed"
+  /// Shares of any scale; domains without one are not read.
+  public var weights: [Share] = []
+  /// A `mixture.json`, or the directory of a run with one.
+  public var file: String?
+
+  public init() {}
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    if keys.isOverridden("file") { keys.setAside(["weights"]) }
+    if keys.isOverridden("weights") { keys.setAside(["file"]) }
+    try keys.shares("weights", &weights, "the domains' weights, of any scale; a domain that is not named is not read")
+    try keys.text("file", &file, "instead of `weights`, a `mixture.json` or a run that wrote one")
+    if keys.isGiven("weights") && keys.isGiven("file") {
+      throw keys.failure("file", "`weights` and `file` are two ways to give the weights; give one of them")
+    }
+  }
+
+  public func weights(for run: RunFacts) throws -> Weights {
+    if let file { return try run.mixture(file, "file") }
+    guard !weights.isEmpty else {
+      throw SettingFault(
+        "weights", "fixed weights are to be given, as `weights: {domain: share}` or as the `file` of a run")
+    }
+    return try run.weights(of: weights, key: "weights")
+  }
+}
+
+/// Weights in proportion to a power of the domains' tokens: `p_i = n_i^exponent / sum_j n_j^exponent`.
+///
+/// The exponent is 1 / T of the temperature T of mT5 and T5 (seqio, which counts examples; here tokens are counted, and
+/// there is no limit for a domain).
+public struct TemperatureWeights: ConstantWeights, Equatable {
+  public static let name = "temperature"
+  /// The power.
+  public var exponent = 0.3
+
+  public init() {}
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.number(
+      "exponent", &exponent, in: 0...1,
+      "the power of a domain's tokens that its weight is in proportion to; 1 is natural, 0 uniform")
+  }
+
+  public func weights(for run: RunFacts) throws -> Weights {
+    // Shares of the largest domain: powers of them cannot overflow.
+    let largest = Double(run.tokens.max() ?? 0)
+    let shares = run.tokens.map { $0 > 0 ? pow(Double($0) / largest, exponent) : 0 }
+    guard let weights = Weights(proportionalTo: shares) else { throw RunFacts.noText }
+    return weights
+  }
+}
+
+/// UniMax (Chung et al., arXiv 2304.09151): as uniform as a cap on the epochs of each domain lets weights be.
+///
+/// With a budget B of tokens, domains in ascending order of their tokens n_i get
+///
+///     U_i = min((B - U_1 - ... - U_{i-1}) / (domains from i on), epochs n_i),   p = U / sum U
+///
+/// The paper counts characters, this tokens. If all domains together are less than the budget, weights are natural and
+/// every domain is read more often than the cap.
+public struct UniMaxWeights: ConstantWeights, Equatable {
+  public static let name = "unimax"
+  /// The cap on the passes over each domain.
+  public var epochs = 4.0
+
+  public init() {}
+
+  public mutating func visit(_ keys: any KeyVisitor) throws {
+    try keys.number(
+      "epochs", &epochs, in: 0...1e6, "how often a domain's text may be read in the run before others are preferred")
+    guard epochs > 0 else { throw keys.failure("epochs", "0 would leave nothing to read") }
+  }
+
+  public func weights(for run: RunFacts) throws -> Weights {
+    var left = budget(run)
+    var amounts = [Double](repeating: 0, count: run.tokens.count)
+    let order = run.tokens.indices.sorted { run.tokens[$0] < run.tokens[$1] }
+    for (place, domain) in order.enumerated() {
+      amounts[domain] = min(left / Double(order.count - place), epochs * Double(run.tokens[domain]))
+      left -= amounts[domain]
+    }
+    guard let weights = Weights(proportionalTo: amounts) else { throw RunFacts.noText }
+    return weights
+  }
+
+  public func summary(for run: RunFacts) -> String {
+    let most = run.tokens.reduce(0) { $0 + epochs * Double($1) }
+    let cap = Quantity(epochs, .epochs)
+    guard most < budget(run) else { return "at most \(cap) of every domain" }
+    let counts = [most, budget(run)].map { Int(min($0, 0x1p53)) }
+    return "\(cap) of all domains are \(counts[0]) tokens, fewer than the run's \(counts[1]): weights are natural, "
+      + "and every domain is read more often"
+  }
+
+  private func budget(_ run: RunFacts) -> Double { Double(run.steps) * Double(run.tokensPerStep) }
+}
+
+extension RunFacts {
+  static let noText = SettingFault("method", "no domain has text for training")
+
+  /// Whether each domain has text, (domains).
+  var hasText: [Bool] { tokens.map { $0 > 0 } }
+
+  /// The same weight for every domain with text.
+  func uniformWeights() throws -> Weights {
+    guard let weights = Weights.uniform(over: hasText) else { throw Self.noText }
+    return weights
+  }
+
+  /// Weights in proportion to tokens.
+  func naturalWeights() throws -> Weights {
+    guard let weights = Weights(proportionalTo: tokens.map(Double.init)) else { throw Self.noText }
+    return weights
+  }
+
+  /// Weights that a user gave by domain.
+  func weights(of shares: [Share], key: String) throws -> Weights { try Weights(shares, of: domains, key: key) }
+}
