@@ -2,15 +2,11 @@ import Foundation
 
 /// The picture of the losses: on the target and on all domains, against training tokens, one line a run.
 ///
-/// Runs of a method share a colour, and their last losses' mean stands beside the lines.
+/// Runs of a method share a colour, uniform sampling is grey, and their last losses' mean stands beside the lines.
 struct LossFigure {
   private let groups: [RunGroup]
   private let target: String
   private let axis: TokenAxis
-
-  /// Uniform sampling, the yardstick, is grey; then Okabe and Ito's colours, told apart by colour-blind people too.
-  private static let yardstick = "#666666"
-  private static let colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
   init(_ runs: [RunRecord]) {
     groups = RunGroup.groups(of: runs)
@@ -45,9 +41,9 @@ struct LossFigure {
   }
 
   private func colour(_ index: Int) -> String {
-    if groups[index].runs[0].method == "uniform" { return Self.yardstick }
+    if groups[index].runs[0].method == "uniform" { return Palette.baseline }
     let place = groups[..<index].filter { $0.runs[0].method != "uniform" }.count
-    return Self.colours[place % Self.colours.count]
+    return Palette.methods[place % Palette.methods.count]
   }
 
   private func panel(
@@ -73,7 +69,7 @@ struct LossFigure {
           + "linecolor rgb '\(colour(index))'"
       }
     }
-    script += "set title \(Figure.quoted(title))\nset ylabel 'nats a token'\nset yrange [\(bottom):\(top)]\n"
+    script += "set title \(Figure.quoted(title))\nset ylabel 'nats per token'\nset yrange [\(bottom):\(top)]\n"
     return script + "plot " + curves.joined(separator: ", \\\n  ") + "\n"
   }
 }

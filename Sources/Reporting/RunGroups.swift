@@ -32,4 +32,13 @@ struct RunGroup {
       return RunGroup(label: isOnly ? runs[0].method : runs.map(\.name).joined(separator: ", "), runs: runs)
     }
   }
+
+  /// What to call each of some runs in a picture: method and seed, or its name where one method comes with several settings.
+  static func titles(of runs: [RunRecord], among all: [RunRecord]) -> [String] {
+    let groups = groups(of: all)
+    return runs.map { run in
+      let group = groups.first { $0.runs[0].settings == run.settings }!
+      return group.label == run.method ? "\(run.method), seed \(run.seed)" : run.name
+    }
+  }
 }

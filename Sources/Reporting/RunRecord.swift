@@ -4,7 +4,7 @@ import Foundation
 
 /// A run as its directory tells it: what was configured, and the evaluations and weights of `metrics.jsonl`.
 public struct RunRecord: Sendable {
-  /// One evaluation; losses are nats a token.
+  /// One evaluation; losses are nats per token.
   public struct Evaluation: Decodable, Sendable {
     /// Training tokens until then.
     public let tokens: Int
@@ -29,6 +29,31 @@ public struct RunRecord: Sendable {
     public let weights: [String: Double]
   }
 
+  /// What each domain got since the record before, by name.
+  public struct Domains: Decodable, Sendable {
+    /// The training loss in nats per token; nil if the domain was not read.
+    public let loss: [String: Double?]
+    /// Shares of the sequences: what the weights asked for, and what was drawn.
+    public let requested, achieved: [String: Double]
+    /// Training tokens of all domains until then.
+    public let tokens: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case loss, tokens
+      case requested = "share_requested"
+      case achieved = "share_achieved"
+    }
+
+    /// Reads a record.
+    public init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      loss = try container.decode([String: Double?].self, forKey: .loss)
+      requested = try container.decode([String: Double].self, forKey: .requested)
+      achieved = try container.decode([String: Double].self, forKey: .achieved)
+      tokens = try container.decode([String: Int].self, forKey: .tokens).values.reduce(0, +)
+    }
+  }
+
   /// The run directory as it was given.
   public let path: String
   /// The mixing method, and its preset if that is the paper's.
@@ -43,6 +68,8 @@ public struct RunRecord: Sendable {
   public let evaluations: [Evaluation]
   /// The updates of the mixture in order; none for weights that stand still.
   public let mixtures: [Mixture]
+  /// What the domains got, in order; none in runs of an older dga.
+  public let domains: [Domains]
 
   /// The word of `mixture.preset` for the paper's own settings.
   private static let paperPreset = "paper"
@@ -74,23 +101,25 @@ public struct RunRecord: Sendable {
     guard let metrics = FileManager.default.contents(atPath: file) else {
       throw Failure(.missingInput, "The run \(path) has no readable metrics.jsonl; has it started?")
     }
-    (evaluations, mixtures) = try Self.parse(metrics, file)
+    (evaluations, mixtures, domains) = try Self.parse(metrics, file)
     guard !evaluations.isEmpty else {
       throw Failure(.missingInput, "The run \(path) has not been evaluated yet, so there is nothing to show.")
     }
   }
 
-  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture]) {
+  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains]) {
     struct Line: Decodable { let kind: String }
     let decoder = JSONDecoder()
     var evaluations: [Evaluation] = []
     var mixtures: [Mixture] = []
+    var domains: [Domains] = []
     let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.isEmpty {
       do {
         switch try decoder.decode(Line.self, from: line).kind {
         case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
         case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
+        case "domains": domains.append(try decoder.decode(Domains.self, from: line))
         default: break
         }
       } catch {
@@ -100,6 +129,6 @@ public struct RunRecord: Sendable {
           .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
       }
     }
-    return (evaluations, mixtures)
+    return (evaluations, mixtures, domains)
   }
 }

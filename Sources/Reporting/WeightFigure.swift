@@ -9,26 +9,16 @@ struct WeightFigure {
   private let others: Int
   private let axis: TokenAxis
 
-  /// Paul Tol's muted colours, told apart by colour-blind people too; the rest is his pale grey.
-  private static let colours = [
-    "#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#AA4499", "#882255",
-  ]
-  private static let rest = "#DDDDDD"
-
   /// Nil if the weights of no run move.
   init?(_ runs: [RunRecord]) {
-    let groups = RunGroup.groups(of: runs)
     self.runs = runs.filter { !$0.mixtures.isEmpty }
     guard !self.runs.isEmpty else { return nil }
-    titles = self.runs.map { run in
-      let group = groups.first { $0.runs[0].settings == run.settings }!
-      return group.label == run.method ? "\(run.method), seed \(run.seed)" : run.name
-    }
+    titles = RunGroup.titles(of: self.runs, among: runs)
     var total: [String: Double] = [:]
     for run in self.runs { total.merge(run.mixtures[run.mixtures.count - 1].weights, uniquingKeysWith: +) }
     let ranked = total.keys.sorted { (total[$1]!, $0) < (total[$0]!, $1) }
     // A single domain left over is better named than called the rest.
-    let count = ranked.count <= Self.colours.count ? ranked.count : Self.colours.count - 1
+    let count = ranked.count <= Palette.domains.count ? ranked.count : Palette.domains.count - 1
     named = Array(ranked.prefix(count))
     others = ranked.count - count
     axis = TokenAxis(longest: self.runs.map { $0.evaluations[$0.evaluations.count - 1].tokens }.max()!)
@@ -83,10 +73,10 @@ struct WeightFigure {
 
   private func panel(_ index: Int) -> String {
     let last = runs[index].mixtures[runs[index].mixtures.count - 1].weights
-    var entries = zip(named, Self.colours).map { (text: $0, weight: last[$0] ?? 0, colour: $1) }
+    var entries = zip(named, Palette.domains).map { (text: $0, weight: last[$0] ?? 0, colour: $1) }
     if others > 0 {
       let left = max(0, 1 - entries.reduce(0) { $0 + $1.weight })
-      entries.append((text: "\(others) others", weight: left, colour: Self.rest))
+      entries.append((text: "\(others) others", weight: left, colour: Palette.rest))
     }
     var sum = 0.0
     let middles = entries.map { entry -> Double in

@@ -132,4 +132,22 @@ struct PlotTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: output).count == 4)
     #expect(try Plot.draw(runs: [uniform], output: output + "/uniform").count == 2)
   }
+
+  @Test("What each domain got is drawn, gaps where a domain was not read included")
+  func domains() throws {
+    let runs = MadeUpRuns()
+    let records = [(1, "4.5", "null"), (2, "4.0", "3.5")].map { step, perl, python in
+      #"{"kind":"domains","step":\#(step),"loss":{"perl":\#(perl),"python":\#(python)},"#
+        + #""tokens":{"perl":\#(600 * step),"python":\#(400 * step)},"share_requested":{"perl":0.6,"python":0.4},"#
+        + #""share_achieved":{"perl":0.7,"python":0.3},"epochs":{"perl":0.1,"python":0.2}}"#
+    }
+    let path = try runs.make("run", method: "uniform", seed: 1, target: 5, ending: records.joined(separator: "\n") + "\n")
+    let run = try RunRecord(at: path)
+    #expect(run.domains.map(\.tokens) == [1000, 2000] && run.domains[1].achieved["perl"] == 0.7)
+    #expect(run.domains[0].loss["python"] == .some(nil) && run.domains[1].loss["python"] == 3.5)
+    let files = try Plot.draw([run], output: runs.directory + "/plots")
+    let picture = try #require(files.first { $0.hasSuffix("domains.svg") })
+    let text = try String(contentsOfFile: picture, encoding: .utf8)
+    #expect(text.contains("perl 60") && text.contains("python 3.50"))
+  }
 }
