@@ -10,4 +10,5 @@ public let mixingMethods: [any MixingMethod.Type] = [
   DoGE.self,
   DoReMi.self,
   OnlineDataMixing.self,
+  AdaptiveDataOptimization.self,
 ]
