@@ -30,6 +30,7 @@ let package = Package(
     // C libraries, as Debian ships them. Imports below go one way: a target knows only those above it.
     .systemLibrary(name: "CMPI", path: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CIntrinsics"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
@@ -40,7 +41,7 @@ let package = Package(
     .target(name: "Printing", swiftSettings: strict),
     .target(name: "Settings", swiftSettings: strict),
     .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: lifetimes),
-    .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: fast),
+    .target(name: "Kernels", dependencies: ["CIntrinsics", "COpenBLAS"], swiftSettings: fast),
     .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
     .target(name: "Mixing", dependencies: ["Settings"], swiftSettings: strict),
     .target(

@@ -13,7 +13,7 @@ public struct Benchmark {
   public var steps: Int?
   /// How long to measure each kernel, about; ceilings get five times as long.
   public var seconds: Double
-  /// Threads of each rank, as given to `BLAS.start`.
+  /// Threads of each rank, as given to `Threads.start`.
   public var threads: Int
   /// Whether kernels and collectives are left out.
   public var stepsOnly = false

@@ -44,7 +44,7 @@ public struct ProductCeiling: Sendable {
 
   /// This rank alone, whatever the others do.
   public func measure() -> Rate {
-    let threads = BLAS.threads
+    let threads = Threads.count
     guard threads > 1 else { return measureThread() }
     var rates = [Rate](repeating: Rate(best: 0, median: 0), count: threads)
     rates.withUnsafeMutableBufferPointer { rates in

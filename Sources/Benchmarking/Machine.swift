@@ -17,7 +17,7 @@ struct Machine: Encodable {
     mpi = MPI.libraryVersion
     self.ranks = ranks
     self.nodes = nodes
-    threads_per_rank = BLAS.threads
+    threads_per_rank = Threads.count
     cores_per_node = ProcessInfo.processInfo.processorCount
     last_level_cache_bytes = Self.lastLevelCaches
   }

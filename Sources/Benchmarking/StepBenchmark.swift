@@ -32,7 +32,7 @@ struct StepFigures {
   /// between them is not the trainer's.
   let peakBytes: Int
 
-  /// Tokens a second over the steady steps.
+  /// Tokens per second over the steady steps.
   var tokensPerSecond: Double { Double(tokensPerStep * steady.count) / steady.reduce(0, +) }
 
   /// The rate of the matrix product around the steady steps, GFLOP/s of one rank: the mean of its medians before and after each

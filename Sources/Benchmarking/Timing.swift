@@ -40,7 +40,7 @@ public struct Timing: Sendable {
   }
 }
 
-/// A rate in units of 10^9 a second, such as GFLOP/s or GB/s, of one rank: the mean over ranks.
+/// A rate in units of 10^9 per second, such as GFLOP/s or GB/s, of one rank: the mean over ranks.
 public struct Rate: Sendable {
   /// Of the best round.
   public let best: Double

@@ -41,14 +41,12 @@ public struct CausalAttention {
         let reach = first + count
         let scores = weights.rows(0, count: count).columns(0, count: reach)
         productPart(
-          head.queries.rows(first, count: count), transposeA: false, by: head.keys.rows(0, count: reach),
-          transposeB: true, into: scores, adding: false, causal: .visibleColumns(first: first), finish: Plain())
+          Factor(head.queries.rows(first, count: count)), by: Factor(head.keys.rows(0, count: reach), transposed: true), into: scores, adding: false, causal: .visibleColumns(first: first), finish: Plain())
         for row in 0..<count {
           logs[first + row] = softmax(scores.base + row * scores.stride, visible: first + row + 1, reach: reach, factor)
         }
         productPart(
-          scores, transposeA: false, by: head.values.rows(0, count: reach), transposeB: false,
-          into: outputs.rows(first, count: count), adding: false, causal: .visibleSteps(first: first), finish: Plain())
+          Factor(scores), by: Factor(head.values.rows(0, count: reach)), into: outputs.rows(first, count: count), adding: false, causal: .visibleSteps(first: first), finish: Plain())
       }
     }
   }
@@ -78,10 +76,10 @@ public struct CausalAttention {
         let queries = head.queries.rows(first, count: count)
         let (keys, values) = (head.keys.rows(0, count: reach), head.values.rows(0, count: reach))
         productPart(
-          queries, transposeA: false, by: keys, transposeB: true, into: weights, adding: false,
+          Factor(queries), by: Factor(keys, transposed: true), into: weights, adding: false,
           causal: .visibleColumns(first: first), finish: Plain())
         productPart(
-          tileGradient, transposeA: false, by: values, transposeB: true, into: slopes, adding: false,
+          Factor(tileGradient), by: Factor(values, transposed: true), into: slopes, adding: false,
           causal: .visibleColumns(first: first), finish: Plain())
         for row in 0..<count {
           let projection = dot(
@@ -92,14 +90,13 @@ public struct CausalAttention {
             reach: reach, normaliser: logs[first + row], projection: projection, factor)
         }
         productPart(
-          weights, transposeA: true, by: tileGradient, transposeB: false,
-          into: gradient.values.rows(0, count: reach), adding: first != lastTile, causal: .seeingSteps(first: first),
+          Factor(weights, transposed: true), by: Factor(tileGradient), into: gradient.values.rows(0, count: reach), adding: first != lastTile, causal: .seeingSteps(first: first),
           finish: Plain())
         productPart(
-          slopes, transposeA: true, by: queries, transposeB: false, into: gradient.keys.rows(0, count: reach),
+          Factor(slopes, transposed: true), by: Factor(queries), into: gradient.keys.rows(0, count: reach),
           adding: first != lastTile, causal: .seeingSteps(first: first), finish: Plain())
         productPart(
-          slopes, transposeA: false, by: keys, transposeB: false, into: gradient.queries.rows(first, count: count),
+          Factor(slopes), by: Factor(keys), into: gradient.queries.rows(first, count: count),
           adding: false, causal: .visibleSteps(first: first), finish: Plain())
       }
     }

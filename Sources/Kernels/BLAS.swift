@@ -1,30 +1,14 @@
 import COpenBLAS
 
-/// What kernels run on, and OpenBLAS as the yardstick of their speed.
+/// OpenBLAS, which the speed of our own matrix products is measured against.
 public enum BLAS {
   /// The kernel family that OpenBLAS chose for this processor, such as `Zen` or `SkylakeX`.
   ///
   /// Different kernels have very different speed, and so set different ceilings.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// What computes matrix products: tiles of our own, of this many rows and columns.
-  public static var productName: String { "tiles of \(MicroKernel.rows) x \(MicroKernel.columns)" }
-
-  /// The number of threads that share the kernels' loops.
-  public static var threads: Int { Threads.count }
-
-  /// Sets the number of threads of all kernels, and makes this thread treat subnormal floats as zero.
-  ///
-  /// Threads divide loops among them; OpenBLAS stays with one but for measuring the ceiling.
-  /// Call once before the first kernel.
-  public static func start(threads: Int) {
-    Threads.count = threads
-    openblas_set_num_threads(1)
-    dga_flush_subnormals()
-  }
-
   /// Measures the ceiling that OpenBLAS's matrix product sets with the present threads: the best rate of several products of
-  /// 1,024 x 1,024, in floating-point operations a second.
+  /// 1,024 x 1,024, in floating-point operations per second.
   ///
   /// - Parameter seconds: How long to go on measuring; at least three products are made.
   public static func measureCeiling(seconds: Double) -> Double {
@@ -34,7 +18,7 @@ public enum BLAS {
     let b = storage.matrix(at: size * size, rows: size, columns: size)
     let c = storage.matrix(at: 2 * size * size, rows: size, columns: size)
     for i in 0..<(2 * size * size) { storage.base[i] = Float(i % 13) * 0.01 }
-    openblas_set_num_threads(Int32(threads))
+    openblas_set_num_threads(Int32(Threads.count))
     defer { openblas_set_num_threads(1) }
     let clock = ContinuousClock()
     let start = clock.now
@@ -47,4 +31,10 @@ public enum BLAS {
     }
     return 2 * Double(size * size * size) / (best / .seconds(1))
   }
+}
+
+/// The program's own matrix products.
+public enum Products {
+  /// What computes them: tiles of so many rows and columns.
+  public static var name: String { "tiles of \(MicroKernel.rows) x \(MicroKernel.columns)" }
 }

@@ -6,7 +6,7 @@ public func embeddingForward(
   tokens: Span<Int32>, sequences: Int, length: Int,
   tokenTable: Matrix, positionTable: Matrix, into output: Matrix
 ) {
-  precondition(output.rows == sequences * length && positionTable.rows >= length, "one row a token")
+  precondition(output.rows == sequences * length && positionTable.rows >= length, "one row per token")
   tokens.withUnsafeBufferPointer { tokens in
     forEachThread(output.rows) { _, first, count in
       for row in first..<(first + count) {

@@ -1,4 +1,4 @@
-import COpenBLAS
+import CIntrinsics
 
 /// The vector that kernels work in: a register of 16 floats with AVX-512, or of 8 with AVX2. Other modules must not see it: they are
 /// not compiled for this processor, and would take it for another.

@@ -1,10 +1,21 @@
+import CIntrinsics
 import COpenBLAS
 import Dispatch
 
 /// The threads that a rank's kernels share their loops among.
-enum Threads {
-  /// How many there are; set once, before the first kernel.
-  nonisolated(unsafe) static var count = 1
+public enum Threads {
+  /// How many there are.
+  public internal(set) nonisolated(unsafe) static var count = 1
+
+  /// Sets the number of threads of all kernels, and makes this thread treat subnormal floats as zero.
+  ///
+  /// Call once, before the first kernel.
+  public static func start(_ count: Int) {
+    self.count = count
+    // Its products are for comparison only; a thread of ours makes each.
+    openblas_set_num_threads(1)
+    dga_flush_subnormals()
+  }
 }
 
 /// Calls `body(thread, first, count)` with consecutive parts of `0..<total`, one for each thread, at the same time.

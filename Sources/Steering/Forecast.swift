@@ -11,7 +11,7 @@ package struct Forecast: Codable, Sendable, Equatable {
   package init() {}
 
   /// Learns that the direction has been measured.
-  package mutating func aimed(_ objective: Double, isPredictive: Bool) {
+  package mutating func measured(_ objective: Double, isPredictive: Bool) {
     realisedChange = self.objective.map { objective - $0 }
     predictedChange = self.objective != nil && isPredictive ? predicted : nil
     self.objective = objective

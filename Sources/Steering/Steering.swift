@@ -19,7 +19,7 @@ package struct Steering: ~Copyable {
   private var reference: (any Meter)?
   private var probes: DomainSampler
   /// Whether the directions are ones for the next move of the weights.
-  private var isAimed = false
+  private var hasDirection = false
   /// Tokens read so far beside training batches, all ranks together.
   package private(set) var tokens = 0
 
@@ -71,7 +71,7 @@ package struct Steering: ~Copyable {
 
   /// Whether the directions have to be measured before a step is scored, unless the weights move first.
   private func needsDirection(before step: Int) -> Bool {
-    isScored(step) && (!isAimed || movesWeights(before: step))
+    isScored(step) && (!hasDirection || movesWeights(before: step))
   }
 
   /// The directions to score a step's sequences along, if they are to be.
@@ -87,21 +87,21 @@ package struct Steering: ~Copyable {
   /// Collective: every rank calls.
   ///
   /// - Returns: The memory of the gradients, cleared.
-  package mutating func aim(
+  package mutating func measureDirection(
     before step: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
     with gradients: consuming Gradients<Local>, over world: borrowing Communicator
   ) throws -> Gradients<Local> {
-    guard isScored(step), !isAimed else { return gradients }
-    return try measureDirection(draw: step - 1, on: &replica, parameters, with: gradients, over: world)
+    guard isScored(step), !hasDirection else { return gradients }
+    return try measureDirectionNow(draw: step - 1, on: &replica, parameters, with: gradients, over: world)
   }
 
-  private mutating func measureDirection(
+  private mutating func measureDirectionNow(
     draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
     with gradients: consuming Gradients<Local>, over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     let cleared = try direction.measure(draw: draw, on: &replica, parameters, with: gradients, over: world)
     tokens += direction.tokens
-    isAimed = true
+    hasDirection = true
     return cleared
   }
 
@@ -158,13 +158,13 @@ package struct Steering: ~Copyable {
     _ sample: inout Sample, draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
     with gradients: consuming Gradients<Local>, over world: borrowing Communicator
   ) throws -> Gradients<Local> {
-    let cleared = try measureDirection(draw: draw, on: &replica, parameters, with: gradients, over: world)
+    let cleared = try measureDirectionNow(draw: draw, on: &replica, parameters, with: gradients, over: world)
     return try scorer!.measure(
       &sample, along: direction.rows, on: &replica, parameters, with: cleared, over: world)
   }
 
   /// Learns that the weights have moved: the next scores are along directions measured anew.
-  package mutating func moved() { isAimed = false }
+  package mutating func moved() { hasDirection = false }
 
   // MARK: Observations
 
@@ -240,7 +240,7 @@ package struct Steering: ~Copyable {
 
   /// Whether the next step's sequences are scored along directions that were measured before the present moment.
   package func keepsDirection(after step: Int) -> Bool {
-    isAimed && isScored(step + 1) && !movesWeights(before: step + 1)
+    hasDirection && isScored(step + 1) && !movesWeights(before: step + 1)
   }
 
   /// Goes on from a checkpoint after `step`.
@@ -256,12 +256,12 @@ package struct Steering: ~Copyable {
     guard isScoring else { return true }
     guard try direction.restore(state.direction) else { return false }
     // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew then.
-    isAimed = true
+    hasDirection = true
     if keepsDirection(after: step) {
       var span = direction.mutableSpan
-      isAimed = try read(&span)
+      hasDirection = try read(&span)
     } else {
-      isAimed = false
+      hasDirection = false
     }
     return true
   }

@@ -51,7 +51,7 @@ public struct AlignmentSurvey: Encodable {
     precondition(repetitions >= 1)
     let ranks = world.size
     let plan = try world.agree { try Self.plan(run, overrides, ranks: ranks) }
-    BLAS.start(threads: plan.description.threads)
+    Threads.start(plan.description.threads)
     let rank = world.rank
     var bench = try world.agree { try Bench(plan, run: run, rank: rank) }
     var gradients = Gradients<Local>(layout: bench.replica.model.layout, levels: plan.tree.levels)

@@ -23,7 +23,7 @@ extension Trainer {
     }
     if steering.movesWeights(before: step), plan.method.weighting == .draws { try moveWeights(over: world) }
     let before = steering.tokens
-    gradients = try steering.aim(before: step, on: &replica, parameters, with: gradients, over: world)
+    gradients = try steering.measureDirection(before: step, on: &replica, parameters, with: gradients, over: world)
     if steering.tokens > before { noteDirection() }
     return gradients
   }
@@ -87,7 +87,7 @@ extension Trainer {
   /// Tells the forecast that the direction has been measured.
   private mutating func noteDirection() {
     guard let figure = steering.direction.figures.first else { return }
-    root?.forecast.aimed(
+    root?.forecast.measured(
       figure.objective, isPredictive: plan.description.mixture.steering.direction.isPredictive)
   }
 }

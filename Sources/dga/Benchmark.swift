@@ -82,7 +82,7 @@ struct Benchmark: ParsableCommand {
 
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
-      BLAS.start(threads: threads)
+      Threads.start(threads)
       if !estimator.isEmpty {
         try measureEstimators(over: world)
         return 0

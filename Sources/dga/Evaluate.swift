@@ -22,7 +22,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Instead: the log-probability of every token after these ids, such as 5,9,100.")
   var after: String?
 
-  @Option(help: "BLAS threads.")
+  @Option(help: "Threads that share the loops.")
   var threads = 1
 
   @Flag(help: "Print JSON instead of a table.")
@@ -34,7 +34,7 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    BLAS.start(threads: threads)
+    Threads.start(threads)
     var evaluation = try ModelEvaluation(at: checkpoint)
     if let after {
       let tokens = after.split(separator: ",").map { Int32($0.trimmingCharacters(in: .whitespaces)) }

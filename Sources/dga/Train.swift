@@ -30,7 +30,7 @@ struct Train: ParsableCommand {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
       let plan = try world.agree {
         let description = try RunDescription(contentsOf: file, overrides: overrides)
-        BLAS.start(threads: description.threads)
+        Threads.start(description.threads)
         return try RunPlan(description, ranks: world.size)
       }
       if dryRun {

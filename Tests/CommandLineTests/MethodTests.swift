@@ -50,6 +50,26 @@ extension CommandLineTests {
       #expect(try workshop.timelessMetrics().filter { $0.contains("\"mixture\"") } == updates)
     }
 
+    /// Its first fit comes with 50 points.
+    @Test("ADO goes on from before and after its fits with the bits of an uninterrupted run")
+    func ado() throws {
+      let workshop = try Workshop()
+      let settings = [
+        "mixture.method=ado", "mixture.every=1steps", "duration=90steps", "batch.sequences=8", "batch.micro=1",
+        "model.layers=1", "checkpoint={every: 10steps, keep: 100}",
+      ]
+      let whole = try workshop.finish(.alone, settings)
+      let mixture = try workshop.mixture()
+      #expect(mixture.final.values.contains { abs($0 - 0.25) > 1e-6 }, "the weights never moved")
+      for step in [80, 60, 40, 10] {
+        for name in try workshop.checkpoints() where name > String(format: "step-%08d", step) {
+          try workshop.remove("run/checkpoints/\(name)")
+        }
+        #expect(try workshop.finish(.mpirun(2), settings + ["--resume"]) == whole, "resumed after step \(step)")
+      }
+      #expect(try workshop.mixture() == mixture)
+    }
+
     @Test("Every interval there is a record of what each domain got, and it adds up")
     func domains() throws {
       let workshop = try Workshop()

@@ -99,7 +99,7 @@ extension MiddleTests {
       let (scored, moved) = (times { steering.isScored($0) }, times { steering.movesWeights(before: $0) })
       let previewed = times { steering.previews($0) }
       #expect(scored == [3, 4, 7, 8, 11, 12] && moved == [5, 9] && previewed.isEmpty)
-      _ = try steering.aim(before: 3, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
+      _ = try steering.measureDirection(before: 3, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
       // The next step needs them again; after the move they are of no use.
       let kept = times { steering.keepsDirection(after: $0) }
       let read = times { steering.readsParameters(before: $0) }
@@ -161,15 +161,15 @@ extension MiddleTests {
 
     @Test func `A forecast adds up what learning rates and alignment promise between two measurements`() {
       var forecast = Forecast()
-      forecast.aimed(3, isPredictive: true)
+      forecast.measured(3, isPredictive: true)
       #expect(forecast.predictedChange == nil && forecast.realisedChange == nil)
       forecast.moved(alignments: [2, 4], weights: [0.5, 0.5])
       forecast.stepped(rate: 0.1)
       forecast.stepped(rate: 0.2)
-      forecast.aimed(2.5, isPredictive: true)
+      forecast.measured(2.5, isPredictive: true)
       #expect(forecast.realisedChange == -0.5)
       #expect(abs((forecast.predictedChange ?? 0) + 0.9) < 1e-12)
-      forecast.aimed(2.4, isPredictive: false)
+      forecast.measured(2.4, isPredictive: false)
       #expect(forecast.predictedChange == nil)
     }
   }

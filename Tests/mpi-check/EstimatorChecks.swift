@@ -104,21 +104,27 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   _ = try gradients.averaged(by: &replica.reduction, over: world)
 
   for index in direction.figures.indices {
-    let size = direction.figures[index].norm
     let found = [
       ("dots", dots.scores[index]), ("ghost", ghost.scores[index]), ("inline", Array(record.scores(along: index))),
     ]
     for (name, scores) in found {
-      for place in windows.indices {
-        let error = abs(scores[place] - single.scores[index][place]) / (single.norms[place] * size)
-        try expect(error < tolerance, equals: true, "\(name) of window \(place), off by \(error),")
-      }
-      for domain in 0..<5 {
-        let own = domain * perDomain..<(domain + 1) * perDomain
-        let average = scores[own].reduce(0, +) / Double(perDomain)
-        let error = abs(average - mean.scores[index][own.lowerBound]) / (mean.norms[domain] * size)
-        try expect(error < tolerance, equals: true, "\(name) of domain \(domain), off by \(error),")
-      }
+      try check(scores, name, against: single, mean, along: index, size: direction.figures[index].norm)
     }
+  }
+}
+
+/// Compares scores of windows with explicit gradients of single windows, and their means with those of domains.
+private func check(
+  _ scores: [Double], _ name: String, against single: Sample, _ mean: Sample, along index: Int, size: Double
+) throws {
+  for place in single.windows.indices {
+    let error = abs(scores[place] - single.scores[index][place]) / (single.norms[place] * size)
+    try expect(error < tolerance, equals: true, "\(name) of window \(place), off by \(error),")
+  }
+  for domain in 0..<5 {
+    let own = domain * perDomain..<(domain + 1) * perDomain
+    let average = scores[own].reduce(0, +) / Double(perDomain)
+    let error = abs(average - mean.scores[index][own.lowerBound]) / (mean.norms[domain] * size)
+    try expect(error < tolerance, equals: true, "\(name) of domain \(domain), off by \(error),")
   }
 }

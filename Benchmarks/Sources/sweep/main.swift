@@ -33,7 +33,7 @@ while let argument = arguments.popFirst() {
   }
 }
 
-BLAS.start(threads: threads)
+Threads.start(threads)
 let ceiling = ProductCeiling(seconds: 1).measure()
 print(
   "OpenBLAS \(BLAS.coreName), \(threads) threads: sgemm 1024",

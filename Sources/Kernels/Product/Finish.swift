@@ -1,4 +1,4 @@
-import COpenBLAS
+import CIntrinsics
 
 /// What is done to a tile of a product as soon as it is complete, while it is still in the first-level cache.
 ///

@@ -1,4 +1,4 @@
-import COpenBLAS
+import CIntrinsics
 
 /// The innermost loop of a matrix product: a tile of 8 x 48 floats that stays in vector registers, or of 4 x 24 where they have
 /// 256 bits.
@@ -33,7 +33,7 @@ enum MicroKernel {
   private static let stepsBetweenPrefetches = 16
 
   /// Whether two steps are written out in a row. Registers of 256 bits have so little work a step that the loop's own
-  /// instructions would be felt (15 %, where a neighbour shares the core); with 512 the compiler would move loads ahead, run out of
+  /// instructions would be felt (15 %, where another program shares the core); with 512 the compiler would move loads ahead, run out of
   /// registers and halve the speed.
   private static var takesTwoSteps: Bool { laneCount == 8 }
 
@@ -41,28 +41,26 @@ enum MicroKernel {
   ///
   /// - Parameters:
   ///   - row: What a row of the tile is made of.
-  ///   - depth: The number of steps along the inner dimension.
   ///   - a: The first element of A; rows are `rowStride` apart and steps `stepStride`.
-  ///   - b: A packed panel of B: as many floats a step as the tile has columns.
-  ///   - next: The part of the next panel that is to come into the second-level cache meanwhile; nothing depends on it.
-  ///   - result: The tile's first element; rows are `stride` apart.
   @inline(always)
   static func multiply<Row: TileRow>(
-    _ row: Row.Type, depth: Int, a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, b: UnsafePointer<Float>,
-    next: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+    _ row: Row.Type, _ a: UnsafePointer<Float>, rowStride: Int, stepStride: Int, by panel: TilePanel,
+    into tile: TileTarget
   ) {
     var (row0, row1, row2, row3) = (Row(), Row(), Row(), Row())
     var (row4, row5, row6, row7) = (Row(), Row(), Row(), Row())
-    var (a, b) = (a, b)
-    let end = b + depth &* Row.columns
-    if takesTwoSteps && depth & 1 == 1 {
-      step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+    var (a, b) = (a, panel.base)
+    let (result, stride, adding) = (tile.base, tile.stride, tile.adding)
+    let end = b + panel.depth &* Row.columns
+    if takesTwoSteps && panel.depth & 1 == 1 {
+      step(a, rowStride, Row(b), &row0, &row1, &row2, &row3)
+      stepBelow(a, rowStride, Row(b), &row4, &row5, &row6, &row7)
       a += stepStride
       b += Row.columns
     }
     // The result is needed at the end only, and the next panel later: asked for a few lines at a time, they come into the cache
     // without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles below.
-    var (target, next) = (result, next)
+    var (target, next) = (result, panel.next)
     while b < end {
       for line in Swift.stride(from: 0, to: Row.columns, by: Arena.alignment) { dga_prefetch(target + line) }
       dga_prefetch_later(next)
@@ -71,10 +69,13 @@ enum MicroKernel {
       next += 2 * Arena.alignment
       let stop = min(end, b + stepsBetweenPrefetches * Row.columns)
       while b < stop {
-        step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+        let vectors = Row(b)
+        step(a, rowStride, vectors, &row0, &row1, &row2, &row3)
+        stepBelow(a, rowStride, vectors, &row4, &row5, &row6, &row7)
         if takesTwoSteps {
-          let (a, b) = (a + stepStride, b + Row.columns)
-          step(a, rowStride, Row(b), &row0, &row1, &row2, &row3, &row4, &row5, &row6, &row7)
+          let (a, vectors) = (a + stepStride, Row(b + Row.columns))
+          step(a, rowStride, vectors, &row0, &row1, &row2, &row3)
+          stepBelow(a, rowStride, vectors, &row4, &row5, &row6, &row7)
         }
         a += takesTwoSteps ? 2 * stepStride : stepStride
         b += takesTwoSteps ? 2 * Row.columns : Row.columns
@@ -91,22 +92,47 @@ enum MicroKernel {
     row7.write(result + 7 &* stride, adding: adding)
   }
 
-  /// Adds the product of a column of A and a row of B to the rows of a tile.
+  /// Adds the product of a column of A and a row of B to the first four rows of a tile.
   ///
   /// The rows are variables of their own: as fields of a structure, or captured, they would not stay in registers.
   @inline(always)
   private static func step<Row: TileRow>(
     _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: Row, _ row0: inout Row, _ row1: inout Row, _ row2: inout Row,
-    _ row3: inout Row, _ row4: inout Row, _ row5: inout Row, _ row6: inout Row, _ row7: inout Row
+    _ row3: inout Row
   ) {
     row0.add(a.pointee, b)
     row1.add((a + rowStride).pointee, b)
     row2.add((a + 2 &* rowStride).pointee, b)
     row3.add((a + 3 &* rowStride).pointee, b)
-    guard rows == 8 else { return }
-    row4.add((a + 4 &* rowStride).pointee, b)
-    row5.add((a + 5 &* rowStride).pointee, b)
-    row6.add((a + 6 &* rowStride).pointee, b)
-    row7.add((a + 7 &* rowStride).pointee, b)
   }
+
+  /// The same for the other four rows of a tile, if it has eight.
+  @inline(always)
+  private static func stepBelow<Row: TileRow>(
+    _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: Row, _ row4: inout Row, _ row5: inout Row, _ row6: inout Row,
+    _ row7: inout Row
+  ) {
+    guard rows == 8 else { return }
+    step(a + 4 &* rowStride, rowStride, b, &row4, &row5, &row6, &row7)
+  }
+}
+
+/// A packed panel of B, as far as a tile needs it.
+struct TilePanel {
+  /// The first element: as many floats per step as the panel is wide.
+  let base: UnsafePointer<Float>
+  /// The part of the next panel that is to come into the second-level cache meanwhile; nothing depends on it.
+  let next: UnsafePointer<Float>
+  let width: Int
+  /// The number of steps along the inner dimension.
+  let depth: Int
+}
+
+/// Where a tile goes.
+struct TileTarget {
+  /// The first element; rows are `stride` apart.
+  let base: UnsafeMutablePointer<Float>
+  let stride: Int
+  /// Whether to add to what is there.
+  let adding: Bool
 }

@@ -1,4 +1,4 @@
-import COpenBLAS
+import CIntrinsics
 
 /// Copies of parts of the factors in the order in which the micro-kernel reads them.
 enum Packing {

@@ -7,9 +7,10 @@ func product<F: Finish>(
   columnSums: Matrix? = nil, finish: F
 ) {
   forEachThread(result.rows, multipleOf: MicroKernel.rows) { _, first, count in
+    let part = transposeA ? a.columns(first, count: count) : a.rows(first, count: count)
     productPart(
-      transposeA ? a.columns(first, count: count) : a.rows(first, count: count), transposeA: transposeA, by: b,
-      transposeB: transposeB, into: result.rows(first, count: count), firstRow: first, adding: adding,
+      Factor(part, transposed: transposeA), by: Factor(b, transposed: transposeB),
+      into: result.rows(first, count: count), firstRow: first, adding: adding,
       columnSums: first == 0 ? columnSums : nil, finish: finish)
   }
 }
@@ -26,25 +27,57 @@ enum CausalPart {
   case seeingSteps(first: Int)
 }
 
+/// A factor of a product: a matrix, or its transpose.
+struct Factor {
+  let matrix: Matrix
+  let isTransposed: Bool
+
+  init(_ matrix: Matrix, transposed isTransposed: Bool = false) {
+    self.matrix = matrix
+    self.isTransposed = isTransposed
+  }
+
+  var rows: Int { isTransposed ? matrix.columns : matrix.rows }
+  var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+}
+
 /// One thread's part of a product, or the whole product on the calling thread.
 ///
 /// The order of the blocks is that of Goto and van de Geijn (2008): panels of B are packed, blocks of A pass by in the second-level
 /// cache, and tiles are summed in registers. A is read where it lies unless its rows would share cache sets.
 /// - Parameter firstRow: The number of the result's first row, as `finish` counts.
 func productPart<F: Finish>(
-  _ a: Matrix, transposeA: Bool, by b: Matrix, transposeB: Bool, into result: Matrix, firstRow: Int = 0, adding: Bool,
-  causal: CausalPart = .whole, columnSums: Matrix? = nil, finish: F
+  _ a: Factor, by b: Factor, into result: Matrix, firstRow: Int = 0, adding: Bool, causal: CausalPart = .whole,
+  columnSums: Matrix? = nil, finish: F
 ) {
-  let inner = transposeA ? a.rows : a.columns
-  precondition((transposeA ? a.columns : a.rows) == result.rows, "rows of a and result differ")
-  precondition((transposeB ? b.rows : b.columns) == result.columns, "columns of b and result differ")
-  precondition((transposeB ? b.columns : b.rows) == inner && inner > 0, "inner sizes of a and b differ")
+  precondition(a.rows == result.rows, "rows of a and result differ")
+  precondition(b.columns == result.columns, "columns of b and result differ")
+  precondition(b.rows == a.columns && b.rows > 0, "inner sizes of a and b differ")
   let memory = PackingMemory.take()
   Product(
-    a: a, transposeA: transposeA, b: b, transposeB: transposeB, result: result, firstRow: firstRow, inner: inner,
-    adding: adding, causal: causal, columnSums: columnSums, memory: memory, finish: finish
+    a: a.matrix, transposeA: a.isTransposed, b: b.matrix, transposeB: b.isTransposed, result: result,
+    firstRow: firstRow, inner: a.columns, adding: adding, causal: causal, columnSums: columnSums, memory: memory,
+    finish: finish
   ).run()
   PackingMemory.put(back: memory)
+}
+
+/// A tile of a product's result: at most as many rows and columns as a micro-kernel makes.
+private struct Tile {
+  let row, rows, column, columns: Int
+  /// The first row of the block of A that it belongs to.
+  let block: Int
+  /// The columns of its panel of B.
+  let width: Int
+}
+
+/// Some steps along the inner dimension.
+private struct Steps {
+  /// The first of the piece, and those that a tile needs, counted from it.
+  let first: Int
+  let needed: Range<Int>
+  /// Whether the result is complete after them.
+  let isLast: Bool
 }
 
 /// What a product needs to know on its way through the blocks.
@@ -81,9 +114,10 @@ private struct Product<F: Finish> {
               let needed = neededSteps(row: tile, column: firstColumn + column, firstStep, steps)
               guard !needed.isEmpty else { continue }
               multiplyTile(
-                tile, min(MicroKernel.rows, row + rows - tile), block: row, firstColumn + column,
-                min(width, columns - column), firstStep, needed, isLast: firstStep + steps == inner, panel, width: width
-              )
+                Tile(
+                  row: tile, rows: min(MicroKernel.rows, row + rows - tile), column: firstColumn + column,
+                  columns: min(width, columns - column), block: row, width: width),
+                Steps(first: firstStep, needed: needed, isLast: firstStep + steps == inner), panel)
             }
           }
         }
@@ -154,45 +188,41 @@ private struct Product<F: Finish> {
   }
 
   @inline(always)
-  private func multiplyTile(
-    _ row: Int, _ rows: Int, block: Int, _ column: Int, _ columns: Int, _ firstStep: Int, _ needed: Range<Int>,
-    isLast: Bool, _ panel: UnsafePointer<Float>, width: Int
-  ) {
+  private func multiplyTile(_ tile: Tile, _ steps: Steps, _ panel: UnsafePointer<Float>) {
+    let (row, rows, column, columns) = (tile.row, tile.rows, tile.column, tile.columns)
+    let (width, needed) = (tile.width, steps.needed)
     let isWhole = rows == MicroKernel.rows && columns == width
-    let target = result.base + row &* result.stride + column
-    let tile = isWhole ? target : memory.tile
-    let stride = isWhole ? result.stride : MicroKernel.columns
-    let adds = adding || firstStep > 0
-    let packed = memory.a + (row - block) &* Blocking.rowStride
+    let place = result.base + row &* result.stride + column
+    let adds = adding || steps.first > 0
+    let target = TileTarget(
+      base: isWhole ? place : memory.tile, stride: isWhole ? result.stride : MicroKernel.columns,
+      adding: isWhole && adds)
+    let packed = memory.a + (row - tile.block) &* Blocking.rowStride
     let depth = needed.count
     // The tiles of a block share the work of bringing the next panel from the third-level cache.
-    let next = panel + (needed.upperBound &+ (row - block) &* depth / Blocking.rows) &* width
-    let panel = panel + needed.lowerBound &* width
-    if F.self != Plain.self && isLast {
+    let next = panel + (needed.upperBound &+ (row - tile.block) &* depth / Blocking.rows) &* width
+    let b = TilePanel(base: panel + needed.lowerBound &* width, next: next, width: width, depth: depth)
+    if F.self != Plain.self && steps.isLast {
       for r in 0..<rows { finish.prepare(row: firstRow + row + r, column: column, count: columns) }
     }
     if transposeA {
-      multiplyColumns(
-        depth, packed + needed.lowerBound &* MicroKernel.rows, panel, width, next, tile, stride, adding: isWhole && adds
-      )
+      multiplyColumns(packed + needed.lowerBound &* MicroKernel.rows, b, target)
     } else if readsInPlace && rows == MicroKernel.rows {
-      multiplyRows(
-        depth, a.base + row &* a.stride + firstStep, a.stride, panel, width, next, tile, stride, adding: isWhole && adds
-      )
+      multiplyRows(a.base + row &* a.stride + steps.first, a.stride, b, target)
     } else {
-      multiplyRows(depth, packed, Blocking.rowStride, panel, width, next, tile, stride, adding: isWhole && adds)
+      multiplyRows(packed, Blocking.rowStride, b, target)
     }
     if !isWhole {
       for r in 0..<rows {
-        let (from, to) = (tile + r &* stride, target + r &* result.stride)
+        let (from, to) = (target.base + r &* target.stride, place + r &* result.stride)
         forEachVector(columns) { i, n in
           store(adds ? load(to + i, n) + load(from + i, n) : load(from + i, n), to + i, n)
         }
       }
     }
-    if F.self != Plain.self && isLast {
+    if F.self != Plain.self && steps.isLast {
       for r in 0..<rows {
-        finish(target + r &* result.stride, row: firstRow + row + r, column: column, count: columns)
+        finish(place + r &* result.stride, row: firstRow + row + r, column: column, count: columns)
       }
     }
   }
@@ -200,34 +230,20 @@ private struct Product<F: Finish> {
 
 /// The micro-kernel on rows of A that lie `rowStride` apart.
 @inline(never)
-private func multiplyRows(
-  _ depth: Int, _ a: UnsafePointer<Float>, _ rowStride: Int, _ b: UnsafePointer<Float>, _ width: Int,
-  _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
-) {
-  if width == MicroKernel.columns {
-    MicroKernel.multiply(
-      ThreeRegisters.self, depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result,
-      stride: stride, adding: adding)
+private func multiplyRows(_ a: UnsafePointer<Float>, _ rowStride: Int, _ b: TilePanel, _ target: TileTarget) {
+  if b.width == MicroKernel.columns {
+    MicroKernel.multiply(ThreeRegisters.self, a, rowStride: rowStride, stepStride: 1, by: b, into: target)
   } else {
-    MicroKernel.multiply(
-      TwoRegisters.self, depth: depth, a: a, rowStride: rowStride, stepStride: 1, b: b, next: next, result: result,
-      stride: stride, adding: adding)
+    MicroKernel.multiply(TwoRegisters.self, a, rowStride: rowStride, stepStride: 1, by: b, into: target)
   }
 }
 
 /// The micro-kernel on packed columns of A's transpose.
 @inline(never)
-private func multiplyColumns(
-  _ depth: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ width: Int,
-  _ next: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ stride: Int, adding: Bool
-) {
-  if width == MicroKernel.columns {
-    MicroKernel.multiply(
-      ThreeRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
-      result: result, stride: stride, adding: adding)
+private func multiplyColumns(_ a: UnsafePointer<Float>, _ b: TilePanel, _ target: TileTarget) {
+  if b.width == MicroKernel.columns {
+    MicroKernel.multiply(ThreeRegisters.self, a, rowStride: 1, stepStride: MicroKernel.rows, by: b, into: target)
   } else {
-    MicroKernel.multiply(
-      TwoRegisters.self, depth: depth, a: a, rowStride: 1, stepStride: MicroKernel.rows, b: b, next: next,
-      result: result, stride: stride, adding: adding)
+    MicroKernel.multiply(TwoRegisters.self, a, rowStride: 1, stepStride: MicroKernel.rows, by: b, into: target)
   }
 }

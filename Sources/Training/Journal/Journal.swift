@@ -29,7 +29,7 @@ final class Journal {
 
   /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
   ///
-  /// - Parameter ceiling: The matrix product's rate of all ranks together, in floating-point operations a second.
+  /// - Parameter ceiling: The matrix product's rate of all ranks together, in floating-point operations per second.
   init(_ plan: RunPlan, in directory: RunDirectory, metricsOffset: Int, ceiling: Double, firstStep: Int) throws {
     self.plan = plan
     self.directory = directory
@@ -66,7 +66,7 @@ final class Journal {
     log.info(
       """
       \(world.size) ranks on \(placement.nodes) nodes, \(plan.description.threads) threads each; products by \
-      \(BLAS.productName), OpenBLAS \(BLAS.coreName) sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \
+      \(Products.name), OpenBLAS \(BLAS.coreName) sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \
       \(MPI.libraryVersion)
       """)
     for warning in placement.warnings { log.warning("\(warning)") }
