@@ -88,7 +88,9 @@ let package = Package(
     .target(name: "Launching", path: "Tests/Launching", swiftSettings: strict),
     .executableTarget(
       name: "mpi-check",
-      dependencies: ["Settings", "MPI", "Kernels", "Transformer", "Corpus", "Runs", "Parallel", "Steering", "Training"],
+      dependencies: [
+        "Settings", "MPI", "Kernels", "Transformer", "Corpus", "Runs", "Parallel", "Steering", "Training",
+      ],
       path: "Tests/mpi-check", swiftSettings: strict),
     .target(name: "allocation-counter", path: "Tests/allocation-counter"),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),

@@ -5,7 +5,8 @@ import Printing
 import Runs
 import Settings
 
-/// What an update of the mixture costs, by estimator and number of domains: training runs with few steps between updates.
+/// What an update of the mixture costs, by estimator and number of domains: training runs with few steps between
+/// updates.
 public struct AlignmentBenchmark {
   private let shape: BenchmarkShape
   private let threads: Int

@@ -38,8 +38,8 @@ public struct Benchmark {
     let placement = try Placement(threads: threads, over: world)
     let machine = Machine(ranks: world.size, nodes: placement.nodes)
     placement.warnings.forEach { progress("warning: \($0)") }
-    // The ceiling is measured before, after and between the steps, since other programs on the machine come and go; and for a
-    // second at least before and after, or all of its few rounds might be interrupted.
+    // The ceiling is measured before, after and between the steps, since other programs on the machine come and go; and
+    // for a second at least before and after, or all of its few rounds might be interrupted.
     let product = ProductCeiling(seconds: max(1, 5 * seconds))
     progress("sgemm, all ranks at once")
     let before = try product.together(over: world)

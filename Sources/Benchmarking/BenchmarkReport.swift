@@ -2,8 +2,8 @@ import Foundation
 import Printing
 import Transformer
 
-/// All figures of a benchmark, as `--json` prints them: names end with their unit; shares are of the ceilings' best rounds, unless
-/// their name says otherwise.
+/// All figures of a benchmark, as `--json` prints them: names end with their unit; shares are of the ceilings' best
+/// rounds, unless their name says otherwise.
 public struct BenchmarkReport: Encodable {
   let machine: Machine
   let ceilings: Ceiling
@@ -45,7 +45,8 @@ public struct BenchmarkReport: Encodable {
     let steps, tokens_per_step: Int
     /// Over all steps but the first.
     let tokens_per_second, gigaflops_per_second, share_of_sgemm: Double
-    /// The product of one rank between steps, the mean of its medians, and the share of it that the steps' mean rate is.
+    /// The product of one rank between steps, the mean of its medians, and the share of it that the steps' mean rate
+    /// is.
     let sgemm_between_steps_gigaflops_per_second, share_of_sgemm_between_steps: Double
     let best_tokens_per_second, median_tokens_per_second: Double
     let flops_per_token: Double

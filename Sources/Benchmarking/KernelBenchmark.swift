@@ -22,9 +22,9 @@ struct KernelFigure {
 
 /// Measures the kernels of a model's shape on all ranks at once, one kernel after the other.
 ///
-/// Products are made on the rows of one micro-batch. Kernels that wait for memory work on arrays beyond the caches instead, so
-/// that their rates can be held against the bandwidth. Operations and bytes are those that the result needs: attention's are of
-/// visible pairs only, and what is computed anew in the backward pass does not count.
+/// Products are made on the rows of one micro-batch. Kernels that wait for memory work on arrays beyond the caches
+/// instead, so that their rates can be held against the bandwidth. Operations and bytes are those that the result
+/// needs: attention's are of visible pairs only, and what is computed anew in the backward pass does not count.
 struct KernelBenchmark {
   let model: ModelConfiguration
   /// Sequences in a micro-batch.

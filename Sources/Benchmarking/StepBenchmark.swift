@@ -28,17 +28,18 @@ struct StepFigures {
   let parts: [String: Double]
   /// The loss of the first and of the last step.
   let losses: (first: Double, last: Double)
-  /// The most memory that any rank had at once to the end of the first step; later ones allocate nothing, and the product
-  /// between them is not the trainer's.
+  /// The most memory that any rank had at once to the end of the first step; later ones allocate nothing, and the
+  /// product between them is not the trainer's.
   let peakBytes: Int
 
   /// Tokens per second over the steady steps.
   var tokensPerSecond: Double { Double(tokensPerStep * steady.count) / steady.reduce(0, +) }
 
-  /// The rate of the matrix product around the steady steps, GFLOP/s of one rank: the mean of its medians before and after each
-  /// step, weighted with the step's seconds.
+  /// The rate of the matrix product around the steady steps, GFLOP/s of one rank: the mean of its medians before and
+  /// after each step, weighted with the step's seconds.
   ///
-  /// Where other programs come and go, what they leave to the product and to a step differs less within seconds than within a run.
+  /// Where other programs come and go, what they leave to the product and to a step differs less within seconds than
+  /// within a run.
   var productAround: Double {
     let amounts = zip(steady, zip(products, products.dropFirst())).map { $0 * ($1.0.median + $1.1.median) / 2 }
     return amounts.reduce(0, +) / steady.reduce(0, +)

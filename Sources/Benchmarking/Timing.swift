@@ -23,7 +23,8 @@ public struct Timing: Sendable {
   /// programs and look better than a product of 20 ms, which never does.
   private static let shortestRound = 0.01
 
-  /// Runs `body` once without counting it, then in rounds of at least 10 ms for about `seconds`; there is at least one round.
+  /// Runs `body` once without counting it, then in rounds of at least 10 ms for about `seconds`; there is at least one
+  /// round.
   public static func measure(seconds: Double, _ body: () throws -> Void) rethrows -> Timing {
     let clock = ContinuousClock()
     let first = try clock.measure(body) / .seconds(1)

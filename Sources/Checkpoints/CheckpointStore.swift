@@ -6,8 +6,8 @@ import Storage
 
 /// The checkpoints of a run: directories that are complete or invisible, and verified before they are used.
 ///
-/// A checkpoint is written into a temporary directory, its manifest with a checksum of every file last, and renamed. Each file
-/// and directory is flushed to disk before the step that relies on it.
+/// A checkpoint is written into a temporary directory, its manifest with a checksum of every file last, and renamed.
+/// Each file and directory is flushed to disk before the step that relies on it.
 package struct CheckpointStore {
   /// The directory that holds the checkpoints.
   package let path: String
@@ -37,7 +37,8 @@ package struct CheckpointStore {
 
   /// Writes the checkpoint of a step: `body` writes its files into the directory that it is given.
   ///
-  /// - Throws: `Failure(.inputOutput)` if anything cannot be written; earlier checkpoints are intact and nothing is left behind.
+  /// - Throws: `Failure(.inputOutput)` if anything cannot be written; earlier checkpoints are intact and nothing is
+  ///   left behind.
   package func write(step: Int, _ body: (_ directory: String) throws -> Void) throws {
     let name = Self.name(of: step)
     let temporary = "\(path)/.\(name).partial"

@@ -5,8 +5,8 @@ import Transformer
 
 /// The way of AdamW's moments from the ranks that own them to rank 0, piece by piece, so that no rank holds them all.
 ///
-/// A piece is what one tensor has in one bucket; those of a tensor follow each other in its order. All ranks walk through the
-/// same pieces, and walk to the end even if rank 0 cannot write them.
+/// A piece is what one tensor has in one bucket; those of a tensor follow each other in its order. All ranks walk
+/// through the same pieces, and walk to the end even if rank 0 cannot write them.
 package struct MomentGathering: ~Copyable {
   /// The two files' halves, in their order.
   package enum Moment: CaseIterable {

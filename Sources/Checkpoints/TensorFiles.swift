@@ -6,8 +6,8 @@ import Parallel
 import Storage
 import Transformer
 
-/// The large files of a checkpoint: parameters under Hugging Face's names, AdamW's moments under the same with a prefix, and
-/// the tokenizer that the token ids belong to.
+/// The large files of a checkpoint: parameters under Hugging Face's names, AdamW's moments under the same with a
+/// prefix, and the tokenizer that the token ids belong to.
 package enum TensorFiles {
   /// The file with the parameters.
   package static let parametersFile = "model.safetensors"
@@ -23,7 +23,8 @@ package enum TensorFiles {
 
   /// Writes parameters and moments into a checkpoint's directory; the other ranks walk through the same gathering.
   ///
-  /// - Throws: `Failure` with the system's reason, such as a full disk, and with the gathering anywhere on its way; `MPIError`.
+  /// - Throws: `Failure` with the system's reason, such as a full disk, and with the gathering anywhere on its way;
+  ///   `MPIError`.
   package static func write(
     _ parameters: borrowing Parameters<Whole>, _ optimizer: borrowing Optimizer, _ gathering: inout MomentGathering,
     layout: ParameterLayout, to directory: String, over world: borrowing Communicator

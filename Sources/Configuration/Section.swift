@@ -137,8 +137,8 @@ public final class Section {
   /// Finds a key without noting that it was asked for.
   func entry(_ key: String) -> Setting.Entry? { indices[key].map { entries[$0] } }
 
-  /// Makes a key known that nobody reads now, because it belongs to another choice than the one made; on the command line it would
-  /// be meant, so there it is not tolerated.
+  /// Makes a key known that nobody reads now, because it belongs to another choice than the one made; on the command
+  /// line it would be meant, so there it is not tolerated.
   func tolerate(_ key: String) { tolerated.insert(key) }
 
   /// The mappings that a list holds.
@@ -151,7 +151,8 @@ public final class Section {
     let origin = entry(key)?.origin ?? origin
     let sections = try elements.enumerated().map { index, element in
       guard case .mapping(let entries) = element else {
-        throw failure(key, "Element \(index + 1) of the list has to be a mapping of keys to values.", kind: .badConfiguration)
+        throw failure(
+          key, "Element \(index + 1) of the list has to be a mapping of keys to values.", kind: .badConfiguration)
       }
       return Section(path: "\(keyPath(key))[\(index)]", file: file, origin: origin, entries: entries)
     }

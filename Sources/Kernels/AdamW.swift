@@ -31,8 +31,9 @@ public struct AdamWStep: Sendable {
 
   /// Updates parameters and both moments in one pass over memory.
   ///
-  /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p (1 - lr lambda) - lr m' / (sqrt(v') + eps) with m' = m / (1 - b1^t)
-  /// and v' = v / (1 - b2^t): the order of operations of PyTorch's `AdamW`. All views have one contiguous shape.
+  /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p (1 - lr lambda) - lr m' / (sqrt(v') + eps) with
+  /// m' = m / (1 - b1^t) and v' = v / (1 - b2^t): the order of operations of PyTorch's `AdamW`. All views have one
+  /// contiguous shape.
   public func update(parameters: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix) {
     let count = parameters.count
     precondition(gradients.count == count && firstMoments.count == count && secondMoments.count == count, "same shapes")
@@ -61,7 +62,8 @@ public struct AdamWStep: Sendable {
 
   /// Divides gradients in place by what an update divides by, sqrt(v') + eps with v' = v / (1 - b2^t).
   ///
-  /// - Returns: The inner product of the gradients before and after, summed in Float: meant for blocks of some thousand elements.
+  /// - Returns: The inner product of the gradients before and after, summed in Float: meant for blocks of some thousand
+  ///   elements.
   public func applyPreconditioner(to gradients: Matrix, secondMoments: Matrix) -> Double {
     precondition(gradients.count == secondMoments.count, "same shapes")
     precondition(gradients.isContiguous && secondMoments.isContiguous, "contiguous views")

@@ -56,8 +56,8 @@ public struct Arena: ~Copyable {
 
 /// Allocates aligned memory for `count` floats, as yet without values.
 ///
-/// Large pieces ask for pages of 2 MiB. Matrix products walk down columns, one page a row: with pages of 4 KiB they wait for
-/// address translation, which is a tenth of a training step in a virtual machine.
+/// Large pieces ask for pages of 2 MiB. Matrix products walk down columns, one page a row: with pages of 4 KiB they
+/// wait for address translation, which is a tenth of a training step in a virtual machine.
 func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
   let hugePage = 2 << 20
   let bytes = count * MemoryLayout<Float>.stride

@@ -24,13 +24,14 @@ public struct CausalAttention {
     self.heads = heads
   }
 
-  /// Floats of scratch memory that either pass needs for sequences of `length` tokens, with the present number of threads.
+  /// Floats of scratch memory that either pass needs for sequences of `length` tokens, with the present number of
+  /// threads.
   public static func scratchCount(length: Int) -> Int { 2 * tableCount(length: length) * Threads.count }
 
   /// Computes attention from joint queries, keys and values.
   ///
-  /// Shapes: qkv (B T, 3 C) with all queries first, then keys, then values; output (B T, C); normalisers (B H, T), kept for
-  /// backward; scratch (1, ``scratchCount(length:)``). With S = Q K' and P = exp(S scale - L): O = P V.
+  /// Shapes: qkv (B T, 3 C) with all queries first, then keys, then values; output (B T, C); normalisers (B H, T), kept
+  /// for backward; scratch (1, ``scratchCount(length:)``). With S = Q K' and P = exp(S scale - L): O = P V.
   public func forward(qkv: Matrix, normalisers: Matrix, scratch: Matrix, into output: Matrix) {
     let factor = 1 / Float(output.columns / heads).squareRoot()
     forEachHead(qkv, scratch) { pair, head, weights, _ in
@@ -41,12 +42,14 @@ public struct CausalAttention {
         let reach = first + count
         let scores = weights.rows(0, count: count).columns(0, count: reach)
         productPart(
-          Factor(head.queries.rows(first, count: count)), by: Factor(head.keys.rows(0, count: reach), transposed: true), into: scores, adding: false, causal: .visibleColumns(first: first), finish: Plain())
+          Factor(head.queries.rows(first, count: count)), by: Factor(head.keys.rows(0, count: reach), transposed: true),
+          into: scores, adding: false, causal: .visibleColumns(first: first), finish: Plain())
         for row in 0..<count {
           logs[first + row] = softmax(scores.base + row * scores.stride, visible: first + row + 1, reach: reach, factor)
         }
         productPart(
-          Factor(scores), by: Factor(head.values.rows(0, count: reach)), into: outputs.rows(first, count: count), adding: false, causal: .visibleSteps(first: first), finish: Plain())
+          Factor(scores), by: Factor(head.values.rows(0, count: reach)), into: outputs.rows(first, count: count),
+          adding: false, causal: .visibleSteps(first: first), finish: Plain())
       }
     }
   }
@@ -65,7 +68,8 @@ public struct CausalAttention {
       let outputs = self.head(pair, of: output)
       let gradients = self.head(pair, of: outputGradient)
       let logs = normalisers.base + pair * normalisers.stride
-      // From the last tile to the first: the last one reaches every key and so lays down the sums that the others add to.
+      // From the last tile to the first: the last one reaches every key and so lays down the sums that the others add
+      // to.
       let lastTile = (length - 1) / Self.tile * Self.tile
       for first in stride(from: lastTile, through: 0, by: -Self.tile) {
         let count = min(Self.tile, length - first)
@@ -90,7 +94,8 @@ public struct CausalAttention {
             reach: reach, normaliser: logs[first + row], projection: projection, factor)
         }
         productPart(
-          Factor(weights, transposed: true), by: Factor(tileGradient), into: gradient.values.rows(0, count: reach), adding: first != lastTile, causal: .seeingSteps(first: first),
+          Factor(weights, transposed: true), by: Factor(tileGradient), into: gradient.values.rows(0, count: reach),
+          adding: first != lastTile, causal: .seeingSteps(first: first),
           finish: Plain())
         productPart(
           Factor(slopes, transposed: true), by: Factor(queries), into: gradient.keys.rows(0, count: reach),
@@ -116,7 +121,8 @@ public struct CausalAttention {
     }
   }
 
-  /// Calls `body` for each head of each sequence, threads sharing them, with two tables for a tile of queries and all keys.
+  /// Calls `body` for each head of each sequence, threads sharing them, with two tables for a tile of queries and all
+  /// keys.
   @inline(always)
   private func forEachHead(
     _ qkv: Matrix, _ scratch: Matrix,
@@ -163,7 +169,8 @@ public struct CausalAttention {
     return largest + logf(sum)
   }
 
-  /// Turns scores into probabilities and incoming slopes dP into scaled score gradients, both over the first `visible` entries.
+  /// Turns scores into probabilities and incoming slopes dP into scaled score gradients, both over the first `visible`
+  /// entries.
   private func scoreGradient(
     _ scores: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>, visible: Int, reach: Int,
     normaliser: Float, projection: Float, _ factor: Float

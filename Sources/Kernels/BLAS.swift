@@ -7,8 +7,8 @@ public enum BLAS {
   /// Different kernels have very different speed, and so set different ceilings.
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// Measures the ceiling that OpenBLAS's matrix product sets with the present threads: the best rate of several products of
-  /// 1,024 x 1,024, in floating-point operations per second.
+  /// Measures the ceiling that OpenBLAS's matrix product sets with the present threads: the best rate of several
+  /// products of 1,024 x 1,024, in floating-point operations per second.
   ///
   /// - Parameter seconds: How long to go on measuring; at least three products are made.
   public static func measureCeiling(seconds: Double) -> Double {

@@ -2,9 +2,9 @@ import Glibc
 
 /// The output layer and its loss, logits = X E' with the embedding table E tied, in tiles of rows.
 ///
-/// Logits exist for one tile of tokens at a time: product, softmax, loss and gradient in place, both backward products, then
-/// the next tile. Memory does not grow with tokens times vocabulary. The softmax is never divided by its sum: the sum scales
-/// rows of the small factors instead, and the target's share is subtracted from the two products.
+/// Logits exist for one tile of tokens at a time: product, softmax, loss and gradient in place, both backward products,
+/// then the next tile. Memory does not grow with tokens times vocabulary. The softmax is never divided by its sum: the
+/// sum scales rows of the small factors instead, and the target's share is subtracted from the two products.
 public struct CrossEntropyHead {
   /// The output layer's inputs (N, C).
   private let hidden: Matrix
@@ -38,8 +38,9 @@ public struct CrossEntropyHead {
     }
   }
 
-  /// Rows in a tile for a vocabulary of `vocabularySize`: as many as a block of a matrix product is deep, so that the gradient of
-  /// the table is passed over once a tile; fewer, but at least 128, where the logits would take more than 80 MiB.
+  /// Rows in a tile for a vocabulary of `vocabularySize`: as many as a block of a matrix product is deep, so that the
+  /// gradient of the table is passed over once a tile; fewer, but at least 128, where the logits would take more than
+  /// 80 MiB.
   public static func tileRows(vocabularySize: Int) -> Int {
     max(128, min(Blocking.depth, (20 << 20) / vocabularySize))
   }
@@ -131,8 +132,8 @@ public struct CrossEntropyHead {
     }
   }
 
-  /// Computes the logits of every tile, their exponentials less the row's largest in place, and the losses, then calls `body` with the
-  /// tile's first row, the exponentials and their sums.
+  /// Computes the logits of every tile, their exponentials less the row's largest in place, and the losses, then calls
+  /// `body` with the tile's first row, the exponentials and their sums.
   private func forEachTile(
     _ targets: Span<Int32>, _ body: (_ first: Int, _ weights: Matrix, _ sums: Matrix) -> Void
   ) {

@@ -1,8 +1,9 @@
 /// Derivatives of the loss along a direction in the space of parameters, row by row.
 ///
-/// A layer's part of `< gradient of a row's loss, G >` needs no weight gradient: for a linear layer it is d . (x G_W + G_b) with x
-/// the row's input and d the gradient of its output. Each function adds its part to `scores` (1, N); sums over the rows of a
-/// sequence are that sequence's derivative. In the literature these are ghost inner products (Wang et al., arXiv 2406.11011).
+/// A layer's part of `< gradient of a row's loss, G >` needs no weight gradient: for a linear layer it is
+/// d . (x G_W + G_b) with x the row's input and d the gradient of its output. Each function adds its part to `scores`
+/// (1, N); sums over the rows of a sequence are that sequence's derivative. In the literature these are ghost inner
+/// products (Wang et al., arXiv 2406.11011).
 
 /// Adds the part of a linear layer `Y = X W + b`: one matrix product, whose tiles are reduced while in the cache.
 ///
@@ -38,7 +39,8 @@ public func layerNormDirectional(
 
 /// Adds the part of token and position embeddings, `d . (G_token + G_position)`.
 ///
-/// Shapes as in ``embeddingForward(tokens:sequences:length:tokenTable:positionTable:into:)``; both tables are the direction's.
+/// Shapes as in ``embeddingForward(tokens:sequences:length:tokenTable:positionTable:into:)``; both tables are the
+/// direction's.
 public func embeddingDirectional(
   outputGradient: Matrix, tokens: Span<Int32>, length: Int, tokenTable: Matrix, positionTable: Matrix,
   addingTo scores: Matrix

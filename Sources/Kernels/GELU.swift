@@ -2,9 +2,11 @@
 private let slope: Float = 0.797_884_560_8
 private let cubic: Float = 0.044_715
 
-/// Applies GELU in its tanh form (Hendrycks and Gimpel, arXiv 1606.08415): y = x / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3).
+/// Applies GELU in its tanh form (Hendrycks and Gimpel, arXiv 1606.08415): y = x / (1 + e^(-2u)) with
+/// u = sqrt(2/pi) (x + 0.044715 x^3).
 ///
-/// Shapes: input and output (N, O). tanh is written through the logistic function: 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)).
+/// Shapes: input and output (N, O). tanh is written through the logistic function:
+/// 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)).
 public func geluForward(_ input: Matrix, into output: Matrix) {
   precondition(input.rows == output.rows && input.columns == output.columns, "GELU keeps the shape")
   for row in 0..<input.rows {

@@ -1,7 +1,7 @@
 import CIntrinsics
 
-/// The vector that kernels work in: a register of 16 floats with AVX-512, or of 8 with AVX2. Other modules must not see it: they are
-/// not compiled for this processor, and would take it for another.
+/// The vector that kernels work in: a register of 16 floats with AVX-512, or of 8 with AVX2. Other modules must not see
+/// it: they are not compiled for this processor, and would take it for another.
 typealias Lanes = dga_lanes
 
 /// Half a vector.
@@ -53,8 +53,8 @@ private typealias Bits = Lanes.MaskStorage
 /// e^x in each lane, relative error below 1.5e-7 for |x| <= 87, saturating beyond; NaN stays NaN.
 ///
 /// Range reduction x = n ln 2 + r with ln 2 in two parts (Cody and Waite), a polynomial of degree 7 on |r| <= ln 2 / 2
-/// (coefficients as in the Cephes library's `expf`), and the exponent added through the bits. Rounding is done by adding
-/// and subtracting 1.5 x 2^23: `.rounded()` is a call per element.
+/// (coefficients as in the Cephes library's `expf`), and the exponent added through the bits. Rounding is done by
+/// adding and subtracting 1.5 x 2^23: `.rounded()` is a call per element.
 @inline(__always)
 func exponential(_ argument: Lanes) -> Lanes {
   var x = argument.replacing(with: splat(-87), where: argument .< splat(-87))

@@ -41,7 +41,8 @@ private func layerNormRows(
   }
 }
 
-/// Adds LayerNorm's input gradient to `inputGradient` and its gain and bias gradients, where these are given, to theirs.
+/// Adds LayerNorm's input gradient to `inputGradient` and its gain and bias gradients, where these are given, to
+/// theirs.
 ///
 /// With n = (x - mean) r and g = dy * gain: dx += r (g - mean(g) - n mean(g n)), dgain += sum dy n, dbias += sum dy.
 /// Adding is what the residual stream wants: the branch's gradient joins the one that passed it by.
@@ -55,7 +56,8 @@ public func layerNormBackward(
       0..<input.rows, outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,
       parameters: parameters, addingTo: inputGradient)
   }
-  // Threads share rows for the input's gradient, and columns for the sums over rows: the same additions in the same order.
+  // Threads share rows for the input's gradient, and columns for the sums over rows: the same additions in the same
+  // order.
   forEachThread(input.rows) { _, first, count in
     layerNormBackwardRows(
       first..<(first + count), outputGradient: outputGradient, input: input, gain: gain, statistics: statistics,

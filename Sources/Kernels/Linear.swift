@@ -1,4 +1,5 @@
-/// Computes `output = input * weight + bias`, plus `residual` where there is one: a linear layer with W (in, out) as GPT-2 stores it.
+/// Computes `output = input * weight + bias`, plus `residual` where there is one: a linear layer with W (in, out) as
+/// GPT-2 stores it.
 ///
 /// Shapes: input (N, I), weight (I, O), bias (1, O), residual and output (N, O).
 public func linearForward(
@@ -46,8 +47,9 @@ public func linearBackward(
   )
 }
 
-/// As ``linearBackward(outputGradient:input:weight:weightGradient:biasGradient:inputGradient:adding:)`` for a layer whose input is
-/// GELU of something that was kept: `activated` is computed anew, and `inputGradient` is that of GELU's own input.
+/// As ``linearBackward(outputGradient:input:weight:weightGradient:biasGradient:inputGradient:adding:)`` for a layer
+/// whose input is GELU of something that was kept: `activated` is computed anew, and `inputGradient` is that of GELU's
+/// own input.
 ///
 /// Shapes: expanded, activated (working memory) and inputGradient (N, I).
 public func activatedLinearBackward(

@@ -1,5 +1,6 @@
-/// The two gradients of ``linearBackward(outputGradient:input:weight:weightGradient:biasGradient:inputGradient:adding:)`` one by
-/// one, as the backward pass computes them, for measurements.
+/// The two gradients of
+/// ``linearBackward(outputGradient:input:weight:weightGradient:biasGradient:inputGradient:adding:)`` one by one, as the
+/// backward pass computes them, for measurements.
 public enum LinearGradients {
   /// Writes a linear layer's weight gradient X' dY and adds the column sums of dY to its bias gradient.
   ///

@@ -20,7 +20,8 @@ public enum Threads {
 
 /// Calls `body(thread, first, count)` with consecutive parts of `0..<total`, one for each thread, at the same time.
 ///
-/// All parts but the last are multiples of `unit`. With one thread it is a plain call. The body must write to its own part only.
+/// All parts but the last are multiples of `unit`. With one thread it is a plain call. The body must write to its own
+/// part only.
 @inline(always)
 func forEachThread(_ total: Int, multipleOf unit: Int = 1, _ body: (_ thread: Int, _ first: Int, _ count: Int) -> Void)
 {

@@ -1,15 +1,17 @@
 internal import CMPI
 
 extension Communicator {
-  /// Starts to fill the elements `range` of `buffer` with the parts of all ranks, of which each brings its own in place.
+  /// Starts to fill the elements `range` of `buffer` with the parts of all ranks, of which each brings its own in
+  /// place.
   ///
   /// Parts may lie in any order: the part of rank 1 may come after that of rank 2.
   ///
   /// Collective: every rank calls, with the same count.
   ///
-  /// - Parameter part: The elements that a rank brings, by rank; all ranks' parts together are `range`, without overlap.
-  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing reads or writes the range, and its
-  ///   memory stays allocated. The compiler does not check this.
+  /// - Parameter part: The elements that a rank brings, by rank; all ranks' parts together are `range`, without
+  ///   overlap.
+  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing reads or writes the range,
+  ///   and its memory stays allocated. The compiler does not check this.
   /// - Throws: `MPIError`.
   @unsafe
   public func startAllGather<Element: Communicable>(
@@ -38,15 +40,17 @@ extension Communicator {
     }
   }
 
-  /// Starts to combine the elements `range` of `buffer` over all ranks and to leave each rank its own part of the result.
+  /// Starts to combine the elements `range` of `buffer` over all ranks and to leave each rank its own part of the
+  /// result.
   ///
   /// Collective: every rank calls, with the same count.
   ///
   /// - Parameters:
   ///   - own: Receives this rank's part, from its first element on.
-  ///   - part: The elements that a rank receives, by rank; they follow each other in the order of ranks and fill `range`.
-  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing writes the range or touches `own`,
-  ///   and their memory stays allocated. The compiler does not check this.
+  ///   - part: The elements that a rank receives, by rank; they follow each other in the order of ranks and fill
+  ///     `range`.
+  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing writes the range or touches
+  ///   `own`, and their memory stays allocated. The compiler does not check this.
   /// - Throws: `MPIError`.
   @unsafe
   public func startReduceScatter<Element: Communicable>(

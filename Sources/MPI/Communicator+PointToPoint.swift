@@ -6,8 +6,8 @@ extension Communicator {
   /// Messages from one rank to another with the same tag arrive in the order in which they were started. The other rank
   /// must start to receive as many elements.
   ///
-  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing writes that part, and its memory
-  ///   stays allocated. The compiler does not check this.
+  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing writes that part, and its
+  ///   memory stays allocated. The compiler does not check this.
   /// - Throws: `MPIError`.
   @unsafe
   public func startSend<Element: Communicable>(
@@ -29,8 +29,8 @@ extension Communicator {
 
   /// Starts to receive the elements `part` of `buffer` from another rank, as one of a group.
   ///
-  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing reads or writes that part, and its
-  ///   memory stays allocated. The compiler does not check this.
+  /// - Precondition: until `group.waitAll()` returns, or `group.test()` says true, nothing reads or writes that part,
+  ///   and its memory stays allocated. The compiler does not check this.
   /// - Throws: `MPIError`.
   @unsafe
   public func startReceive<Element: Communicable>(

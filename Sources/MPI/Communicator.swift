@@ -2,8 +2,8 @@ internal import CMPI
 
 /// A group of ranks that communicate with each other, and this process's place among them.
 ///
-/// It can neither be copied nor sent to another thread: one thread talks to MPI. A communicator made by a split is freed
-/// when it goes out of scope, which must happen on all of its ranks; the world is never freed.
+/// It can neither be copied nor sent to another thread: one thread talks to MPI. A communicator made by a split is
+/// freed when it goes out of scope, which must happen on all of its ranks; the world is never freed.
 public struct Communicator: ~Copyable {
   let handle: MPI_Comm
   /// The number of this process, from 0 to `size - 1`.
@@ -43,7 +43,8 @@ public struct Communicator: ~Copyable {
     (isPredefined, isWithoutMPI) = (true, true)
   }
 
-  /// A world of one rank in a process that never starts MPI, such as a test's: MPI in it would mislead the `mpirun` that it starts.
+  /// A world of one rank in a process that never starts MPI, such as a test's: MPI in it would mislead the `mpirun`
+  /// that it starts.
   ///
   /// Only collectives can be called; a program's own world is always MPI's, also with one rank.
   package static func alone() -> Communicator { Communicator(withoutMPI: ()) }

@@ -15,7 +15,8 @@ public struct Measurements: OptionSet, Sendable {
 public enum Weighting: String, CaseIterable, Sendable {
   /// Which domains are drawn.
   case draws
-  /// How much a domain's loss counts in a step, as in the proxy runs of DoReMi and DoGE; domains are drawn by weights that stand still.
+  /// How much a domain's loss counts in a step, as in the proxy runs of DoReMi and DoGE; domains are drawn by weights
+  /// that stand still.
   case loss
 }
 

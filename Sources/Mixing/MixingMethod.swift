@@ -2,9 +2,9 @@ import Settings
 
 /// A way to decide how much of each domain is read.
 ///
-/// A method says what it wants measured, takes in observations and answers weights; it knows no model, no file and no ranks. Its
-/// settings are the same on every rank, and ``wants(before:)`` depends on them alone, so that all ranks agree without messages. Only the
-/// root rank's copy observes and moves: its ``state`` is what a checkpoint keeps.
+/// A method says what it wants measured, takes in observations and answers weights; it knows no model, no file and no
+/// ranks. Its settings are the same on every rank, and ``wants(before:)`` depends on them alone, so that all ranks
+/// agree without messages. Only the root rank's copy observes and moves: its ``state`` is what a checkpoint keeps.
 ///
 /// A new method is a file in `Methods`, a line in ``mixingMethods``, a test, and a paragraph in `docs/mixing.md`.
 public protocol MixingMethod: Sendable {
@@ -32,7 +32,8 @@ public protocol MixingMethod: Sendable {
 
   /// What is to be measured before a step, counted from 1, and whether the weights move then.
   ///
-  /// Scores on text of their own are measured right before the step; those of sequences that are trained on, in the steps before it.
+  /// Scores on text of their own are measured right before the step; those of sequences that are trained on, in the
+  /// steps before it.
   func wants(before step: Int) -> Measurements
   /// Takes in what was measured; the losses of every training step, too.
   mutating func observe(_ observations: Observations)
@@ -47,7 +48,8 @@ public protocol MixingMethod: Sendable {
   var summary: String { get }
   /// Whether weights that rest at uniform, or that leave a single domain, are worth a warning.
   ///
-  /// Not if the user asked for such weights, nor if each move is meant to be small because there is one before every step.
+  /// Not if the user asked for such weights, nor if each move is meant to be small because there is one before every
+  /// step.
   var warnsOfWeights: Bool { get }
 }
 
@@ -126,11 +128,13 @@ public struct RunFacts: Sendable {
   public var estimation = Estimation()
   /// The vocabulary's size.
   public var vocabularySize = 256
-  /// Reads the weights of another run: a `mixture.json`, or the directory with one; for a key of `mixture`, that errors name.
+  /// Reads the weights of another run: a `mixture.json`, or the directory with one; for a key of `mixture`, that errors
+  /// name.
   public var mixture: @Sendable (_ path: String, _ key: String) throws -> Weights
 
   public init(
-    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1, prior: Weights? = nil
+    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
+    prior: Weights? = nil
   ) {
     self.domains = domains
     self.tokens = tokens

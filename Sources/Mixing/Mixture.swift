@@ -55,8 +55,8 @@ public struct Mixture: Sendable {
 
   /// Moves the weights, and reports where they are; nil if the method leaves them as they are.
   ///
-  /// - Parameter limits: The most that each domain may be drawn with, (domains): the weights in use are projected below. What a method
-  ///   keeps for itself is not.
+  /// - Parameter limits: The most that each domain may be drawn with, (domains): the weights in use are projected
+  ///   below. What a method keeps for itself is not.
   public mutating func move(after step: Int, limits: [Double]? = nil) -> (move: Move, report: MixingReport)? {
     let before = state.weights
     guard let move = method.move(after: step, from: before) else { return nil }

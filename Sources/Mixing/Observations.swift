@@ -14,7 +14,8 @@ public struct Observations: Sendable {
   public struct Scores: Sendable {
     /// The direction's inner product with a row's gradient, as a share of ``unit``, (rows).
     public var values: [Double]
-    /// What a value of 1 is: the inner product of the target's own gradient with the direction; 1 if values are cosines.
+    /// What a value of 1 is: the inner product of the target's own gradient with the direction; 1 if values are
+    /// cosines.
     public var unit: Double
     /// The loss on the steering text that the direction is the gradient of, in nats per token.
     public var loss: Double

@@ -2,11 +2,13 @@ import Glibc
 
 /// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
 ///
-/// With each update what was known before counts `memory` times as much, so a score is a weighted mean over sequences, and its
-/// standard error that of such a mean. While a domain is not seen both stay as they are; but the model goes on changing, and as an
-/// error of the present score its square grows by 1 / memory with each update. A memory of 0 keeps the last measurement alone.
+/// With each update what was known before counts `memory` times as much, so a score is a weighted mean over sequences,
+/// and its standard error that of such a mean. While a domain is not seen both stay as they are; but the model goes on
+/// changing, and as an error of the present score its square grows by 1 / memory with each update. A memory of 0 keeps
+/// the last measurement alone.
 public struct ScoreMemory: Sendable, Equatable, Codable {
-  /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their squares.
+  /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their
+  /// squares.
   private var weights, squaredWeights, sums, squares: [Double]
   /// The last value of every domain, which it keeps when the memory is gone.
   private var values: [Double]
@@ -52,9 +54,9 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
 
   /// What is known of all scores, with the memory that they are observed with.
   ///
-  /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together, as if by
-  /// four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain, differences between domains
-  /// count as noise.
+  /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together,
+  /// as if by four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain,
+  /// differences between domains count as noise.
   public func scores(unit: Double, memory: Double) -> Scores {
     var within = 0.0
     var freedom = 0.0

@@ -1,6 +1,7 @@
 /// The rule of Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498) with smoothed weights.
 ///
-/// With scores `s_i` in proportion to alignments `a_i = < gradient of domain i, gradient of the target >`, one update is
+/// With scores `s_i` in proportion to alignments `a_i = < gradient of domain i, gradient of the target >`, one update
+/// is
 ///
 ///     raw'     = from . exp(rate s) / sum,   then   raw' <- (1 - floor) raw' + floor / k
 ///     sampled' = (1 - newWeight) sampled + newWeight raw'
@@ -30,7 +31,8 @@ public struct UpdateRule: Sendable, Equatable {
     case none
     /// The weights are kept while scores differ no more than their errors alone would make them.
     case hold
-    /// Each score is drawn towards the mean of all, the more the larger its error is beside what domains really differ by.
+    /// Each score is drawn towards the mean of all, the more the larger its error is beside what domains really differ
+    /// by.
     case shrink
   }
 
@@ -71,8 +73,8 @@ public struct UpdateRule: Sendable, Equatable {
 
   /// Moves raw weights and those in use by one update.
   ///
-  /// Scores that are not finite are refused: the weights stay, and the move says which domain was the first. A measurement that
-  /// overflowed is no reason to end a run, and weights made of it could never recover.
+  /// Scores that are not finite are refused: the weights stay, and the move says which domain was the first. A
+  /// measurement that overflowed is no reason to end a run, and weights made of it could never recover.
   ///
   /// - Parameters:
   ///   - raw: The weights before smoothing; moved.
@@ -106,10 +108,10 @@ public struct UpdateRule: Sendable, Equatable {
 
   /// The scores as far as they can be trusted.
   ///
-  /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What exceeds it is
-  /// the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the best guess of a normal score
-  /// with that variance. If nothing exceeds it, all scores are the mean. Here e_i counts as grown with age, above it does not: the
-  /// measured scores vary no more for being old.
+  /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What
+  /// exceeds it is the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the
+  /// best guess of a normal score with that variance. If nothing exceeds it, all scores are the mean. Here e_i counts
+  /// as grown with age, above it does not: the measured scores vary no more for being old.
   private func trusted(_ scores: Scores) -> [Double] {
     guard caution != .none, let errors = scores.errors else { return scores.values }
     let known = errors.indices.filter { errors[$0].isFinite }

@@ -9,11 +9,12 @@ extension Weights {
     return max(0, zip(values, other.values).reduce(0) { $1.0 > 0 ? $0 + $1.0 * log($1.0 / $1.1) : $0 })
   }
 
-  /// The rate at which ``exponentiated(by:rate:)`` moves the weights just so far that their divergence from these is `radius` nats.
+  /// The rate at which ``exponentiated(by:rate:)`` moves the weights just so far that their divergence from these is
+  /// `radius` nats.
   ///
-  /// The divergence rises with the rate t, at t times the variance of the scores under the moved weights. It can come up to minus
-  /// the logarithm of the weight of the best domains, and if that is within the radius, the rate is one that leaves nothing
-  /// elsewhere. Scores that are all alike move nothing at any rate; it is zero then.
+  /// The divergence rises with the rate t, at t times the variance of the scores under the moved weights. It can come
+  /// up to minus the logarithm of the weight of the best domains, and if that is within the radius, the rate is one
+  /// that leaves nothing elsewhere. Scores that are all alike move nothing at any rate; it is zero then.
   ///
   /// - Precondition: the counts are equal; scores are finite; `radius` is not negative.
   public func rate(for scores: [Double], radius: Double) -> Double {
@@ -47,8 +48,8 @@ extension Weights {
     return min(low / spread, .greatestFiniteMagnitude)
   }
 
-  /// The nearest weights, by divergence, of which none is above its limit: `min(limit_i, factor w_i)` with the factor that makes
-  /// their sum 1.
+  /// The nearest weights, by divergence, of which none is above its limit: `min(limit_i, factor w_i)` with the factor
+  /// that makes their sum 1.
   ///
   /// Limits that leave no room, because they sum to 1 or less, are returned in proportion.
   ///

@@ -80,7 +80,8 @@ public struct Weights: Sendable, Equatable {
   /// Total variation distance from uniform weights, from 0 to `1 - 1 / count`.
   public var distanceFromUniform: Double { distance(from: .uniform(count)) }
 
-  /// The number of equally weighted domains that are as spread out as these: `exp(-sum w_i log w_i)`, from 1 to `count`.
+  /// The number of equally weighted domains that are as spread out as these: `exp(-sum w_i log w_i)`, from 1 to
+  /// `count`.
   public var effectiveDomains: Double {
     exp(-values.reduce(0) { $0 + ($1 > 0 ? $1 * log($1) : 0) })
   }

@@ -34,7 +34,8 @@ package struct Batch {
     index * micro..<min((index + 1) * micro, windows.count)
   }
 
-  /// The largest micro-batch, up to `most` sequences, with which all groups of a batch of `sequences` get some if there are enough.
+  /// The largest micro-batch, up to `most` sequences, with which all groups of a batch of `sequences` get some if there
+  /// are enough.
   package static func micro(_ sequences: Int, groups: Int, most: Int) -> Int {
     min(most, (sequences + groups - 1) / groups)
   }

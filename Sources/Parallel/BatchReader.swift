@@ -2,7 +2,8 @@ import Corpus
 import Kernels
 import Transformer
 
-/// A reader of windows into one buffer of token ids, as micro-batches want them: T + 1 ids a window, one after the other.
+/// A reader of windows into one buffer of token ids, as micro-batches want them: T + 1 ids a window, one after the
+/// other.
 package struct BatchReader {
   private let length: Int
   private var ids: [Int32]

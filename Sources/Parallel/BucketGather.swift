@@ -3,9 +3,9 @@ import MPI
 
 /// The copying of one bucket's parts from the ranks that own them to all ranks.
 ///
-/// For a power of two of ranks it is the way of ``BucketReduction`` backwards (recursive doubling): in round d = R / 2, ..., 2, 1
-/// ranks r and r ^ d give each other all they hold. So a rank sends (R - 1) / R of the bucket in all, half of it to its nearest
-/// partner, and across the border of a node with c ranks goes what one rank alone would send.
+/// For a power of two of ranks it is the way of ``BucketReduction`` backwards (recursive doubling): in round d = R / 2,
+/// ..., 2, 1 ranks r and r ^ d give each other all they hold. So a rank sends (R - 1) / R of the bucket in all, half of
+/// it to its nearest partner, and across the border of a node with c ranks goes what one rank alone would send.
 ///
 /// For other numbers of ranks MPI gathers.
 struct BucketGather: BucketExchange, ~Copyable {

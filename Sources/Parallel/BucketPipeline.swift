@@ -25,8 +25,8 @@ protocol BucketExchange: ~Copyable {
 
 /// Buckets that travel one after the other, a few at a time.
 ///
-/// MPI makes progress only while it is called, so whoever computes calls ``advance(_:over:)`` now and then. A round of an
-/// exchange takes a call or two however fast the network is; so two buckets are on their way for every round.
+/// MPI makes progress only while it is called, so whoever computes calls ``advance(_:over:)`` now and then. A round of
+/// an exchange takes a call or two however fast the network is; so two buckets are on their way for every round.
 struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
   /// Buckets on their way at most.
   private let depth: Int
@@ -90,8 +90,8 @@ struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
 
   /// Waits for the messages that have been started, so that the arena may go although its buckets are not complete.
   ///
-  /// Other ranks have started theirs to match, or will: a bucket starts when those `depth` before it are complete everywhere that
-  /// it depends on.
+  /// Other ranks have started theirs to match, or will: a bucket starts when those `depth` before it are complete
+  /// everywhere that it depends on.
   ///
   /// - Throws: `MPIError`.
   mutating func settle() throws {

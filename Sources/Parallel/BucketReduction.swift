@@ -3,9 +3,9 @@ import MPI
 
 /// The reduction of one bucket of gradients over all ranks: each is left with the sum in its own part.
 ///
-/// For a power of two of ranks it is a reduce-scatter by recursive halving (Thakur, Rabenseifner, Gropp, 2005), nearest ranks
-/// first: in round d = 1, 2, 4, ... a rank gives half of what it holds to rank ^ d and adds what it gets to the half it
-/// keeps. So a rank sends (R - 1) / R of the bucket in all, and sums are balanced trees in the order of ranks:
+/// For a power of two of ranks it is a reduce-scatter by recursive halving (Thakur, Rabenseifner, Gropp, 2005), nearest
+/// ranks first: in round d = 1, 2, 4, ... a rank gives half of what it holds to rank ^ d and adds what it gets to the
+/// half it keeps. So a rank sends (R - 1) / R of the bucket in all, and sums are balanced trees in the order of ranks:
 ///
 ///     ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
 ///

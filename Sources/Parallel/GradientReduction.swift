@@ -2,9 +2,11 @@ import Kernels
 import MPI
 import Transformer
 
-/// The sum of gradients over all ranks, bucket by bucket while the backward pass goes on; each rank is left with its shards.
+/// The sum of gradients over all ranks, bucket by bucket while the backward pass goes on; each rank is left with its
+/// shards.
 ///
-/// Buckets leave in the order in which they become final, the same on every rank, while the backward pass computes the rest.
+/// Buckets leave in the order in which they become final, the same on every rank, while the backward pass computes the
+/// rest.
 package struct GradientReduction: ~Copyable {
   /// What belongs to whom.
   package let shards: Shards
@@ -74,7 +76,8 @@ package struct GradientReduction: ~Copyable {
   /// Blocks are added in order on every rank: the number of ranks does not show.
   /// Collective: every rank calls, with the same parameters.
   ///
-  /// - Parameter body: Given the first element and the length of a block, and where it lies in an arena of own parts alone.
+  /// - Parameter body: Given the first element and the length of a block, and where it lies in an arena of own parts
+  ///   alone.
   /// - Throws: `MPIError`.
   package mutating func sum(
     over world: borrowing Communicator, _ body: (_ first: Int, _ count: Int, _ ownOffset: Int) -> Double

@@ -5,14 +5,15 @@ import Transformer
 /// The state of gradients that one rank has accumulated from its own slots.
 public enum Local {}
 
-/// The state of gradients that all ranks have summed: each rank holds the sum in its own shards, and anything elsewhere.
+/// The state of gradients that all ranks have summed: each rank holds the sum in its own shards, and anything
+/// elsewhere.
 public enum Averaged {}
 
 /// The gradients of all parameters, whose type says whether the other ranks' share is in them.
 ///
-/// A step goes round: local gradients are accumulated, consumed into averaged ones, used by the optimizer, which accepts only
-/// these, and cleared into local ones again. The memory stays the same throughout: one arena a level of the rank's
-/// ``SummationTree``, one after the other, of which the first ends with the sum.
+/// A step goes round: local gradients are accumulated, consumed into averaged ones, used by the optimizer, which
+/// accepts only these, and cleared into local ones again. The memory stays the same throughout: one arena a level of
+/// the rank's ``SummationTree``, one after the other, of which the first ends with the sum.
 public struct Gradients<State>: ~Copyable {
   private var arena: Arena
   /// The length of one level.
@@ -53,8 +54,8 @@ extension Gradients where State == Local {
   /// - Parameter levels: ``SummationTree/levels``.
   package init(layout: ParameterLayout, levels: Int) { self.init(count: layout.arenaCount, levels: levels) }
 
-  /// Runs backward through the micro-batch that `model` has just seen and adds its gradients to those of the present group; along
-  /// directions the model also scores its sequences.
+  /// Runs backward through the micro-batch that `model` has just seen and adds its gradients to those of the present
+  /// group; along directions the model also scores its sequences.
   ///
   /// - Returns: The sum of the losses of its tokens, in nats.
   package mutating func accumulate(

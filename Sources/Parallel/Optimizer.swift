@@ -55,7 +55,8 @@ public struct Optimizer: ~Copyable {
     firstSegments = bucketSegments.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
 
-  /// Divides a range of a gradient, in place, by what AdamW divides its updates by; the gradient as it is before the first update.
+  /// Divides a range of a gradient, in place, by what AdamW divides its updates by; the gradient as it is before the
+  /// first update.
   ///
   /// - Parameter ownOffset: Where the range lies in an arena of own parts.
   /// - Returns: The inner product of the range before and after.
@@ -71,7 +72,8 @@ public struct Optimizer: ~Copyable {
   /// Bytes that the moments take.
   package var stateBytes: Int { (firstMoments.count + secondMoments.count) * MemoryLayout<Float>.stride }
 
-  /// Makes one update of this rank's shards of the parameters, alone; matrices decay, biases and LayerNorm parameters do not.
+  /// Makes one update of this rank's shards of the parameters, alone; matrices decay, biases and LayerNorm parameters
+  /// do not.
   ///
   /// - Parameter gradientScale: A factor on every gradient, from clipping.
   public mutating func update(
@@ -82,7 +84,8 @@ public struct Optimizer: ~Copyable {
     for place in shards.buckets.indices { update(place, parameters.row, gradients.row, step) }
   }
 
-  /// The same; each bucket leaves for the other ranks as soon as it is updated, in the order in which a forward pass needs them.
+  /// The same; each bucket leaves for the other ranks as soon as it is updated, in the order in which a forward pass
+  /// needs them.
   ///
   /// Collective: every rank calls.
   ///

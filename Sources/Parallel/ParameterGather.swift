@@ -1,10 +1,11 @@
 import Kernels
 import MPI
 
-/// The gathering of an arena of which each rank has its own shards, bucket by bucket while the next forward pass goes on.
+/// The gathering of an arena of which each rank has its own shards, bucket by bucket while the next forward pass goes
+/// on.
 ///
-/// Buckets leave in the order in which a forward pass needs them. Until ``finish(_:over:)``, only what has been waited for may
-/// be read.
+/// Buckets leave in the order in which a forward pass needs them. Until ``finish(_:over:)``, only what has been waited
+/// for may be read.
 package struct ParameterGather: ~Copyable {
   private let shards: Shards
   private var pipeline: BucketPipeline<BucketGather>

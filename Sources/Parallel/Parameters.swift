@@ -10,8 +10,8 @@ public enum Whole {}
 
 /// All parameters of the model, whose type says whether they have arrived from the other ranks.
 ///
-/// A step goes round: an update consumes whole parameters and leaves arriving ones; the next forward pass waits for each part before
-/// it reads it and leaves whole ones. Only whole parameters can be read by anybody else.
+/// A step goes round: an update consumes whole parameters and leaves arriving ones; the next forward pass waits for
+/// each part before it reads it and leaves whole ones. Only whole parameters can be read by anybody else.
 public struct Parameters<State>: ~Copyable {
   // Before the arena, so that it goes first: it waits for messages that MPI writes into the arena.
   private var gather: ParameterGather
@@ -49,8 +49,8 @@ extension Parameters where State == Whole {
   /// Takes these parameters as ones that arrive: nothing is on its way.
   package consuming func arriving() -> Parameters<Arriving> { Parameters<Arriving>(self) }
 
-  /// Calls `update` with each place in the order of the arena's buckets, which it is to bring up to date on this rank; the bucket
-  /// leaves for the other ranks at once.
+  /// Calls `update` with each place in the order of the arena's buckets, which it is to bring up to date on this rank;
+  /// the bucket leaves for the other ranks at once.
   ///
   /// Collective: every rank calls.
   ///

@@ -1,6 +1,7 @@
 import MPI
 
-/// What a pass over a batch learns besides gradients: each rank fills in its own entries, and the sum over ranks only moves them.
+/// What a pass over a batch learns besides gradients: each rank fills in its own entries, and the sum over ranks only
+/// moves them.
 package struct PassRecord {
   /// The summed loss of every micro-batch, then the mean loss of every sequence, then the caller's own numbers.
   private var table: [Double]

@@ -5,8 +5,8 @@ import Transformer
 
 /// One rank's replica of the model, with what it needs to run its share of a batch.
 ///
-/// The loop over groups, micro-batches, reading, forward and backward is here, once; training, the target's direction and probes call
-/// it.
+/// The loop over groups, micro-batches, reading, forward and backward is here, once; training, the target's direction
+/// and probes call it.
 package struct Replica: ~Copyable {
   package var model: GPT2
   /// The sum of gradients over ranks.
@@ -23,7 +23,8 @@ package struct Replica: ~Copyable {
 
   /// Seconds of one pass, by part.
   package struct Seconds {
-    /// Reading windows; the forward pass; waiting for parameters within it; the backward pass; scores along directions within it.
+    /// Reading windows; the forward pass; waiting for parameters within it; the backward pass; scores along directions
+    /// within it.
     package var data = 0.0, forward = 0.0, waiting = 0.0, backward = 0.0, directions = 0.0
   }
 
@@ -37,10 +38,11 @@ package struct Replica: ~Copyable {
     self.optimizer = optimizer
   }
 
-  /// Runs this rank's share of a batch with parameters that arrive meanwhile, each part of which is waited for before it is read.
+  /// Runs this rank's share of a batch with parameters that arrive meanwhile, each part of which is waited for before
+  /// it is read.
   ///
-  /// When it returns, the last gradients are on their way to other ranks: ``Gradients/averaged(by:over:)`` waits for them.
-  /// Collective: every rank calls, with the same batch.
+  /// When it returns, the last gradients are on their way to other ranks: ``Gradients/averaged(by:over:)`` waits for
+  /// them. Collective: every rank calls, with the same batch.
   ///
   /// - Parameters:
   ///   - directions: Rows of the layout to score sequences along, (directions, layout's length).

@@ -4,19 +4,19 @@ import Transformer
 
 /// Which rank owns which part of the parameters, gradients and moments.
 ///
-/// The arena is cut into buckets, which are reduced one by one while the backward pass goes on, and each bucket into one part
-/// a rank. All cuts are multiples of a block counted from the arena's start. Buckets depend on the layout alone; parts on
-/// the number of ranks as well.
+/// The arena is cut into buckets, which are reduced one by one while the backward pass goes on, and each bucket into
+/// one part a rank. All cuts are multiples of a block counted from the arena's start. Buckets depend on the layout
+/// alone; parts on the number of ranks as well.
 ///
-/// For a power of two of ranks a bucket is halved again and again: in round d = 1, 2, 4, ... the ranks without bit d keep the
-/// lower half, the others the upper. So rank r of 8 owns the part whose number is r with its bits reversed. Other numbers of
-/// ranks own parts in their own order.
+/// For a power of two of ranks a bucket is halved again and again: in round d = 1, 2, 4, ... the ranks without bit d
+/// keep the lower half, the others the upper. So rank r of 8 owns the part whose number is r with its bits reversed.
+/// Other numbers of ranks own parts in their own order.
 package struct Shards: Sendable {
   /// Floats in a block, the least that a rank owns. Norms are summed by blocks, too.
   package static let block = 4096
 
-  /// The ranges of the arena that are reduced together, in the order in which the backward pass completes them: from the
-  /// arena's end to its start. They cover it.
+  /// The ranges of the arena that are reduced together, in the order in which the backward pass completes them: from
+  /// the arena's end to its start. They cover it.
   package let buckets: [Range<Int>]
   /// The number of ranks.
   package let ranks: Int

@@ -1,13 +1,13 @@
 /// The order in which the gradients of a batch's micro-batches are added, whatever ranks compute them.
 ///
-/// Micro-batches form groups of consecutive ones. Within a group gradients are added one after the other, the groups in a
-/// balanced binary tree whose aligned subtrees belong to the ranks:
+/// Micro-batches form groups of consecutive ones. Within a group gradients are added one after the other, the groups in
+/// a balanced binary tree whose aligned subtrees belong to the ranks:
 ///
 ///     ((g0 + g1) + (g2 + g3)) + ((g4 + g5) + (g6 + g7))        on one rank
 ///     rank 0: (g0 + g1) + (g2 + g3)   rank 1: ...              on two, which then add their sums
 ///
-/// A rank keeps one arena a level of its subtree: group i is computed in level popcount(i), then the levels merge downward
-/// once for each trailing one bit of i, as carries do when counting.
+/// A rank keeps one arena a level of its subtree: group i is computed in level popcount(i), then the levels merge
+/// downward once for each trailing one bit of i, as carries do when counting.
 package struct SummationTree: Equatable, Sendable {
   /// Micro-batches, all ranks together.
   package let microBatches: Int

@@ -13,7 +13,8 @@ public struct TextTable {
 
   /// Starts with a row of titles.
   ///
-  /// - Parameter alignments: Of the columns in order; where nothing is said, the first is `left` and others are `right`.
+  /// - Parameter alignments: Of the columns in order; where nothing is said, the first is `left` and others are
+  ///   `right`.
   public init(_ titles: [String], _ alignments: [Alignment] = []) {
     rows = [titles]
     self.alignments = titles.indices.map { $0 < alignments.count ? alignments[$0] : $0 == 0 ? .left : .right }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The picture of what each domain got: for each run the share of the draws that its weights asked for beside what was drawn, and the
-/// training loss, both against tokens.
+/// The picture of what each domain got: for each run the share of the draws that its weights asked for beside what was
+/// drawn, and the training loss, both against tokens.
 struct DomainFigure {
   private let runs: [RunRecord]
   private let titles: [String]

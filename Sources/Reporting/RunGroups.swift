@@ -33,7 +33,8 @@ struct RunGroup {
     }
   }
 
-  /// What to call each of some runs in a picture: method and seed, or its name where one method comes with several settings.
+  /// What to call each of some runs in a picture: method and seed, or its name where one method comes with several
+  /// settings.
   static func titles(of runs: [RunRecord], among all: [RunRecord]) -> [String] {
     let groups = groups(of: all)
     return runs.map { run in

@@ -81,7 +81,8 @@ public struct RunRecord: Sendable {
   ///
   /// A last line that is cut off, as a crash or a live run leaves it, is passed over; unknown kinds and keys are too.
   ///
-  /// - Throws: `Failure`: `.missingInput` if a file is missing or there is no evaluation yet, `.badData` for a damaged line.
+  /// - Throws: `Failure`: `.missingInput` if a file is missing or there is no evaluation yet, `.badData` for a damaged
+  ///   line.
   public init(at path: String) throws {
     self.path = path
     let configuration = path + "/config.yaml"

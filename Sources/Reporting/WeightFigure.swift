@@ -48,7 +48,8 @@ struct WeightFigure {
     return Figure(name: "weights", size: (600 * columns, 440 * rows), script: script)
   }
 
-  /// Lines of tokens and the cumulative shares in percent, from the bottom up; the last is 100 where others have a share.
+  /// Lines of tokens and the cumulative shares in percent, from the bottom up; the last is 100 where others have a
+  /// share.
   private func table(of run: RunRecord) -> String {
     func line(_ tokens: Int, _ weight: (String) -> Double) -> String {
       var sum = 0.0

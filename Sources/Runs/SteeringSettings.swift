@@ -63,7 +63,8 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
   }
 
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    // What the command line says takes the place of what the file says of the same, as of all defaults if it is a run's.
+    // What the command line says takes the place of what the file says of the same, as of all defaults if it is a
+    // run's.
     if keys.isOverridden("preset") { keys.setAside(["estimator"]) }
     try keys.choice(
       "preset", &preset,
@@ -111,7 +112,8 @@ public struct DirectionSettings: Configurable, Sendable, Equatable {
 
   public init() {}
 
-  /// Whether scores predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the direction.
+  /// Whether scores predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the
+  /// direction.
   public var isPredictive: Bool { preconditioned && !cosine && !adaptive }
 
   public mutating func visit(_ keys: any KeyVisitor) throws {

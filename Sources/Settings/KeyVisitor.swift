@@ -1,9 +1,8 @@
-
 /// A visitor of the keys of one mapping of a configuration.
 ///
-/// Settings declare their keys once, in ``Configurable/visit(_:)``: name, property, range and meaning. The visitor decides what that is
-/// for: a reader sets properties from YAML, a writer notes their values, a manual lists keys with defaults and meanings. Each
-/// function leaves the property as it is, its default, if the reader finds no such key.
+/// Settings declare their keys once, in ``Configurable/visit(_:)``: name, property, range and meaning. The visitor
+/// decides what that is for: a reader sets properties from YAML, a writer notes their values, a manual lists keys with
+/// defaults and meanings. Each function leaves the property as it is, its default, if the reader finds no such key.
 ///
 /// Meanings are for the manual: a phrase that completes "this key is", without a full stop.
 public protocol KeyVisitor: AnyObject {
@@ -46,10 +45,11 @@ public protocol KeyVisitor: AnyObject {
   func isOverridden(_ key: String) -> Bool
   /// Makes a reader take keys that only the file gives as absent.
   func setAside(_ keys: [String])
-  /// The place of a key, for failures that show later: file and line, or the override, then the key's path; the path alone of a value
-  /// made in code.
+  /// The place of a key, for failures that show later: file and line, or the override, then the key's path; the path
+  /// alone of a value made in code.
   func place(of key: String) -> String
-  /// Makes a failure that points at the place of a key: file and line, or the override, then the key's path and the sentence.
+  /// Makes a failure that points at the place of a key: file and line, or the override, then the key's path and the
+  /// sentence.
   func failure(_ key: String, _ message: String) -> any Error
   /// Makes the failure for a key that has to be there; a reader names an unknown key that looks like it.
   func absence(of key: String) -> any Error
@@ -96,6 +96,7 @@ public protocol Configurable {
   init()
   /// Visits every key with its property.
   ///
-  /// - Throws: `Failure(.badConfiguration)` that names file, line and key, if a reader finds a value that is not possible.
+  /// - Throws: `Failure(.badConfiguration)` that names file, line and key, if a reader finds a value that is not
+  ///   possible.
   mutating func visit(_ keys: any KeyVisitor) throws
 }

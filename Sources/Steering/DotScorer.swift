@@ -2,8 +2,8 @@ import Kernels
 import MPI
 import Parallel
 
-/// The estimator `dots`: domains are dealt to the ranks, the gradient of each sequence is formed, and its inner product with the
-/// directions taken where it is; what travels is one number for each.
+/// The estimator `dots`: domains are dealt to the ranks, the gradient of each sequence is formed, and its inner product
+/// with the directions taken where it is; what travels is one number for each.
 struct DotScorer: Meter {
   mutating func measure(
     _ sample: inout Sample, along directions: Matrix, on replica: inout Replica,
@@ -14,14 +14,16 @@ struct DotScorer: Meter {
     sample.norms = [Double](repeating: 0, count: sample.ranges.count)
     let sum = gradients.row
     for range in stride(from: world.rank, to: sample.ranges.count, by: world.size) {
-      sample.norms[range] = try measure(sample.ranges[range], of: &sample, along: directions, on: &replica, parameters, sum)
+      sample.norms[range] = try measure(
+        sample.ranges[range], of: &sample, along: directions, on: &replica, parameters, sum)
     }
     for direction in sample.scores.indices { try sumRows(&sample.scores[direction], over: world) }
     try sumRows(&sample.norms, over: world)
     return gradients
   }
 
-  /// Scores the sequences of a domain by their gradients, which are added up one by one in `sum`; returns the norm of their mean.
+  /// Scores the sequences of a domain by their gradients, which are added up one by one in `sum`; returns the norm of
+  /// their mean.
   ///
   /// A sequence's score is how much its gradient adds to the inner product of the sum.
   private func measure(

@@ -4,7 +4,8 @@ package struct Forecast: Codable, Sendable, Equatable {
   package private(set) var objective: Double?
   /// Its change since the time before, as measured, and as scores predicted it.
   package private(set) var realisedChange, predictedChange: Double?
-  /// The change that is predicted since the direction was measured last: minus the learning rates times the mixture's alignment.
+  /// The change that is predicted since the direction was measured last: minus the learning rates times the mixture's
+  /// alignment.
   private var predicted = 0.0
   private var alignment = 0.0
 

@@ -2,7 +2,8 @@ import Kernels
 import MPI
 import Parallel
 
-/// The estimator `ghost`: sequences are dealt to the ranks, and their derivatives along the directions computed without any gradient.
+/// The estimator `ghost`: sequences are dealt to the ranks, and their derivatives along the directions computed without
+/// any gradient.
 struct GhostScorer: Meter {
   mutating func measure(
     _ sample: inout Sample, along directions: Matrix, on replica: inout Replica,

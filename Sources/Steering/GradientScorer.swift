@@ -2,8 +2,8 @@ import Kernels
 import MPI
 import Parallel
 
-/// The estimator `gradients`: the mean gradient of each domain, shared and summed by all ranks as in the paper, then an inner product
-/// with the directions.
+/// The estimator `gradients`: the mean gradient of each domain, shared and summed by all ranks as in the paper, then an
+/// inner product with the directions.
 struct GradientScorer: Meter {
   private let plan: SteeringPlan
 

@@ -65,7 +65,8 @@ package protocol Meter {
 }
 
 extension SteeringSettings.Estimator {
-  /// The meter that scores as this estimator does, in a plan; sequences of any kind are scored like `ghost` does by `inline`, too.
+  /// The meter that scores as this estimator does, in a plan; sequences of any kind are scored like `ghost` does by
+  /// `inline`, too.
   package func meter(_ plan: SteeringPlan) -> any Meter {
     switch self {
     case .gradients: GradientScorer(plan)

@@ -7,9 +7,10 @@ import Parallel
 
 /// Measures what the mixing method wants, at the moments of a step that it wants it; the same on every rank.
 ///
-/// Estimators that probe read text of their own before a step. The estimator `inline` scores the batches of the last steps before a move
-/// of the weights while they are trained on, along a direction that is measured before the first of them. Methods that weigh losses have
-/// the coming batch itself measured. Either way parameters, optimizer and the order of training data are as they would be without it.
+/// Estimators that probe read text of their own before a step. The estimator `inline` scores the batches of the last
+/// steps before a move of the weights while they are trained on, along a direction that is measured before the first of
+/// them. Methods that weigh losses have the coming batch itself measured. Either way parameters, optimizer and the
+/// order of training data are as they would be without it.
 package struct Steering: ~Copyable {
   private let plan: SteeringPlan
   package private(set) var direction: TargetDirection
@@ -25,7 +26,8 @@ package struct Steering: ~Copyable {
 
   /// Plans the measurements of a run.
   ///
-  /// - Throws: `Failure(.badData)` if a target's steering part has no whole window; if a reference model cannot be read.
+  /// - Throws: `Failure(.badData)` if a target's steering part has no whole window; if a reference model cannot be
+  ///   read.
   package init(_ plan: SteeringPlan) throws {
     let isScored = plan.wishes.contains(.scores)
     let direction = try TargetDirection(plan, isNeeded: isScored)
@@ -58,7 +60,8 @@ package struct Steering: ~Copyable {
 
   private var isInline: Bool { plan.settings.estimator == .inline && plan.method.weighting == .draws }
 
-  /// Whether the sequences of a step are scored while they are trained on: a move that wants scores comes soon after it.
+  /// Whether the sequences of a step are scored while they are trained on: a move that wants scores comes soon after
+  /// it.
   package func isScored(_ step: Int) -> Bool {
     guard isInline, isScoring else { return false }
     for coming in step + 1...step + plan.settings.steps
@@ -245,7 +248,8 @@ package struct Steering: ~Copyable {
 
   /// Goes on from a checkpoint after `step`.
   ///
-  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has none.
+  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has
+  ///   none.
   /// - Returns: Whether the directions are the same; scores along others cannot be compared.
   /// - Throws: `Failure(.badData)` if the state is one of another corpus.
   package mutating func restore(
@@ -255,7 +259,8 @@ package struct Steering: ~Copyable {
     tokens = state.tokens
     guard isScoring else { return true }
     guard try direction.restore(state.direction) else { return false }
-    // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew then.
+    // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew
+    // then.
     hasDirection = true
     if keepsDirection(after: step) {
       var span = direction.mutableSpan

@@ -7,12 +7,13 @@ import Mixing
 import Parallel
 import Runs
 
-/// What sequences are scored along: directions in the space of parameters, each the gradient of an objective on steering text.
+/// What sequences are scored along: directions in the space of parameters, each the gradient of an objective on
+/// steering text.
 ///
-/// By the method's wish there is one for all steering targets together, the gradient of `sum_t w_t L_t + retention L_generic`; or one for
-/// each target, of `log L_t`; or one of the mean loss over domains. Logarithms take the place of losses if so configured, and a
-/// preconditioned gradient is divided by the denominator of AdamW's updates. All ranks share the passes, and each ends with whole
-/// directions.
+/// By the method's wish there is one for all steering targets together, the gradient of `sum_t w_t L_t + retention
+/// L_generic`; or one for each target, of `log L_t`; or one of the mean loss over domains. Logarithms take the place of
+/// losses if so configured, and a preconditioned gradient is divided by the denominator of AdamW's updates. All ranks
+/// share the passes, and each ends with whole directions.
 package struct TargetDirection: ~Copyable {
   private let plan: SteeringPlan
   /// The terms of each direction's objective, (directions).
@@ -119,14 +120,16 @@ package struct TargetDirection: ~Copyable {
     let options = [
       ("log_loss", settings.logLoss), ("preconditioned", settings.preconditioned), ("cosine", settings.cosine),
     ]
-    return ((plan.method.directions == .combined ? [] : ["\(plan.method.directions)"]) + terms
+    return
+      ((plan.method.directions == .combined ? [] : ["\(plan.method.directions)"]) + terms
       + options.filter(\.1).map(\.0)).joined(separator: ", ")
   }
 
   /// The directions as rows of the layout.
   package var rows: Matrix { arena.matrix(at: 0, rows: objectives.count, columns: plan.layout.arenaCount) }
 
-  /// The divisor that turns an inner product with a direction into a score: `|g| |G|` if `cosine` is set, with the gradient's norm
+  /// The divisor that turns an inner product with a direction into a score: `|g| |G|` if `cosine` is set, with the
+  /// gradient's norm
   /// |g|, else ``Figure/unit``.
   package func divisor(of direction: Int, norm: Double) -> Double {
     plan.settings.direction.cosine ? norm * figures[direction].norm : figures[direction].unit
@@ -154,7 +157,8 @@ package struct TargetDirection: ~Copyable {
   ///   - gradients: Memory to work in; what it holds is overwritten.
   /// - Returns: The same memory, cleared.
   package mutating func measure(
-    draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
+    draw: Int, on replica: inout Replica, _ parameters: borrowing Parameters<Whole>,
+    with gradients: consuming Gradients<Local>,
     over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     var gradients = gradients

@@ -7,8 +7,9 @@ import Foundation
 
 /// A writer of a safetensors file: named tensors of floats, streamed one after another.
 ///
-/// The format: 8 bytes of header length, a JSON header that says where each tensor is, then the data without gaps. Nothing
-/// is collected, so a file may be as large as the disk. Who needs it whole or not at all writes into a temporary directory.
+/// The format: 8 bytes of header length, a JSON header that says where each tensor is, then the data without gaps.
+/// Nothing is collected, so a file may be as large as the disk. Who needs it whole or not at all writes into a
+/// temporary directory.
 ///
 /// ```swift
 /// var writer = try SafetensorsWriter(path: path, tensors: [("wte.weight", [vocabulary, width])])

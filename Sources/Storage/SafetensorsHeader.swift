@@ -7,7 +7,8 @@ struct SafetensorsHeader {
   /// The free texts under `__metadata__`.
   var metadata: [String: String] = [:]
 
-  /// Writes the header of tensors of floats that follow each other: 8 bytes of length, JSON, spaces up to a multiple of 8.
+  /// Writes the header of tensors of floats that follow each other: 8 bytes of length, JSON, spaces up to a multiple of
+  /// 8.
   static func encoded(_ tensors: [(name: String, shape: [Int])], metadata: [String: String]) -> [UInt8] {
     var fields: [String] = []
     if !metadata.isEmpty {

@@ -12,8 +12,8 @@ import Transformer
 
 /// Measurements of every domain's alignment at a run's checkpoint, outside of training, as often as wanted.
 ///
-/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at text that the run would read
-/// next by its mixture, as many sequences as for an update, with the parameters standing still.
+/// Each repetition reads other windows of target and domains, where there are any. `inline` looks at text that the run
+/// would read next by its mixture, as many sequences as for an update, with the parameters standing still.
 public struct AlignmentSurvey: Encodable {
   /// One domain over all repetitions.
   public struct Domain: Encodable {
@@ -23,8 +23,8 @@ public struct AlignmentSurvey: Encodable {
     public let weight: Double
     /// The mean alignment beside the target's own, which is 1; nil if the domain was not seen.
     public let score: Double?
-    /// The standard error of the mean, over sequences or, with several repetitions, over these; variances are drawn towards that
-    /// of all domains.
+    /// The standard error of the mean, over sequences or, with several repetitions, over these; variances are drawn
+    /// towards that of all domains.
     public let standard_error: Double?
     /// The alignment in each repetition; nil where the domain was not seen.
     public let alignments: [Double?]

@@ -7,12 +7,13 @@ import Printing
 import Storage
 import Transformer
 
-/// The export of a checkpoint as a folder that Hugging Face `transformers` loads with `GPT2LMHeadModel.from_pretrained`.
+/// The export of a checkpoint as a folder that Hugging Face `transformers` loads with
+/// `GPT2LMHeadModel.from_pretrained`.
 public enum Export {
   /// Writes `config.json` and `model.safetensors`, and copies the tokenizer's model if there is one.
   ///
-  /// Names get the prefix `transformer.`; the output layer is tied to the token embeddings and not stored. The folder appears
-  /// under its name when it is complete.
+  /// Names get the prefix `transformer.`; the output layer is tied to the token embeddings and not stored. The folder
+  /// appears under its name when it is complete.
   ///
   /// - Parameter path: A checkpoint, or a run directory, whose latest checkpoint is taken.
   /// - Throws: `Failure`: `.missingInput` or `.badData` for the checkpoint, `.cannotCreate` if `output` exists already,

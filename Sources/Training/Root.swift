@@ -44,8 +44,8 @@ struct Root {
 
 /// What each domain gets: counted from training batches, and recorded every interval.
 package struct DomainLedger: Codable, Equatable {
-  /// Since the last record, (domains): summed losses of sequences in nats per token, sequences, and sequences that the weights asked
-  /// for.
+  /// Since the last record, (domains): summed losses of sequences in nats per token, sequences, and sequences that the
+  /// weights asked for.
   private var losses: [Double]
   private var sequences: [Int]
   private var requested: [Double]

@@ -5,8 +5,8 @@ import Steering
 
 /// The trainer's side of mixing: measurements before a step, and what follows from them.
 extension Trainer {
-  /// Measures what the method wants before the step, moves the weights if that is due, and measures directions for the sequences of the
-  /// step if they are to be scored.
+  /// Measures what the method wants before the step, moves the weights if that is due, and measures directions for the
+  /// sequences of the step if they are to be scored.
   ///
   /// - Returns: The memory of the gradients, cleared.
   mutating func steer(
@@ -47,8 +47,8 @@ extension Trainer {
     return cleared
   }
 
-  /// Gives each sequence the factor a / q of its domain, with a the weights of losses and q what domains are drawn with; divided by the
-  /// batch's mean, so that the length of gradients stays comparable.
+  /// Gives each sequence the factor a / q of its domain, with a the weights of losses and q what domains are drawn
+  /// with; divided by the batch's mean, so that the length of gradients stays comparable.
   private mutating func setFactors() {
     var sum = 0.0
     for window in batch.windows { sum += lossFactor(Int(window.domain)) }

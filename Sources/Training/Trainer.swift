@@ -12,9 +12,9 @@ import Transformer
 
 /// The trainer: one loop that owns the step counter and calls the pieces.
 ///
-/// Every rank runs the same code; what only the root rank has is in ``Root``. One rank is a world of one. The moments of a step, in
-/// order: measure what the mixing method wants; move the weights; draw; measure the batch, if its losses are weighed; forward and
-/// backward; reduce; update; observe; evaluate; save.
+/// Every rank runs the same code; what only the root rank has is in ``Root``. One rank is a world of one. The moments
+/// of a step, in order: measure what the mixing method wants; move the weights; draw; measure the batch, if its losses
+/// are weighed; forward and backward; reduce; update; observe; evaluate; save.
 public struct Trainer: ~Copyable {
   let plan: RunPlan
   var replica: Replica
@@ -73,9 +73,11 @@ public struct Trainer: ~Copyable {
 
   /// Trains to the end of the plan, or until asked to stop.
   ///
-  /// - Parameter afterStep: Called on every rank after each step; its time counts for no step, and it must fail on all ranks or none.
+  /// - Parameter afterStep: Called on every rank after each step; its time counts for no step, and it must fail on all
+  ///   ranks or none.
   /// - Returns: The outcome, the same on every rank.
-  /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite gradients.
+  /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite
+  ///   gradients.
   public mutating func run(
     resume: Bool, over world: borrowing Communicator, afterStep: ((borrowing Communicator) throws -> Void)? = nil
   ) throws -> RunOutcome {
@@ -139,8 +141,8 @@ public struct Trainer: ~Copyable {
 
   // MARK: Pieces of a step
 
-  /// Draws the step's windows, the same on every rank, and chains them into the hash of all batches; says once of each domain that all
-  /// its text has been read and is read again.
+  /// Draws the step's windows, the same on every rank, and chains them into the hash of all batches; says once of each
+  /// domain that all its text has been read and is read again.
   private mutating func drawBatch() throws {
     draw(step, from: &sampler, into: &batch.windows)
     batchesChecksum.reset()
@@ -174,8 +176,8 @@ public struct Trainer: ~Copyable {
     return record[extra: Self.stops] > 0 ? .stop : record[extra: Self.checkpoints] > 0 ? .checkpoint : .none
   }
 
-  /// Updates the parameters; passes the step over, on all ranks alike, if its loss or gradient is not finite, and gives up after three
-  /// in a row.
+  /// Updates the parameters; passes the step over, on all ranks alike, if its loss or gradient is not finite, and gives
+  /// up after three in a row.
   private mutating func update(
     _ parameters: consuming Parameters<Whole>, with gradients: borrowing Gradients<Averaged>, norm: Double,
     over world: borrowing Communicator
@@ -235,8 +237,8 @@ public struct Trainer: ~Copyable {
 
   // MARK: Beginning and end
 
-  /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's rate of all ranks
-  /// together, in floating-point operations per second.
+  /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's
+  /// rate of all ranks together, in floating-point operations per second.
   private mutating func open(
     resume: Bool, _ parameters: inout Parameters<Whole>, over world: borrowing Communicator
   ) throws -> Double {

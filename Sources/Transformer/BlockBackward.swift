@@ -9,10 +9,11 @@ struct BackwardScratch {
   let attention: Matrix
 }
 
-/// The backward pass of one block: turns the gradient of its output into that of its input, in place in `stream` (N, C).
+/// The backward pass of one block: turns the gradient of its output into that of its input, in place in `stream` (N,
+/// C).
 ///
-/// Weight gradients are added, if there is a place for them, or written if not `adding`. A directional pass learns of every layer on
-/// the way, and `completed` is called with each part whose weight gradients are final.
+/// Weight gradients are added, if there is a place for them, or written if not `adding`. A directional pass learns of
+/// every layer on the way, and `completed` is called with each part whose weight gradients are final.
 struct BlockBackward {
   let attention: CausalAttention
   let input: Matrix

@@ -2,9 +2,9 @@ import Kernels
 
 /// The pass that rides on a backward pass and computes the derivative of every token's loss along some directions.
 ///
-/// A direction is one row of the parameters' layout, such as a target's gradient. Each layer adds its part to the token's scores as soon
-/// as the gradient of its output is known; no weight gradient is needed for it. Summed over a sequence, scores are the inner
-/// product of the sequence's gradient with the direction.
+/// A direction is one row of the parameters' layout, such as a target's gradient. Each layer adds its part to the
+/// token's scores as soon as the gradient of its output is known; no weight gradient is needed for it. Summed over a
+/// sequence, scores are the inner product of the sequence's gradient with the direction.
 struct DirectionalPass {
   /// The directions, one in each row (D, the layout's length).
   let directions: Matrix
@@ -22,14 +22,16 @@ struct DirectionalPass {
     clear(scores)
   }
 
-  /// Adds the part of a linear layer; shapes as in ``linearDirectional(outputGradient:input:weight:bias:scratch:addingTo:)``.
+  /// Adds the part of a linear layer; shapes as in
+  /// ``linearDirectional(outputGradient:input:weight:bias:scratch:addingTo:)``.
   mutating func linear(
     outputGradient: Matrix, input: Matrix, weight: TensorPlace, bias: TensorPlace, scratch: Matrix? = nil
   ) {
     let scratch = (scratch ?? self.scratch).reshaped(rows: outputGradient.rows, columns: outputGradient.columns)
     forEachDirection { direction, scores in
       linearDirectional(
-        outputGradient: outputGradient, input: input, weight: weight.view(of: direction), bias: bias.view(of: direction),
+        outputGradient: outputGradient, input: input, weight: weight.view(of: direction),
+        bias: bias.view(of: direction),
         scratch: scratch, addingTo: scores)
     }
   }

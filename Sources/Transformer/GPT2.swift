@@ -2,8 +2,8 @@ import Kernels
 
 /// The GPT-2 language model (Radford et al., 2019) with hand-written backward pass.
 ///
-/// The model owns activation memory alone, for micro-batches of up to B sequences of T tokens. Parameters and gradients are
-/// arenas of the caller with the model's ``layout``.
+/// The model owns activation memory alone, for micro-batches of up to B sequences of T tokens. Parameters and gradients
+/// are arenas of the caller with the model's ``layout``.
 ///
 ///     var model = GPT2(configuration, sequences: 4, length: 128)
 ///     let parameters = Arena(count: model.layout.arenaCount)
@@ -99,22 +99,25 @@ public struct GPT2: ~Copyable {
       statistics: workspace.finalStatistics, into: workspace.finalNormal)
   }
 
-  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last and adds the gradients of `scale` times
-  /// its sum over tokens to `gradients`.
+  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last and adds the gradients of `scale`
+  /// times its sum over tokens to `gradients`.
   ///
   /// - Returns: The sum of the losses of all B T tokens, in nats.
   public mutating func backward(parameters: borrowing Arena, gradients: borrowing Arena, scale: Float) -> Double {
     backward(parameters: parameters.row, gradients: gradients.row, LossScale(scale)) { _ in }
   }
 
-  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and the gradients of its scaled sum over tokens.
+  /// Computes the loss of the micro-batch that ``forward(_:parameters:)`` saw last, and the gradients of its scaled sum
+  /// over tokens.
   ///
   /// - Parameters:
   ///   - parameters: One row with the model's ``layout``.
   ///   - gradients: A row with the same layout; nil to form no weight gradients, if only scores are wanted.
   ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
-  ///   - directions: Rows with the same layout, to compute ``score(ofSequence:along:)`` for; they change no gradient by a bit.
-  ///   - completed: Called with each of ``ParameterLayout/parts`` from the last on, as soon as the gradients there are final.
+  ///   - directions: Rows with the same layout, to compute ``score(ofSequence:along:)`` for; they change no gradient by
+  ///     a bit.
+  ///   - completed: Called with each of ``ParameterLayout/parts`` from the last on, as soon as the gradients there are
+  ///     final.
   /// - Returns: The sum of the losses of all B T tokens, in nats, not scaled.
   public mutating func backward(
     parameters: Matrix, gradients: Matrix?, adding: Bool = true, _ scale: LossScale, along directions: Matrix? = nil,
@@ -142,14 +145,16 @@ public struct GPT2: ~Copyable {
     if let gradients {
       embeddingBackward(
         outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
-        tokenGradient: layout.tokenTable.view(of: gradients), positionGradient: layout.positionTable.view(of: gradients))
+        tokenGradient: layout.tokenTable.view(of: gradients), positionGradient: layout.positionTable.view(of: gradients)
+      )
     }
     try completed(layout.parts.first!)
     directionSeconds += pass?.seconds ?? 0
     return sum(workspace.losses)
   }
 
-  /// Runs backward through the loss, the output layer and the final LayerNorm, into the gradient of the residual stream.
+  /// Runs backward through the loss, the output layer and the final LayerNorm, into the gradient of the residual
+  /// stream.
   private mutating func backwardHead(
     _ parameters: Matrix, _ gradients: Matrix?, adding: Bool, _ scale: LossScale, along pass: inout DirectionalPass?
   ) {
@@ -200,7 +205,8 @@ public struct GPT2: ~Copyable {
     try backward.run(workspace.gradient, along: &pass) { try completed(layout.range(of: $0, ofBlock: layer)) }
   }
 
-  /// The derivative of the scaled sum of a sequence's losses along one of the directions of the last backward pass that had some.
+  /// The derivative of the scaled sum of a sequence's losses along one of the directions of the last backward pass that
+  /// had some.
   public func score(ofSequence index: Int, along direction: Int = 0) -> Double {
     sum(workspace.scores(direction + 1).rows(direction, count: 1).columns(index * length, count: length))
   }

@@ -48,8 +48,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     }
   }
 
-  /// Floating-point operations of one token's forward and backward pass in a sequence of `length`: 6 N + 12 L T C, with N the
-  /// parameters without position embeddings (Chowdhery et al., arXiv 2204.02311, appendix B).
+  /// Floating-point operations of one token's forward and backward pass in a sequence of `length`: 6 N + 12 L T C, with
+  /// N the parameters without position embeddings (Chowdhery et al., arXiv 2204.02311, appendix B).
   public func trainingFlopsPerToken(length: Int) -> Double {
     let parameters = ParameterLayout(self).elementCount - context * width
     return 6 * Double(parameters) + 12 * Double(layers * length * width)

@@ -15,8 +15,8 @@ public struct TensorPlace: BitwiseCopyable, Sendable {
 
 /// The order, shape and place of every parameter tensor in a flat arena.
 ///
-/// Parameters, gradients and both optimizer moments share one layout. Tensors start on cache lines; the gaps stay zero, so
-/// norms, reductions and checksums may run over the whole arena. Names and shapes are Hugging Face's for GPT-2.
+/// Parameters, gradients and both optimizer moments share one layout. Tensors start on cache lines; the gaps stay zero,
+/// so norms, reductions and checksums may run over the whole arena. Names and shapes are Hugging Face's for GPT-2.
 public struct ParameterLayout: Sendable {
   /// How a tensor begins.
   public enum Initialization: Sendable, Equatable {
@@ -56,8 +56,8 @@ public struct ParameterLayout: Sendable {
   /// All tensors, in the order of the arena.
   public private(set) var tensors: [Tensor] = []
 
-  /// The ranges of the arena that a forward pass needs one after the other: the embeddings, four of every block, the final
-  /// LayerNorm. They cover the arena, and the backward pass completes their gradients in the opposite order.
+  /// The ranges of the arena that a forward pass needs one after the other: the embeddings, four of every block, the
+  /// final LayerNorm. They cover the arena, and the backward pass completes their gradients in the opposite order.
   public private(set) var parts: [Range<Int>] = []
 
   /// The arena's length, gaps included.
@@ -77,7 +77,8 @@ public struct ParameterLayout: Sendable {
 
   /// Lays out a model: embeddings, blocks in order, final LayerNorm.
   ///
-  /// Weights are normal with deviation 0.02, those that write into the residual stream 0.02 / sqrt(2 L) (Radford et al., 2019).
+  /// Weights are normal with deviation 0.02, those that write into the residual stream 0.02 / sqrt(2 L) (Radford et
+  /// al., 2019).
   public init(_ model: ModelConfiguration) {
     var builder = Builder()
     tokenTable = builder.append("wte.weight", [model.vocabularySize, model.width], .normal(deviation: 0.02))

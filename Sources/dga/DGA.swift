@@ -34,7 +34,8 @@ struct DGA: ParsableCommand {
     }
   }
 
-  /// Ends the program as its parser of arguments wants; under `mpirun`, where every rank meets the same error, one says it.
+  /// Ends the program as its parser of arguments wants; under `mpirun`, where every rank meets the same error, one says
+  /// it.
   private static func leave(because error: any Error) -> Never {
     let code = exitCode(for: error).rawValue
     let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1

@@ -8,8 +8,8 @@ private let estimators = ["gradients", "dots", "ghost", "inline"]
 extension CommandLineTests {
   /// Faults that public codes of this family have, one by one, and what the estimators promise beside.
   @Suite struct AlignmentTests {
-    /// Gradients of probes in the training gradient, probes in the middle of an accumulation, or a probe that advances the training
-    /// data would all show.
+    /// Gradients of probes in the training gradient, probes in the middle of an accumulation, or a probe that advances
+    /// the training data would all show.
     @Test("No estimator leaves a trace: with eta = 0 a run ends with the bits of one without", arguments: estimators)
     func leavesNoTrace(estimator: String) throws {
       let workshop = try Workshop()
@@ -30,8 +30,8 @@ extension CommandLineTests {
         .mpirun(2),
         "duration=24steps", "mixture.every=6steps", "mixture.estimator=\(estimator)", "mixture.probe.sequences=3",
         "mixture.probe.target_sequences=5", "mixture.direction.retention=0.5")
-      // Target and generic loss, 5 sequences of 32 each; and 3 of each of 4 domains. Three updates, and a fourth direction
-      // of `inline` for the update after the last step, which a longer run would make.
+      // Target and generic loss, 5 sequences of 32 each; and 3 of each of 4 domains. Three updates, and a fourth
+      // direction of `inline` for the update after the last step, which a longer run would make.
       let direction = 2 * 5 * 32
       let expected = estimator == "inline" ? 4 * direction : 3 * (direction + 3 * 4 * 32)
       #expect(ending.probe_tokens == expected)
@@ -206,8 +206,8 @@ extension CommandLineTests {
         return try workshop.updates(run).flatMap { ($0["weights"] as? [String: Double] ?? [:]).values }.max()!
       }
       #expect(try largest("free", []) > 0.6)
-      // 37 windows of 32 tokens each, 320 sequences to draw: four times all domains' text is 1.85 times the run, so the fullest
-      // may have 4 * 37 / 320 = 0.46 at the start, and what is left of that later.
+      // 37 windows of 32 tokens each, 320 sequences to draw: four times all domains' text is 1.85 times the run, so the
+      // fullest may have 4 * 37 / 320 = 0.46 at the start, and what is left of that later.
       #expect(try largest("capped", ["mixture.repetitions=4"]) < 0.6)
       let outcome = try workshop.train(
         run: "none", "tokens_per_domain=1200", "mixture.repetitions=2", "duration=20steps")

@@ -29,7 +29,8 @@ extension CommandLineTests {
         _ = try workshop.finish(.alone, run: "reference", "mixture.method=uniform", "duration=10steps")
       }
       let settings =
-        method.map { $0.replacing("PATH", with: workshop.path) } + [
+        method.map { $0.replacing("PATH", with: workshop.path) }
+        + [
           "batch.sequences=8", "batch.micro=1", "mixture.every=4steps", "duration=24steps",
           "checkpoint={every: 1steps, keep: 100}",
           "evaluation.every=1000steps", "evaluation.sequences=2", "mixture.probe.target_sequences=4",

@@ -8,8 +8,8 @@ import Testing
 extension CommandLineTests {
   /// What must not change the result of a run.
   @Suite struct SamenessTests {
-    /// Ranks and micro-batches only change the order in which floats are added. Losses are means over hundreds of tokens
-    /// near 5, each right to 1e-6; 50 steps let differences grow, and 1e-5 is what is promised.
+    /// Ranks and micro-batches only change the order in which floats are added. Losses are means over hundreds of
+    /// tokens near 5, each right to 1e-6; 50 steps let differences grow, and 1e-5 is what is promised.
     static let tolerance = 1e-5
 
     @Test("One, two and four ranks read the same windows and reach the same losses", arguments: [1, 4])

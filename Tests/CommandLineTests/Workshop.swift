@@ -11,7 +11,8 @@ final class Workshop {
     ("twin", "abcdefgh", 1), ("upper", "ABCDEFGH", 2), ("digits", "0123456789", 3), ("greek", "αβγδεζηθ", 4),
   ]
 
-  /// Writes 16 documents of each domain and target, all different, and the recipe; builds the corpus unless told not to.
+  /// Writes 16 documents of each domain and target, all different, and the recipe; builds the corpus unless told not
+  /// to.
   init(build: Bool = true) throws {
     // In memory where that exists: waiting for a disk to synchronise would be most of the time.
     let memory = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()

@@ -4,8 +4,8 @@ import Testing
 
 /// Pearson's statistic of observed counts, as the number of standard deviations of a normal variable.
 ///
-/// The cube root transform (Wilson, Hilferty 1931) makes chi-square with `n` degrees of freedom normal, to a few percent
-/// of the tail for n above 2. A p-value above 0.001 is a result below 3.09.
+/// The cube root transform (Wilson, Hilferty 1931) makes chi-square with `n` degrees of freedom normal, to a few
+/// percent of the tail for n above 2. A p-value above 0.001 is a result below 3.09.
 func chiSquareScore(_ counts: [Int], _ expected: [Double]) -> Double {
   let cells = zip(counts, expected).filter { $0.1 > 0 }
   let statistic = cells.reduce(0.0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) / $1.1 }

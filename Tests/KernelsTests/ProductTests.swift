@@ -3,8 +3,8 @@ import Testing
 
 /// The matrix products of linear layers at sizes around those of tiles, panels and blocks, against sums in Double.
 ///
-/// A sum of K products is off by at most K u times its magnitude, in whatever order it is added; bias and what was there before
-/// add two roundings.
+/// A sum of K products is off by at most K u times its magnitude, in whatever order it is added; bias and what was
+/// there before add two roundings.
 struct ProductTests {
   struct Case: CustomTestStringConvertible {
     let rows, inputs, outputs: Int
@@ -12,7 +12,8 @@ struct ProductTests {
     var testDescription: String { "\(rows) rows, \(inputs) inputs, \(outputs) outputs" }
   }
 
-  /// Whole tiles and what is left of them in each direction, several blocks in each direction, narrow results, rows 4 KiB apart.
+  /// Whole tiles and what is left of them in each direction, several blocks in each direction, narrow results, rows 4
+  /// KiB apart.
   static let cases = [
     Case(rows: 1, inputs: 1, outputs: 1), Case(rows: 8, inputs: 4, outputs: 48), Case(rows: 13, inputs: 7, outputs: 50),
     Case(rows: 250, inputs: 390, outputs: 97), Case(rows: 24, inputs: 64, outputs: 64),

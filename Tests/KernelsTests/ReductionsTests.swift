@@ -14,10 +14,10 @@ struct ReductionsTests {
     #expect(sum(x.matrix) == a.values.reduce(0, +))
   }
 
-  /// Blocks of 4,096 are added as two times 16 running sums or, in shorter registers, 8: 256 products each at most, and four
-  /// halvings join those: a Float chain of 260 roundings whatever the length. Equal terms are the worst case, for a running
-  /// sum then errs to one side while it is between two powers of two: 32 running sums of all these would lose 5000 u, blocks
-  /// of 32 lose 22 u.
+  /// Blocks of 4,096 are added as two times 16 running sums or, in shorter registers, 8: 256 products each at most, and
+  /// four halvings join those: a Float chain of 260 roundings whatever the length. Equal terms are the worst case, for
+  /// a running sum then errs to one side while it is between two powers of two: 32 running sums of all these would lose
+  /// 5000 u, blocks of 32 lose 22 u.
   @Test func `A long inner product loses no more than a block does`() {
     let count = 1_000_003
     let term = Double(Float(1.3))

@@ -50,7 +50,9 @@ final class GivenKeys: KeyVisitor {
     try read(key, &value, meaning)
     guard words.contains(value) else { throw failure(key, "no such choice") }
   }
-  func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws { try read(key, &value, meaning) }
+  func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+    try read(key, &value, meaning)
+  }
   func amount(_ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String) throws {
     try read(key, &value, meaning)
   }

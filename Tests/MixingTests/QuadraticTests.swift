@@ -11,9 +11,9 @@ import Testing
 ///
 ///     V = L(x) + (h / eta) KL(v || w)   changes by   -h |grad L(x)|^2   a step:
 ///
-/// V never rises, so x converges to c, and w to v if the `c_i` are affinely independent.
-/// Proof: `a_i - mean a = -(c_i - m)' H^2 (x - c)` with `m = sum w_i c_i`, so KL changes by `-eta (m - c)' H^2 (x - c)`,
-/// and L by `-h (x - c)' H^2 ((x - c) - (m - c))`; the cross terms cancel.
+/// V never rises, so x converges to c, and w to v if the `c_i` are affinely independent. Proof:
+/// `a_i - mean a = -(c_i - m)' H^2 (x - c)` with `m = sum w_i c_i`, so KL changes by `-eta (m - c)' H^2 (x - c)`, and L
+/// by `-h (x - c)' H^2 ((x - c) - (m - c))`; the cross terms cancel.
 private struct Quadratics {
   var centres: [[Double]]
   var target: [Double]

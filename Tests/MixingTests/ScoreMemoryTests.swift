@@ -5,7 +5,8 @@ import Testing
 @Suite struct ScoreMemoryTests {
   @Test func `Means and standard errors are those worked out by hand`() throws {
     var memory = ScoreMemory(domains: 3)
-    // Domain 0: mean 2, squared deviations 2, one degree of freedom. Domain 1: mean 6, 8, 2. Domain 2: one sequence, 0, 0.
+    // Domain 0: mean 2, squared deviations 2, one degree of freedom. Domain 1: mean 6, 8, 2. Domain 2: one sequence, 0,
+    // 0.
     memory.observe([(0, 1), (1, 4), (0, 3), (1, 6), (2, 5), (1, 8)], memory: 0)
     let scores = memory.scores(unit: 2, memory: 0)
     #expect(scores.values == [2, 6, 5])
@@ -45,7 +46,8 @@ import Testing
     #expect(memory.scores(unit: 1, memory: 0.8).values == [2, 5.5, 4])
   }
 
-  /// Means of 8 sequences with a memory of 0.75 count as (8 + 6 + ...) = 32 sequences with squared weights of 8 / (1 - 0.5625).
+  /// Means of 8 sequences with a memory of 0.75 count as (8 + 6 + ...) = 32 sequences with squared weights of
+  /// 8 / (1 - 0.5625).
   @Test func `Standard errors are the spread of scores over many repetitions`() throws {
     var random = SplitMix(seed: 3)
     var squares = 0.0
@@ -65,8 +67,8 @@ import Testing
     #expect(abs(ratio - 1) < 0.14, "claimed errors are \(ratio) times the real ones")
   }
 
-  /// What has aged says nothing of how much measured scores vary by chance: domains that were met long ago must not hide those
-  /// that were met now.
+  /// What has aged says nothing of how much measured scores vary by chance: domains that were met long ago must not
+  /// hide those that were met now.
   @Test func `Old scores do not make new ones count as noise`() throws {
     var memory = ScoreMemory(domains: 6)
     memory.observe((0..<24).map { ($0 % 6, Double($0 % 6) + ($0 < 12 ? 0.1 : -0.1)) }, memory: 0.8)

@@ -141,7 +141,8 @@ struct PlotTests {
         + #""tokens":{"perl":\#(600 * step),"python":\#(400 * step)},"share_requested":{"perl":0.6,"python":0.4},"#
         + #""share_achieved":{"perl":0.7,"python":0.3},"epochs":{"perl":0.1,"python":0.2}}"#
     }
-    let path = try runs.make("run", method: "uniform", seed: 1, target: 5, ending: records.joined(separator: "\n") + "\n")
+    let path = try runs.make(
+      "run", method: "uniform", seed: 1, target: 5, ending: records.joined(separator: "\n") + "\n")
     let run = try RunRecord(at: path)
     #expect(run.domains.map(\.tokens) == [1000, 2000] && run.domains[1].achieved["perl"] == 0.7)
     #expect(run.domains[0].loss["python"] == .some(nil) && run.domains[1].loss["python"] == 3.5)

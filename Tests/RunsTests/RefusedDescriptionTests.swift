@@ -21,7 +21,10 @@ struct RefusedDescriptionTests {
     ),
     (
       "mixture: {direction: {cosine: true}}",
-      [":4: mixture.direction: `cosine` needs the norms", "the estimator 'inline' never forms", "'dots' or 'gradients'"]
+      [
+        ":4: mixture.direction: `cosine` needs the norms", "the estimator 'inline' never forms",
+        "'dots' or 'gradients'",
+      ]
     ),
     ("mixture: {direction: {targets: {git: 0}}}", [":4: mixture.direction.targets: at least one weight"]),
     (

@@ -31,9 +31,13 @@ struct RunDescriptionTests {
   }
 
   static let pairs = [
-    Pair("batch: {sequences: 8, micro: 2}") { $0.batch.sequences = 8; $0.batch.micro = 2 },
+    Pair("batch: {sequences: 8, micro: 2}") {
+      $0.batch.sequences = 8; $0.batch.micro = 2
+    },
     Pair("batch: {tokens: 4096}") { $0.batch.tokens = 4096 },
-    Pair("model: {preset: micro, width: 96}") { $0.model.preset = .micro; $0.model.width = 96 },
+    Pair("model: {preset: micro, width: 96}") {
+      $0.model.preset = .micro; $0.model.width = 96
+    },
     Pair("model: {layers: 1, heads: 2, width: 8, context: 16, recompute: true}") {
       $0.model = ModelSettings(layers: 1, heads: 2, width: 8, context: 16)
       $0.model.recompute = true

@@ -71,7 +71,8 @@ private func read(_ reader: SafetensorsReader, _ name: String, count: Int) throw
   }
 
   @Test func `A file of the original library is read`() throws {
-    // From safetensors.torch.save of wte.weight [[1.5, -2], [0.25, 3e38]], ln_f.bias [0.1, -0, inf] and a mask of bools.
+    // From safetensors.torch.save of wte.weight [[1.5, -2], [0.25, 3e38]], ln_f.bias [0.1, -0, inf] and a mask of
+    // bools.
     let recorded = """
       6AAAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJwdCJ9LCJsbl9mLmJpYXMiOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6
       WzNdLCJkYXRhX29mZnNldHMiOlswLDEyXX0sInd0ZS53ZWlnaHQiOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6WzIsMl0sImRhdGFf

@@ -34,7 +34,8 @@ extension MiddleTests {
       var memory = bench.gradients
       var record = bench.record()
       let whole = try bench.replica.run(
-        bench.batch, &memory, Parameters<Whole>(copying: bench.parameters, bench.replica).arriving(), recording: &record,
+        bench.batch, &memory, Parameters<Whole>(copying: bench.parameters, bench.replica).arriving(),
+        recording: &record,
         over: bench.world)
       let averaged = try memory.averaged(by: &bench.replica.reduction, over: bench.world)
       #expect(values(averaged.row) == expected)

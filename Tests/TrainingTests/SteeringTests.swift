@@ -93,13 +93,16 @@ extension MiddleTests {
       }
     }
 
-    @Test func `Inline scores the last steps before a move, and directions are measured before the first of them`() throws {
+    @Test func `Inline scores the last steps before a move, and directions are measured before the first of them`()
+      throws
+    {
       var bench = try Bench { $0.mixture.steering.steps = 2 }
       var steering = try Steering(bench.plan.steering)
       let (scored, moved) = (times { steering.isScored($0) }, times { steering.movesWeights(before: $0) })
       let previewed = times { steering.previews($0) }
       #expect(scored == [3, 4, 7, 8, 11, 12] && moved == [5, 9] && previewed.isEmpty)
-      _ = try steering.measureDirection(before: 3, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
+      _ = try steering.measureDirection(
+        before: 3, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
       // The next step needs them again; after the move they are of no use.
       let kept = times { steering.keepsDirection(after: $0) }
       let read = times { steering.readsParameters(before: $0) }

@@ -13,7 +13,8 @@ extension MiddleTests {
   /// Whole runs, the plan, the journal and the store of checkpoints.
   @Suite struct TrainerTests {
     private func train(
-      _ directory: TemporaryDirectory, _ run: String, resume: Bool = false, _ change: (inout RunDescription) -> Void = { _ in }
+      _ directory: TemporaryDirectory, _ run: String, resume: Bool = false,
+      _ change: (inout RunDescription) -> Void = { _ in }
     ) throws -> RunOutcome {
       let plan = try Bench.plan {
         $0.run = "\(directory.path)/\(run)"
@@ -89,7 +90,9 @@ extension MiddleTests {
       #expect(ledger == DomainLedger(domains: 3))
     }
 
-    @Test func `The store keeps the newest checkpoints, passes damaged ones over, and leaves other versions alone`() throws {
+    @Test func `The store keeps the newest checkpoints, passes damaged ones over, and leaves other versions alone`()
+      throws
+    {
       let directory = try TemporaryDirectory()
       let store = CheckpointStore(path: directory.path + "/checkpoints", keep: 2)
       for step in [1, 2, 3] {

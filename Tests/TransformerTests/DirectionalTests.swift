@@ -2,12 +2,13 @@ import Kernels
 import Testing
 import Transformer
 
-/// The derivatives of sequences' losses along a direction, against inner products of the reference's gradients in Double.
+/// The derivatives of sequences' losses along a direction, against inner products of the reference's gradients in
+/// Double.
 struct DirectionalTests {
   typealias Model = ModelAgainstReferenceTests
 
-  /// Gradients agree with the reference's to 1.1e-6 of their norm, and inner products of them are no worse in relation to the
-  /// product of the norms. What is promised is 1e-4; a layer left out costs at least 1e-3, and mostly 1e-1.
+  /// Gradients agree with the reference's to 1.1e-6 of their norm, and inner products of them are no worse in relation
+  /// to the product of the norms. What is promised is 1e-4; a layer left out costs at least 1e-3, and mostly 1e-1.
   static let tolerance = 1e-5
 
   /// A direction like those of use, a gradient on other text, and one that is nowhere small.
@@ -67,7 +68,8 @@ struct DirectionalTests {
       func scores() -> [Double] { (0..<c.microBatches[0]).map { model.score(ofSequence: $0) } }
 
       model.forward(tokens.span, parameters: parameters)
-      let loss = model.backward(parameters: parameters.row, gradients: plain.row, adding: false, LossScale(0.25)) { _ in }
+      let loss = model.backward(parameters: parameters.row, gradients: plain.row, adding: false, LossScale(0.25)) { _ in
+      }
       model.forward(tokens.span, parameters: parameters)
       let lossAlong = model.backward(
         parameters: parameters.row, gradients: along.row, adding: false, LossScale(0.25), along: direction.row

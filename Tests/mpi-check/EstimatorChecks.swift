@@ -9,8 +9,8 @@ import Steering
 import Training
 import Transformer
 
-/// All estimators of scores on the same windows, for an odd and an ordinary shape, along a raw and a preconditioned direction, and along
-/// several at once.
+/// All estimators of scores on the same windows, for an odd and an ordinary shape, along a raw and a preconditioned
+/// direction, and along several at once.
 func checkEstimators(_ world: borrowing Communicator) throws {
   let path = NSTemporaryDirectory() + "dga-estimators-\(try world.broadcast(Int64(getpid()), root: 0))"
   let (isRoot, ranks) = (world.rank == 0, world.size)

@@ -1,6 +1,7 @@
 import MPI
 
-/// Every rank sends 10 elements to the next and receives as many from the one before, with a second message on the same way.
+/// Every rank sends 10 elements to the next and receives as many from the one before, with a second message on the same
+/// way.
 func checkPointToPoint(_ ranks: borrowing Communicator) throws {
   let next = (ranks.rank + 1) % ranks.size
   let before = (ranks.rank + ranks.size - 1) % ranks.size

@@ -3,8 +3,8 @@ import MPI
 import Parallel
 import Transformer
 
-/// Gradients of several buckets, reduced as a backward pass would release them, and gathered as a forward pass would wait for
-/// them, twice with the same memory.
+/// Gradients of several buckets, reduced as a backward pass would release them, and gathered as a forward pass would
+/// wait for them, twice with the same memory.
 func checkGradientReduction(_ ranks: borrowing Communicator) throws {
   let layout = ParameterLayout(
     ModelConfiguration(layers: 3, heads: 2, width: 48, context: 16, vocabularySize: 700))

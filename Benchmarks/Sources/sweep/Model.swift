@@ -3,7 +3,8 @@ import Benchmarking
 import Printing
 import Transformer
 
-/// The model without trainer, data and optimizer, by sequences in a micro-batch: tokens/s, and GFLOP/s of both passes together.
+/// The model without trainer, data and optimizer, by sequences in a micro-batch: tokens/s, and GFLOP/s of both passes
+/// together.
 func sweepModel(_ sweep: Sweep) {
   for shape in [BenchmarkShape.small, .gpt2] {
     let model = shape.model

@@ -3,7 +3,8 @@ import Kernels
 import Benchmarking
 
 // Run as: swift run -c release --package-path Benchmarks sweep [TOPIC ...] [--threads N] [--seconds S]
-// Measures kernels over many sizes on one process; products, attention and head take about a minute each, model several.
+// Measures kernels over many sizes on one process; products, attention and head take about a minute each, model
+// several.
 
 let topics: [(name: String, run: (Sweep) -> Void)] = [
   ("products", sweepProducts), ("attention", sweepAttention), ("head", sweepHead), ("model", sweepModel),

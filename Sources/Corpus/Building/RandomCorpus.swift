@@ -2,9 +2,10 @@ import Storage
 
 /// A corpus of random token ids, for measurements and tests that need no text.
 ///
-/// Ids are drawn independently and fall off as words do: the id of rank r has the weight 1 / (r + 2.7), from rank 1 on (Zipf's
-/// law with Mandelbrot's offset). Each domain has an order of ids of its own, so domains differ and a model's loss falls. Every
-/// part of a domain or target is a single document, so that a corpus of any size opens in the same time.
+/// Ids are drawn independently and fall off as words do: the id of rank r has the weight 1 / (r + 2.7), from rank 1 on
+/// (Zipf's law with Mandelbrot's offset). Each domain has an order of ids of its own, so domains differ and a model's
+/// loss falls. Every part of a domain or target is a single document, so that a corpus of any size opens in the same
+/// time.
 ///
 ///     try RandomCorpus(vocabularySize: 4096, domains: ["a", "b"], targets: ["t"], trainTokens: 1_000_000, otherTokens: 10_000)
 ///       .write(to: "data/random")
@@ -65,10 +66,12 @@ package struct RandomCorpus {
     let manifest = try describe { part, documents in
       let documents = Array(documents)
       let ids = documents.flatMap(\.self)
-      let data = width == .uint16 ? ids.map { UInt16($0) }.withUnsafeBytes { Array($0) } : ids.withUnsafeBytes { Array($0) }
+      let data =
+        width == .uint16 ? ids.map { UInt16($0) }.withUnsafeBytes { Array($0) } : ids.withUnsafeBytes { Array($0) }
       let index = TokenIndex.encoded(documents.map { Int32($0.count) }, width: width)
       parts[part] = try TokenFile(
-        data: MappedFile("\(part).bin in memory", memory: data), index: MappedFile("\(part).idx in memory", memory: index),
+        data: MappedFile("\(part).bin in memory", memory: data),
+        index: MappedFile("\(part).idx in memory", memory: index),
         vocabularySize: tokenizer.vocabularySize)
       return [:]
     }

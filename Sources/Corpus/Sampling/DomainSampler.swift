@@ -1,6 +1,7 @@
 import Failures
 
-/// A place in the corpus to read a training sequence from: window `index` of T = context tokens is `[index T, index T + T]`.
+/// A place in the corpus to read a training sequence from: window `index` of T = context tokens is
+/// `[index T, index T + T]`.
 public struct Window: Hashable, Sendable, BitwiseCopyable {
   /// The index of the domain.
   public var domain: Int32
@@ -26,8 +27,9 @@ public func windowCount(tokens: Int, context: Int, limit: Int? = nil) -> Int {
 
 /// The source of each domain's next windows: every window once in an order of its own before any is repeated.
 ///
-/// A domain's cursor counts the windows drawn from it. Cursor and number of windows give the epoch; seed, stream, domain
-/// and epoch give the order. So the cursors are the whole state, and two streams of a seed read in unrelated orders.
+/// A domain's cursor counts the windows drawn from it. Cursor and number of windows give the epoch; seed, stream,
+/// domain and epoch give the order. So the cursors are the whole state, and two streams of a seed read in unrelated
+/// orders.
 ///
 /// ```swift
 /// var probes = DomainSampler(windowCounts: counts, seed: 1, stream: .probing)

@@ -1,8 +1,9 @@
 /// A permutation of `0..<count` that is chosen by a key and computed one element at a time, without memory.
 ///
 /// A Feistel network of eight rounds permutes `0..<4^h`, the smallest such range that holds `count`; results outside
-/// `0..<count` are fed through again until they fall inside (cycle walking), fewer than four times on average. Each round
-/// can be undone and a walk along a cycle cannot meet two starts, so the result is a bijection for every count and key.
+/// `0..<count` are fed through again until they fall inside (cycle walking), fewer than four times on average. Each
+/// round can be undone and a walk along a cycle cannot meet two starts, so the result is a bijection for every count
+/// and key.
 package struct KeyedPermutation: Sendable {
   private let count: UInt64
   private let halfBits: UInt64

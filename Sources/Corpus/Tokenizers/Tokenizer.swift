@@ -107,8 +107,8 @@ public struct Tokenizer: Sendable {
 
   /// Encodes text, without an end of document.
   ///
-  /// - Throws: `Failure`: `.badData` if the ids were never text, `.internalError` if the library fails, which valid UTF-8
-  ///   never makes it do.
+  /// - Throws: `Failure`: `.badData` if the ids were never text, `.internalError` if the library fails, which valid
+  ///   UTF-8 never makes it do.
   public func encode(_ text: String) throws -> [Int32] {
     var text = text
     var encoder = encoder()

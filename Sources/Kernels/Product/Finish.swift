@@ -73,7 +73,8 @@ struct AddBiasAndActivate: Finish {
   }
 }
 
-/// Turns the gradient of GELU's output into that of its input (N, O), and writes GELU of the input into `activated` (N, O).
+/// Turns the gradient of GELU's output into that of its input (N, O), and writes GELU of the input into `activated` (N,
+/// O).
 struct ActivationGradient: Finish {
   let input, activated: Matrix
 
@@ -117,7 +118,8 @@ struct ScaleRows: Finish {
   }
 }
 
-/// Adds the inner product of every row, plus a bias (1, O) where there is one, with that of `factors` (N, O) to `sums` (1, N).
+/// Adds the inner product of every row, plus a bias (1, O) where there is one, with that of `factors` (N, O) to `sums`
+/// (1, N).
 struct AddInnerProduct: Finish {
   let bias: Matrix?
   let factors, sums: Matrix

@@ -1,10 +1,10 @@
 import CIntrinsics
 
-/// The innermost loop of a matrix product: a tile of 8 x 48 floats that stays in vector registers, or of 4 x 24 where they have
-/// 256 bits.
+/// The innermost loop of a matrix product: a tile of 8 x 48 floats that stays in vector registers, or of 4 x 24 where
+/// they have 256 bits.
 ///
-/// For each step along the inner dimension three vectors of B meet as many numbers of A as a tile has rows: 24 multiply-adds on 11
-/// loads, or 12 on 7.
+/// For each step along the inner dimension three vectors of B meet as many numbers of A as a tile has rows: 24
+/// multiply-adds on 11 loads, or 12 on 7.
 enum MicroKernel {
   /// Rows of a tile.
   static var rows: Int { laneCount / 2 }
@@ -15,10 +15,11 @@ enum MicroKernel {
   /// Columns of a narrow tile, for what wide ones would waste much on: two vectors.
   static var narrowColumns: Int { TwoRegisters.columns }
 
-  /// How many of `columns` columns wide tiles should take, a multiple of theirs; narrow ones take the rest, up to two of them.
+  /// How many of `columns` columns wide tiles should take, a multiple of theirs; narrow ones take the rest, up to two
+  /// of them.
   ///
-  /// A narrow tile does less on each load: its columns count for a fifth more. Heads of 64 are 24 + 24 + 16 in registers of
-  /// 256 bits, and 32 + 32 in those of 512.
+  /// A narrow tile does less on each load: its columns count for a fifth more. Heads of 64 are 24 + 24 + 16 in
+  /// registers of 256 bits, and 32 + 32 in those of 512.
   static func wideColumns(of columns: Int) -> Int {
     var (best, least) = (0, Int.max)
     for narrow in 0...2 {
@@ -33,8 +34,8 @@ enum MicroKernel {
   private static let stepsBetweenPrefetches = 16
 
   /// Whether two steps are written out in a row. Registers of 256 bits have so little work a step that the loop's own
-  /// instructions would be felt (15 %, where another program shares the core); with 512 the compiler would move loads ahead, run out of
-  /// registers and halve the speed.
+  /// instructions would be felt (15 %, where another program shares the core); with 512 the compiler would move loads
+  /// ahead, run out of registers and halve the speed.
   private static var takesTwoSteps: Bool { laneCount == 8 }
 
   /// Writes, or adds to, a tile of the result.
@@ -58,8 +59,9 @@ enum MicroKernel {
       a += stepStride
       b += Row.columns
     }
-    // The result is needed at the end only, and the next panel later: asked for a few lines at a time, they come into the cache
-    // without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles below.
+    // The result is needed at the end only, and the next panel later: asked for a few lines at a time, they come into
+    // the cache without keeping the loads of this panel waiting. The result's rows are followed by those of the tiles
+    // below.
     var (target, next) = (result, panel.next)
     while b < end {
       for line in Swift.stride(from: 0, to: Row.columns, by: Arena.alignment) { dga_prefetch(target + line) }

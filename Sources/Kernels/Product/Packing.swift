@@ -2,8 +2,8 @@ import CIntrinsics
 
 /// Copies of parts of the factors in the order in which the micro-kernel reads them.
 enum Packing {
-  /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats a row, zero where there are no columns; adds
-  /// each column's sum to `sums` if that is given.
+  /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats a row, zero where there are no
+  /// columns; adds each column's sum to `sums` if that is given.
   static func straight(
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
     into panel: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>?
@@ -82,8 +82,8 @@ enum Packing {
   /// Columns of A's transpose that are copied at once: whole cache lines, whole tiles, and a divisor of a block's rows.
   static let columnsAtOnce = 48
 
-  /// Copies up to 48 columns of `depth` rows of A's transpose into blocks of a tile's rows a step, `target` apart, zero where there
-  /// are no columns.
+  /// Copies up to 48 columns of `depth` rows of A's transpose into blocks of a tile's rows a step, `target` apart, zero
+  /// where there are no columns.
   static func columns(
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, into block: UnsafeMutablePointer<Float>,
     target: Int

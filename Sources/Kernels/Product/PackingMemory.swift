@@ -56,8 +56,8 @@ enum PackingMemory {
   }
 }
 
-/// The sizes of the blocks of a product, chosen for second-level caches of 1 MiB, or 512 KiB on processors whose registers have
-/// 256 bits, and a share of the third level.
+/// The sizes of the blocks of a product, chosen for second-level caches of 1 MiB, or 512 KiB on processors whose
+/// registers have 256 bits, and a share of the third level.
 enum Blocking {
   /// The longest piece of the inner dimension: the rows of A that a tile needs stay in the first-level cache.
   static let depth = 384

@@ -1,7 +1,8 @@
-/// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache; threads share the rows.
+/// Computes `result = a * b`, or adds it to `result`, and finishes every tile while it is in the cache; threads share
+/// the rows.
 ///
-/// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). With `columnSums`, those of b are added to it on the way. Bits do not depend
-/// on the number of threads.
+/// Shapes: op(a) (M, K), op(b) (K, N), result (M, N). With `columnSums`, those of b are added to it on the way. Bits do
+/// not depend on the number of threads.
 func product<F: Finish>(
   _ a: Matrix, transposeA: Bool, by b: Matrix, transposeB: Bool, into result: Matrix, adding: Bool,
   columnSums: Matrix? = nil, finish: F
@@ -15,7 +16,8 @@ func product<F: Finish>(
   }
 }
 
-/// Which part of a product with a causal mask is needed: entry (q, k) of scores counts if query `first + q` may see key k.
+/// Which part of a product with a causal mask is needed: entry (q, k) of scores counts if query `first + q` may see key
+/// k.
 enum CausalPart {
   /// All of it.
   case whole
@@ -43,8 +45,9 @@ struct Factor {
 
 /// One thread's part of a product, or the whole product on the calling thread.
 ///
-/// The order of the blocks is that of Goto and van de Geijn (2008): panels of B are packed, blocks of A pass by in the second-level
-/// cache, and tiles are summed in registers. A is read where it lies unless its rows would share cache sets.
+/// The order of the blocks is that of Goto and van de Geijn (2008): panels of B are packed, blocks of A pass by in the
+/// second-level cache, and tiles are summed in registers. A is read where it lies unless its rows would share cache
+/// sets.
 /// - Parameter firstRow: The number of the result's first row, as `finish` counts.
 func productPart<F: Finish>(
   _ a: Factor, by b: Factor, into result: Matrix, firstRow: Int = 0, adding: Bool, causal: CausalPart = .whole,

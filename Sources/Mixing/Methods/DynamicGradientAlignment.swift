@@ -1,10 +1,11 @@
 import Settings
 
-/// Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498): domains whose gradients point like the target's gain weight.
+/// Dynamic Gradient Alignment (Fan, Grangier, Ablin, arXiv 2410.02498): domains whose gradients point like the target's
+/// gain weight.
 ///
 /// Every `mixture.every` steps the scores of sequences that were measured since the last move are remembered by domain
-/// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known. Weights of several targets can move, too: with
-/// ``TargetWeights``, a step by `eta`, `new_weight: 1`, `memory: 0`, `floor: 0` and no caution this is GRAPE.
+/// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known. Weights of several targets can move,
+/// too: with ``TargetWeights``, a step by `eta`, `new_weight: 1`, `memory: 0`, `floor: 0` and no caution this is GRAPE.
 public struct DynamicGradientAlignment: MixingMethod {
   public static let name = "dga"
 
@@ -13,7 +14,8 @@ public struct DynamicGradientAlignment: MixingMethod {
     public var raw: Weights
     /// What is known of every domain's score.
     var memory: ScoreMemory
-    /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of measurement.
+    /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of
+    /// measurement.
     var domains: [Int] = []
     var scores: [Double] = []
     /// The unit of those scores, and whether each is the mean of several sequences.

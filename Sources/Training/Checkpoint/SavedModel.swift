@@ -87,12 +87,14 @@ extension SavedModel {
     func check(_ corpus: Corpus, context: Int) throws {
       guard tokenizer == corpus.tokenizer.hash.description, model.vocabularySize == corpus.vocabularySize else {
         throw Failure(
-          .badConfiguration, "mixture.reference: the model in \(path) has another tokenizer than the corpus \(corpus.path).")
+          .badConfiguration,
+          "mixture.reference: the model in \(path) has another tokenizer than the corpus \(corpus.path).")
       }
       guard model.context >= context else {
         throw Failure(
           .badConfiguration,
-          "mixture.reference: the model in \(path) has a context of \(model.context) tokens, shorter than this run's \(context).")
+          "mixture.reference: the model in \(path) has a context of \(model.context) tokens, shorter than this run's \(context)."
+        )
       }
     }
 

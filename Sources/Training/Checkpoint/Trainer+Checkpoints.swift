@@ -104,7 +104,8 @@ extension Trainer {
     }
   }
 
-  /// The newest whole checkpoint, chosen by the root rank, so that all ranks read the same one; nil if there is none yet.
+  /// The newest whole checkpoint, chosen by the root rank, so that all ranks read the same one; nil if there is none
+  /// yet.
   private func newestCheckpoint(over world: borrowing Communicator) throws -> String? {
     let rank = world.rank
     let chosen = try world.agree {

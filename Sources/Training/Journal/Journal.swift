@@ -171,7 +171,8 @@ final class Journal {
         },
         effective_domains: report.effectiveDomains, distance_from_uniform: report.distanceFromUniform,
         spread: report.spread, overhead_share: overheadShare,
-        steering_objective: forecast.objective.flatMap(finite), realised_change: forecast.realisedChange.flatMap(finite),
+        steering_objective: forecast.objective.flatMap(finite),
+        realised_change: forecast.realisedChange.flatMap(finite),
         predicted_change: forecast.predictedChange.flatMap(finite)))
     for warning in report.warnings {
       try event(step, "mixture", warning.sentence { names[$0] })

@@ -14,8 +14,8 @@ enum MetricRecord {
     /// Where the time of the step went; `total` includes what has no entry of its own.
     struct Seconds {
       var data = 0.0, forward = 0.0, backward = 0.0, update = 0.0, alignment = 0.0, total = 0.0
-      /// Until the slowest rank is through its backward pass; then, until all gradients are reduced; and for the others'
-      /// parameters after the update.
+      /// Until the slowest rank is through its backward pass; then, until all gradients are reduced; and for the
+      /// others' parameters after the update.
       var wait = 0.0, reduce_exposed = 0.0, gather = 0.0
     }
   }
@@ -25,18 +25,19 @@ enum MetricRecord {
     let kind = "mixture"
     let step, tokens, probe_tokens: Int
     let weights, raw_weights: [String: Double]
-    /// What the method goes by: alignments with the target, or under `score` numbers of its own, such as losses in excess of a
-    /// reference's.
+    /// What the method goes by: alignments with the target, or under `score` numbers of its own, such as losses in
+    /// excess of a reference's.
     let alignment, score: [String: Double?]?
     /// Of the alignments; absent if the estimator gives none, null where nothing is known.
     let standard_error: [String: Double?]?
-    /// Updates since each domain was measured last; domains measured for this update are left out, and -1 is never. Absent if the
-    /// method goes by no scores.
+    /// Updates since each domain was measured last; domains measured for this update are left out, and -1 is never.
+    /// Absent if the method goes by no scores.
     let age: [String: Int]?
     /// The weights of the steering targets; absent if they do not move.
     let target_weights: [String: Double]?
     let effective_domains, distance_from_uniform, spread, overhead_share: Double
-    /// The objective on steering windows, and its change since the update before: measured, and as alignments predicted it.
+    /// The objective on steering windows, and its change since the update before: measured, and as alignments predicted
+    /// it.
     let steering_objective, realised_change, predicted_change: Double?
   }
 
@@ -75,8 +76,8 @@ enum MetricRecord {
 
 /// The append-only file `metrics.jsonl`.
 ///
-/// Every record is one write; after a crash at most the last line is incomplete, and resuming cuts the file back to where the
-/// checkpoint was written.
+/// Every record is one write; after a crash at most the last line is incomplete, and resuming cuts the file back to
+/// where the checkpoint was written.
 final class MetricsFile {
   private let path: String
   private let descriptor: Int32

@@ -5,8 +5,8 @@ import Storage
 
 /// The directory of one run: configuration, metrics, checkpoints and plots, held by a lock while the run is alive.
 ///
-/// Only the root rank has one. The lock is `flock`'s: it dies with the process, however that ends. A new directory in which
-/// no run gets as far as to start disappears again.
+/// Only the root rank has one. The lock is `flock`'s: it dies with the process, however that ends. A new directory in
+/// which no run gets as far as to start disappears again.
 final class RunDirectory {
   let path: String
   private let lock: Int32
@@ -24,8 +24,8 @@ final class RunDirectory {
 
   /// Creates the directory, or takes hold of the one that is there.
   ///
-  /// - Throws: `Failure(.cannotCreate)` if it belongs to a live run, if it holds a run and `resume` is false, or if it cannot
-  ///   be written.
+  /// - Throws: `Failure(.cannotCreate)` if it belongs to a live run, if it holds a run and `resume` is false, or if it
+  ///   cannot be written.
   init(at path: String, resume: Bool) throws {
     self.path = path
     created = try OutputDirectory.createDirectories(path)

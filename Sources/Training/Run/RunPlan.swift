@@ -9,7 +9,8 @@ import Settings
 import Steering
 import Transformer
 
-/// A run worked out before its first step: corpus, model, batch, schedule and memory, with everything checkable checked.
+/// A run worked out before its first step: corpus, model, batch, schedule and memory, with everything checkable
+/// checked.
 public struct RunPlan: Sendable {
   let description: RunDescription
   package let corpus: Corpus
@@ -98,7 +99,8 @@ public struct RunPlan: Sendable {
     guard isWanted else { return nil }
     guard let run = description.mixture.reference else {
       throw description.mixture.failure(
-        "reference", "the method '\(description.mixture.method)' compares losses with those of another run's model: name that run")
+        "reference",
+        "the method '\(description.mixture.method)' compares losses with those of another run's model: name that run")
     }
     let reference = try SavedModel.Reference(run)
     try reference.check(corpus, context: description.model.configuration(vocabularySize: 1).context)
@@ -136,8 +138,8 @@ public struct RunPlan: Sendable {
     Mixture(method, limits: sampleLimits(after: 0, read: windowCounts.map { _ in 0 }))
   }
 
-  /// The most that each domain may be drawn with from now on, so that none is read more often than `mixture.repetitions` allows;
-  /// nil without a limit.
+  /// The most that each domain may be drawn with from now on, so that none is read more often than
+  /// `mixture.repetitions` allows; nil without a limit.
   ///
   /// - Parameter read: Windows drawn so far from each domain.
   func sampleLimits(after step: Int, read: [Int]) -> [Double]? {
@@ -166,7 +168,8 @@ public struct RunPlan: Sendable {
   /// The batch of a step, with windows to be drawn.
   package var trainingBatch: Batch {
     Batch(
-      windows: [Window](repeating: Window(), count: batch.sequences), of: corpus.domains.map(\.train), micro: batch.micro,
+      windows: [Window](repeating: Window(), count: batch.sequences), of: corpus.domains.map(\.train),
+      micro: batch.micro,
       groups: groups, ranks: batch.ranks, length: model.context)
   }
 
@@ -186,8 +189,8 @@ public struct RunPlan: Sendable {
   /// Tokens a step, all ranks together.
   package var tokensPerStep: Int { batch.sequences * model.context }
 
-  /// The groups of micro-batches, all ranks together, that gives the same sums on other numbers of ranks; nil if nobody wants
-  /// that, or this number of ranks is none of 1, 2, 4 and 8.
+  /// The groups of micro-batches, all ranks together, that gives the same sums on other numbers of ranks; nil if nobody
+  /// wants that, or this number of ranks is none of 1, 2, 4 and 8.
   private var canonicalGroups: Int? {
     guard description.reduction == .canonical else { return nil }
     return SummationTree.canonicalGroups(microBatches: batch.accumulation * batch.ranks, ranks: batch.ranks)
