@@ -3,28 +3,28 @@ import Settings
 import Yams
 
 /// A writer of settings as YAML, in the order of visiting; it loads again as the same values.
-public final class ConfigurationWriter: SettingLister {
+package final class ConfigurationWriter: SettingLister {
   private var pairs: [(Node, Node)] = []
   private let path: String
 
-  public init() { path = "" }
+  package init() { path = "" }
   private init(path: String) { self.path = path }
 
   /// The YAML of settings, defaults included.
   ///
   /// - Throws: `Failure(.badConfiguration)` that names the key of a value which no configuration could give.
-  public static func yaml(of settings: some Configurable) throws -> String {
+  package static func yaml(of settings: some Configurable) throws -> String {
     let writer = ConfigurationWriter()
     var copy = settings
     try copy.visit(writer)
     return try Yams.serialize(node: writer.node, width: -1, allowUnicode: true)
   }
 
-  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
+  package func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
     if let value { pairs.append((Self.quoted(key), Self.node(of: value))) }
   }
 
-  public func take(
+  package func take(
     _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
   ) throws {
     guard count > 0 else { return }
@@ -36,15 +36,15 @@ public final class ConfigurationWriter: SettingLister {
     pairs.append((Self.quoted(key), Node(nodes, .implicit, .block)))
   }
 
-  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+  package func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
     let writer = ConfigurationWriter(path: path + key + ".")
     try body(writer)
     if !writer.pairs.isEmpty { pairs.append((Self.quoted(key), writer.node)) }
   }
 
-  public func place(of key: String) -> String { path + key }
+  package func place(of key: String) -> String { path + key }
 
-  public func failure(_ key: String, _ message: String) -> any Error {
+  package func failure(_ key: String, _ message: String) -> any Error {
     Failure(.badConfiguration, "\(path)\(key): \(message)")
   }
 
@@ -67,33 +67,33 @@ public final class ConfigurationWriter: SettingLister {
 }
 
 /// A list of keys for people, with default and meaning.
-public final class Manual: SettingLister {
+package final class Manual: SettingLister {
   /// One key.
-  public struct Entry: Equatable {
+  package struct Entry: Equatable {
     /// The dotted path from the root.
-    public let path: String
+    package let path: String
     /// The value if nothing is said, as it would stand in a file; nil if there is none.
-    public let value: String?
+    package let value: String?
     /// Whether the key has to be given.
-    public let isRequired: Bool
+    package let isRequired: Bool
     /// The values that are possible, in words.
-    public let range: String
-    public let meaning: String
+    package let range: String
+    package let meaning: String
   }
 
   /// The keys in the order of visiting.
-  public private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   private let path: String
 
-  public init() { path = "" }
+  package init() { path = "" }
   private init(path: String) { self.path = path }
 
-  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
+  package func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
     append(key, value.map(Self.text), range: range, meaning)
   }
 
   /// Lists text without a default as required: text that may be left out is visited as an optional.
-  public func text(_ key: String, _ value: inout String, _ meaning: String) {
+  package func text(_ key: String, _ value: inout String, _ meaning: String) {
     append(key, value.isEmpty ? nil : value, isRequired: value.isEmpty, range: "text", meaning)
   }
 
@@ -104,13 +104,13 @@ public final class Manual: SettingLister {
       Entry(path: path + key, value: value, isRequired: isRequired, range: range, meaning: meaning))
   }
 
-  public func take(
+  package func take(
     _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
   ) {
     take(key, nil, range: "a list of mappings", meaning)
   }
 
-  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+  package func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
     let manual = Manual(path: path + key + ".")
     try body(manual)
     entries += manual.entries
@@ -127,18 +127,18 @@ public final class Manual: SettingLister {
 }
 
 /// A visitor that makes keys known to a section which nobody reads now: those of another choice than the one made.
-public final class ToleratingVisitor: SettingLister {
+package final class ToleratingVisitor: SettingLister {
   private let section: Section
 
-  public init(_ section: Section) { self.section = section }
+  package init(_ section: Section) { self.section = section }
 
-  public func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) { section.tolerate(key) }
+  package func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) { section.tolerate(key) }
 
-  public func take(
+  package func take(
     _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
   ) { section.tolerate(key) }
 
-  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
+  package func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
     try body(ToleratingVisitor(section.section(key)))
   }
 }

@@ -2,7 +2,7 @@ extension Section {
   /// What two configurations in YAML differ in: a sentence part such as `mixture.kl 0.3 instead of 0.1` for each key.
   ///
   /// - Throws: `Failure(.badConfiguration)` if one of them is malformed.
-  public static func changes(from old: String, to new: String) throws -> [String] {
+  package static func changes(from old: String, to new: String) throws -> [String] {
     let (before, after) = (try leaves(of: old), try leaves(of: new))
     let known = Set(before.map(\.path))
     let given = Dictionary(uniqueKeysWithValues: after.map { ($0.path, $0.value) })

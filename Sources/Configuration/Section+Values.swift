@@ -5,7 +5,7 @@ extension Section {
   /// Reads text; numbers and words count as text too.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds a list or mapping.
-  public func string(_ key: String, default: String? = nil) throws -> String {
+  package func string(_ key: String, default: String? = nil) throws -> String {
     let value = try scalar(key, `default`, expected: "text") { text, _ in text }
     markRead(key)
     return value
@@ -14,7 +14,7 @@ extension Section {
   /// Reads text that may be left out; absent and null are nil.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key holds a list or mapping.
-  public func optionalString(_ key: String) throws -> String? {
+  package func optionalString(_ key: String) throws -> String? {
     guard contains(key) else {
       markRead(key)
       return nil
@@ -26,7 +26,7 @@ extension Section {
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds no whole number in the
   ///   range.
-  public func integer(
+  package func integer(
     _ key: String, default: Int? = nil, in range: ClosedRange<Int> = Int.min...Int.max
   ) throws -> Int {
     let expected = "a whole number" + range.bounds
@@ -40,7 +40,7 @@ extension Section {
   /// Reads a whole number or the word `unlimited`, which is nil.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key holds neither, or a number outside the range.
-  public func limit(
+  package func limit(
     _ key: String, default: Int? = nil, in range: ClosedRange<Int> = 1...Int.max
   ) throws -> Int? {
     let isGiven = contains(key)
@@ -57,7 +57,7 @@ extension Section {
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds no finite number in the
   ///   range.
-  public func number(
+  package func number(
     _ key: String, default: Double? = nil, in range: ClosedRange<Double> = -Double.infinity...Double.infinity
   ) throws -> Double {
     let expected = "a number" + range.bounds
@@ -71,7 +71,7 @@ extension Section {
   /// Reads `true` or `false`; `yes`, `no`, `on` and `off` are understood.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds anything else.
-  public func boolean(_ key: String, default: Bool? = nil) throws -> Bool {
+  package func boolean(_ key: String, default: Bool? = nil) throws -> Bool {
     let value = try scalar(key, `default`, expected: "true or false") { text, isPlain -> Bool? in
       switch text.lowercased() {
       case _ where !isPlain: nil
@@ -87,7 +87,7 @@ extension Section {
   /// Reads one of the words that a type names.
   ///
   /// - Throws: `Failure(.badConfiguration)` that lists the words, the nearest first.
-  public func choice<T: RawRepresentable & CaseIterable>(
+  package func choice<T: RawRepresentable & CaseIterable>(
     _ key: String, default: T? = nil
   ) throws -> T where T.RawValue == String {
     T(rawValue: try word(key, default: `default`?.rawValue, among: T.allCases.map(\.rawValue)))!
@@ -96,7 +96,7 @@ extension Section {
   /// Reads one of some words.
   ///
   /// - Throws: `Failure(.badConfiguration)` that lists the words, the nearest first.
-  public func word(_ key: String, default: String? = nil, among all: [String]) throws -> String {
+  package func word(_ key: String, default: String? = nil, among all: [String]) throws -> String {
     var words = all
     if case .scalar(let text, _)? = entry(key)?.setting { words = Spelling.ranked(words, near: text) }
     let expected = "one of " + words.map { "'\($0)'" }.joined(separator: ", ")
@@ -108,7 +108,7 @@ extension Section {
   /// Reads an amount with one of some units, such as `1000steps`.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds no such amount.
-  public func quantity(
+  package func quantity(
     _ key: String, default: Quantity? = nil, units: Set<Quantity.Unit>
   ) throws -> Quantity {
     let examples = Quantity.Unit.allCases.filter { units.contains($0) }.map { "100\($0.spellings[0])" }
@@ -123,7 +123,7 @@ extension Section {
   /// Reads a list of texts; a single text is a list of one.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds anything but texts.
-  public func strings(_ key: String, default: [String]? = nil) throws -> [String] {
+  package func strings(_ key: String, default: [String]? = nil) throws -> [String] {
     let values = try list(key, `default`, expected: "text") { text, _ in text }
     markRead(key)
     return values
@@ -132,7 +132,7 @@ extension Section {
   /// Reads a list of finite numbers; a single number is a list of one.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key is absent and has no default, or holds anything but numbers.
-  public func numbers(_ key: String, default: [Double]? = nil) throws -> [Double] {
+  package func numbers(_ key: String, default: [Double]? = nil) throws -> [Double] {
     let values = try list(key, `default`, expected: "a number") { text, isPlain in isPlain ? Number.double(text) : nil }
     markRead(key)
     return values

@@ -2,65 +2,65 @@ import Settings
 
 /// A section reads the properties of settings from its keys.
 extension Section: KeyVisitor {
-  public func text(_ key: String, _ value: inout String, _ meaning: String) throws {
+  package func text(_ key: String, _ value: inout String, _ meaning: String) throws {
     value = try string(key, default: value.isEmpty ? nil : value)
   }
 
-  public func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
+  package func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
     if isPresent(key) { value = try string(key) }
   }
 
-  public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
     value = try integer(key, default: value, in: range)
   }
 
-  public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
     if isPresent(key) { value = try integer(key, in: range) }
   }
 
-  public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
     value = try limit(key, default: value, in: range)
   }
 
-  public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
+  package func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
     value = try number(key, default: value, in: range)
   }
 
-  public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
+  package func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
     if isPresent(key) { value = try number(key, in: range) }
   }
 
-  public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
+  package func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
     value = try numbers(key, default: value)
   }
 
-  public func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
+  package func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
     value = try boolean(key, default: value)
   }
 
-  public func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
+  package func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
     value = try word(key, default: value, among: words)
   }
 
-  public func amount(
+  package func amount(
     _ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {
     value = try quantity(key, default: value, units: units)
   }
 
-  public func amount(
+  package func amount(
     _ key: String, _ value: inout Quantity?, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {
     if isPresent(key) { value = try quantity(key, units: units) }
   }
 
-  public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
+  package func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
     guard isPresent(key) else { return }
     let table = try section(key)
     value = try table.keys.map { Share($0, try table.number($0, in: 0...Double.greatestFiniteMagnitude)) }
   }
 
-  public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+  package func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
     guard isPresent(key) else { return }
     if case .mapping? = entry(key)?.setting {
       var shares: [Share] = []
@@ -71,9 +71,9 @@ extension Section: KeyVisitor {
     }
   }
 
-  public func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws { try body(section(key)) }
+  package func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws { try body(section(key)) }
 
-  public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
+  package func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
     guard isPresent(key) else { return }
     value = try elements(key).map { section in
       var element = Element()
@@ -82,17 +82,21 @@ extension Section: KeyVisitor {
     }
   }
 
-  public func isGiven(_ key: String) -> Bool { contains(key) }
+  package var isReading: Bool { true }
 
-  public func setAside(_ keys: [String]) {
+  package func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws { try visit(ToleratingVisitor(self)) }
+
+  package func isGiven(_ key: String) -> Bool { contains(key) }
+
+  package func setAside(_ keys: [String]) {
     for key in keys { setAside(key) }
   }
 
-  public func failure(_ key: String, _ message: String) -> any Error {
+  package func failure(_ key: String, _ message: String) -> any Error {
     failure(key, message, kind: .badConfiguration)
   }
 
-  public func absence(of key: String) -> any Error { missing(key) }
+  package func absence(of key: String) -> any Error { missing(key) }
 
   /// Tells whether a key that may be left out has a value; null is none, and is read with that.
   private func isPresent(_ key: String) -> Bool {

@@ -8,12 +8,12 @@ import Failures
 ///     let run = try Section(contentsOf: "run.yaml", overrides: ["optimizer.clip=0.5"])
 ///     let clip = try run.section("optimizer").number("clip", default: 1, in: 0...100)
 ///     try run.finish()
-public final class Section {
+package final class Section {
   /// The dotted path of this mapping from the root, such as `mixture.smoothing`; empty at the root.
-  public let path: String
+  package let path: String
 
   /// The file that is being read, as it was named.
-  public let file: String
+  package let file: String
 
   let origin: Setting.Origin
   private(set) var entries: [Setting.Entry]
@@ -31,7 +31,7 @@ public final class Section {
   ///
   /// - Throws: `Failure`: `.missingInput` without the file, `.usage` for an override without `=`, `.badConfiguration`
   ///   for malformed YAML or duplicate keys.
-  public convenience init(contentsOf path: String, overrides: [String] = []) throws {
+  package convenience init(contentsOf path: String, overrides: [String] = []) throws {
     var root = try Setting.parse(contentsOf: path)
     for text in overrides { try root.override(text) }
     guard case .mapping(let entries) = root else { preconditionFailure("the root is a mapping") }
@@ -47,13 +47,13 @@ public final class Section {
   }
 
   /// Tells whether the command line gives the key a value.
-  public func isOverridden(_ key: String) -> Bool {
+  package func isOverridden(_ key: String) -> Bool {
     guard contains(key), case .commandLine? = entry(key)?.origin else { return false }
     return true
   }
 
   /// Takes keys that only the file gives as absent: what the command line says of others takes their place.
-  public func setAside(_ keys: String...) {
+  package func setAside(_ keys: String...) {
     entries.removeAll { entry in
       guard keys.contains(entry.key), case .line = entry.origin else { return false }
       return true
@@ -66,7 +66,7 @@ public final class Section {
   }
 
   /// Tells whether the key is given a value, without reading it.
-  public func contains(_ key: String) -> Bool {
+  package func contains(_ key: String) -> Bool {
     note(key)
     return entry(key).map { !$0.setting.isNull } ?? false
   }
@@ -74,7 +74,7 @@ public final class Section {
   /// Reads a nested mapping, an empty one if the key is absent; asked twice, the same section.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key holds anything but a mapping.
-  public func section(_ key: String) throws -> Section {
+  package func section(_ key: String) throws -> Section {
     if let section = sections[key]?.first { return section }
     let section = try subsection(key, of: entry(key))
     sections[key] = [section]
@@ -83,12 +83,12 @@ public final class Section {
   }
 
   /// The keys that are given here, in the order of the file.
-  public var keys: [String] { entries.map(\.key) }
+  package var keys: [String] { entries.map(\.key) }
 
   /// Reads a mapping whose keys the user chose, such as `domains`, in the order of the file.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key, or one of the names in it, holds anything but a mapping.
-  public func entries(_ key: String) throws -> [(name: String, section: Section)] {
+  package func entries(_ key: String) throws -> [(name: String, section: Section)] {
     let section = try section(key)
     return try section.entries.map { ($0.key, try section.section($0.key)) }
   }
@@ -107,7 +107,7 @@ public final class Section {
   /// Checks, in this section and those read from it, that every key was asked for.
   ///
   /// - Throws: `Failure(.badConfiguration)` that names the first unknown key, its place and the nearest known key.
-  public func finish() throws {
+  package func finish() throws {
     for entry in entries where !isRead.contains(entry.key) {
       if tolerated.contains(entry.key) {
         guard isOverridden(entry.key) else { continue }
@@ -176,12 +176,12 @@ public final class Section {
   func keyPath(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
   /// Makes a failure that points at a key: file and line, or the override, then the key path, then the sentence.
-  public func failure(_ key: String, _ message: String, kind: Failure.Kind = .badConfiguration) -> Failure {
+  package func failure(_ key: String, _ message: String, kind: Failure.Kind = .badConfiguration) -> Failure {
     Failure(kind, "\(place(of: key)): \(message)")
   }
 
   /// The place of a key: file and line, or the override, then the key's path.
-  public func place(of key: String) -> String { "\(place(of: entry(key)?.origin ?? origin)): \(keyPath(key))" }
+  package func place(of key: String) -> String { "\(place(of: entry(key)?.origin ?? origin)): \(keyPath(key))" }
 
   /// Makes the failure for a key that has to be there; an unread key that looks like it is mentioned.
   func missing(_ key: String) -> Failure {

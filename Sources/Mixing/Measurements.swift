@@ -1,6 +1,8 @@
 /// What a mixing method wants measured for a step, besides the losses of training, which every method gets.
 public struct Measurements: OptionSet, Sendable {
+  /// One bit for each thing to measure.
   public let rawValue: UInt8
+  /// Makes a set of its bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// The weights are moved before the step.

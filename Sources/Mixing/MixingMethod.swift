@@ -54,13 +54,21 @@ public protocol MixingMethod: Sendable {
 }
 
 extension MixingMethod {
+  /// Weights decide what is drawn.
   public var weighting: Weighting { .draws }
+  /// Sequences are scored along the one combined direction.
   public var directions: ScoreDirections { .combined }
+  /// Nothing is wanted.
   public func wants(before step: Int) -> Measurements { [] }
+  /// Observations are not used.
   public mutating func observe(_ observations: Observations) {}
+  /// The weights stay.
   public mutating func move(after step: Int, from present: Weights) -> Move? { nil }
+  /// There are no scores to forget.
   public mutating func forgetScores() {}
+  /// The name says all.
   public var summary: String { "" }
+  /// No warnings.
   public var warnsOfWeights: Bool { false }
 
   /// All that is ever wanted before one of the steps up to `last`.
@@ -71,6 +79,7 @@ extension MixingMethod {
 
 /// The state of a method whose weights never move.
 public struct NoState: Codable, Sendable, Equatable {
+  /// Makes the empty state.
   public init() {}
 }
 
@@ -85,8 +94,11 @@ public protocol MethodSettings: Configurable, Sendable {
 }
 
 extension MethodSettings {
+  /// Makes the same defaults for every way of scoring.
   public init(for estimation: Estimation) { self.init() }
+  /// There is no such key.
   public static var defaultInterval: Quantity? { nil }
+  /// Any estimator will do.
   public static var needsNorms: Bool { false }
 }
 
@@ -101,6 +113,7 @@ public struct Estimation: Sendable, Equatable {
   /// Whether gradients of domains are formed, so that their norms are known.
   public var givesNorms = false
 
+  /// Describes a way of scoring.
   public init(isPaper: Bool = false, givesErrors: Bool = true, givesNorms: Bool = false) {
     self.isPaper = isPaper
     self.givesErrors = givesErrors
@@ -132,6 +145,7 @@ public struct RunFacts: Sendable {
   /// name.
   public var mixture: @Sendable (_ path: String, _ key: String) throws -> Weights
 
+  /// Describes a run; `mixture` gives uniform weights until it is set.
   public init(
     domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
     prior: Weights? = nil
@@ -163,6 +177,7 @@ public struct Move: Sendable {
   /// The weights of the steering targets, if the method moves them.
   public var targetWeights: [Double]?
 
+  /// Makes a move to some weights.
   public init(weights: Weights, raw: Weights? = nil) {
     self.weights = weights
     self.raw = raw

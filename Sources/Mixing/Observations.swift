@@ -20,6 +20,7 @@ public struct Observations: Sendable {
     /// The loss on the steering text that the direction is the gradient of, in nats per token.
     public var loss: Double
 
+    /// Makes the scores of some rows, all along one direction.
     public init(values: [Double], unit: Double = 1, loss: Double = 0) {
       self.values = values
       self.unit = unit

@@ -12,8 +12,10 @@ public struct BatchSettings: Configurable, Sendable {
   /// Where the keys stand, for failures that show later.
   private var places = ["sequences": "batch.sequences", "tokens": "batch.tokens", "micro": "batch.micro"]
 
+  /// Makes the defaults.
   public init() {}
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     if keys.isOverridden("tokens") { keys.setAside(["sequences"]) }
     if keys.isOverridden("sequences") { keys.setAside(["tokens"]) }

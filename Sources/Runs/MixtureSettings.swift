@@ -14,7 +14,7 @@ public struct MixtureSettings: Configurable, Sendable {
   /// The method's own keys.
   public private(set) var own: any MethodSettings = DynamicGradientAlignment.Settings()
   /// The time between moves of the weights.
-  public var every = Quantity(50, .steps)
+  public var every = Self.defaultInterval
   /// The weights that a method which moves them starts from; nil for uniform.
   public var prior: MixtureSource?
   /// How often a domain may be read at most; nil for no limit.
@@ -25,11 +25,13 @@ public struct MixtureSettings: Configurable, Sendable {
   public var steering = SteeringSettings() {
     didSet { if steering.estimation != oldValue.estimation, let remake { own = remake(steering.estimation) } }
   }
+  private static let defaultInterval = Quantity(50, .steps)
   /// Where keys stand, for failures that show when the corpus is known.
   private var places: [String: String] = [:]
   /// Makes the method's settings for another way of scoring; nil if they were read.
   private var remake: (@Sendable (Estimation) -> any MethodSettings)? = { DynamicGradientAlignment.Settings(for: $0) }
 
+  /// Makes the defaults.
   public init() {}
 
   /// Chooses a method, with its defaults for the way of scoring.
@@ -45,29 +47,31 @@ public struct MixtureSettings: Configurable, Sendable {
       return settings
     }
     (method, own, self.remake) = (Method.name, remake(steering.estimation), remake)
-    every = Method.Settings.defaultInterval ?? Quantity(50, .steps)
+    every = Method.Settings.defaultInterval ?? Self.defaultInterval
   }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     let before = method
     let meaning = "the method that decides how much of each domain is read, one of `docs/mixing.md`"
-    if keys is Section {
+    if keys.isReading {
       try keys.word("method", &method, among: mixingMethods.map { $0.name }, meaning)
     } else {
       // The manual does not change with every new method.
       try keys.text("method", &method, meaning)
     }
     let type = mixingMethods.first { $0.name == method }!
-    if keys is Section, method != before, Self.needsNorms(type) { steering.estimator = .dots }
+    let isOther = method != before
+    if isOther, Self.needsNorms(type) { steering.estimator = .dots }
     try steering.visit(keys)
-    if keys is Section { restart(type, isOther: method != before) }
+    if keys.isReading { restart(type, isOther: isOther) }
     try visitOwn(keys)
-    if let section = keys as? Section {
-      // A file serves every method: `mixture.method=uniform` on the command line makes a baseline of it.
-      for other in mixingMethods where other.name != method { try Self.tolerate(other, section) }
+    // A file serves every method: `mixture.method=uniform` on the command line makes a baseline of it.
+    try keys.tolerate { others in
+      for other in mixingMethods where other.name != method { try Self.visitDefaults(of: other, others) }
     }
     try visitShared(keys)
-    if keys is Section { try notePlaces(keys) }
+    if keys.isReading { try notePlaces(keys) }
   }
 
   /// Visits the keys that all methods share, after those of the method.
@@ -103,7 +107,7 @@ public struct MixtureSettings: Configurable, Sendable {
     }
     let (own, interval) = settings(type)
     (self.own, remake) = (own, nil)
-    if isOther { every = interval ?? Quantity(50, .steps) }
+    if isOther { every = interval ?? Self.defaultInterval }
   }
 
   private mutating func visitOwn(_ keys: any KeyVisitor) throws {
@@ -115,10 +119,10 @@ public struct MixtureSettings: Configurable, Sendable {
     own = try visited(own)
   }
 
-  private static func tolerate(_ type: any MixingMethod.Type, _ section: Section) throws {
+  private static func visitDefaults(of type: any MixingMethod.Type, _ keys: any KeyVisitor) throws {
     func visit<Method: MixingMethod>(_ type: Method.Type) throws {
       var settings = Method.Settings()
-      try settings.visit(ToleratingVisitor(section))
+      try settings.visit(keys)
     }
     try visit(type)
   }
@@ -196,6 +200,7 @@ public struct MixtureFile: Codable {
   /// The weights at the end.
   public var final: [String: Double]
 
+  /// Makes the file of the weights of a run's domains, by their names.
   public init(weights: [String: Double], final: [String: Double]) {
     self.weights = weights
     self.final = final

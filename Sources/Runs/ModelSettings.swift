@@ -12,6 +12,7 @@ public struct ModelSettings: Configurable, Sendable {
   /// Whether activations are computed again in the backward pass instead of kept.
   public var recompute = false
 
+  /// Makes the defaults.
   public init() {}
 
   /// The sizes of a model.
@@ -20,6 +21,7 @@ public struct ModelSettings: Configurable, Sendable {
     (self.layers, self.heads, self.width, self.context) = (layers, heads, width, context)
   }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     var family = Family.gpt2
     try keys.choice("family", &family, "the architecture of the model")

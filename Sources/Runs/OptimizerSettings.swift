@@ -31,11 +31,13 @@ public struct OptimizerSettings: Configurable, Sendable {
   /// The number added to the root of the second moment.
   public var epsilon = 1e-8
 
+  /// Makes the defaults.
   public init() {}
 
   /// The largest norm of a gradient; nil: no limit.
   public var clippingLimit: Double? { clip == 0 ? nil : clip }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.number("learning_rate", &learningRate, in: 0...1e3, "the highest learning rate of AdamW")
     try keys.amount("warmup", &warmup, in: [.steps, .tokens], "the length of the linear warm-up of the learning rate")

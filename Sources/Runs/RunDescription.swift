@@ -44,6 +44,7 @@ public struct RunDescription: Configurable, Sendable {
     case fast
   }
 
+  /// Makes the defaults.
   public init() { (run, corpus, target) = ("", "", "") }
 
   /// Describes a run with defaults for everything else.
@@ -66,6 +67,7 @@ public struct RunDescription: Configurable, Sendable {
   /// - Throws: What the settings say of values that no configuration could give.
   public func yaml() throws -> String { try ConfigurationWriter.yaml(of: self) }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.text("run", &run, "the run directory, which is created")
     try keys.text("corpus", &corpus, "the corpus directory")
@@ -100,8 +102,10 @@ public struct EvaluationSettings: Configurable, Sendable {
   /// Sequences of each part at most.
   public var sequences = 64
 
+  /// Makes the defaults.
   public init() {}
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.amount(
       "every", &every, in: [.steps, .tokens],
@@ -118,8 +122,10 @@ public struct CheckpointSettings: Configurable, Sendable {
   /// How many to keep, the newest.
   public var keep = 2
 
+  /// Makes the defaults.
   public init() {}
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.amount(
       "every", &every, in: [.steps, .tokens],

@@ -46,6 +46,7 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
   /// What sequences are scored along.
   public var direction = DirectionSettings()
 
+  /// Makes the defaults.
   public init() {}
 
   /// Makes the defaults of a preset.
@@ -62,6 +63,7 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     return estimation
   }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     // What the command line says takes the place of what the file says of the same, as of all defaults if it is a
     // run's.
@@ -110,12 +112,14 @@ public struct DirectionSettings: Configurable, Sendable, Equatable {
   /// The weight of the generic loss beside the targets'.
   public var retention = 0.0
 
+  /// Makes the defaults.
   public init() {}
 
   /// Whether scores predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the
   /// direction.
   public var isPredictive: Bool { preconditioned && !cosine && !adaptive }
 
+  /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.flag(
       "preconditioned", &preconditioned,

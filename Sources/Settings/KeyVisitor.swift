@@ -39,6 +39,11 @@ public protocol KeyVisitor: AnyObject {
   /// Visits a list of mappings.
   func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws
 
+  /// Whether this visitor changes properties: a reader does, a writer and a manual do not.
+  var isReading: Bool { get }
+  /// Makes a reader accept the keys that `visit` visits, without reading them: they belong to another choice than the
+  /// one made.
+  func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws
   /// Whether a reader's file or command line gives the key; for other visitors no.
   func isGiven(_ key: String) -> Bool
   /// Whether the command line gives the key: what it says takes the place of other ways to say the same in the file.
@@ -56,6 +61,11 @@ public protocol KeyVisitor: AnyObject {
 }
 
 extension KeyVisitor {
+  /// Only readers change properties.
+  public var isReading: Bool { false }
+  /// Only readers come upon keys that nobody reads.
+  public func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws {}
+  /// Says that a key is missing.
   public func absence(of key: String) -> any Error { failure(key, "This key is required, but missing.") }
 
   /// Visits one of the words that a type names.

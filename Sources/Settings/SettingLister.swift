@@ -1,5 +1,5 @@
 /// A value of a setting, as it would stand in a configuration.
-public indirect enum SettingValue: Equatable, Sendable {
+package indirect enum SettingValue: Equatable, Sendable {
   /// Text, which may need quotes.
   case text(String)
   /// A number, truth value or word that stands as it is.
@@ -7,7 +7,7 @@ public indirect enum SettingValue: Equatable, Sendable {
   case list([SettingValue])
   case mapping([(key: String, value: SettingValue)])
 
-  public static func == (one: SettingValue, other: SettingValue) -> Bool {
+  package static func == (one: SettingValue, other: SettingValue) -> Bool {
     switch (one, other) {
     case (.text(let a), .text(let b)), (.plain(let a), .plain(let b)): a == b
     case (.list(let a), .list(let b)): a == b
@@ -19,7 +19,7 @@ public indirect enum SettingValue: Equatable, Sendable {
 }
 
 /// A visitor that changes no property, and takes all kinds of settings alike: for writers and manuals.
-public protocol SettingLister: KeyVisitor {
+package protocol SettingLister: KeyVisitor {
   /// Takes a setting.
   ///
   /// - Parameters:
@@ -31,65 +31,65 @@ public protocol SettingLister: KeyVisitor {
 }
 
 extension SettingLister {
-  public func text(_ key: String, _ value: inout String, _ meaning: String) throws {
+  package func text(_ key: String, _ value: inout String, _ meaning: String) throws {
     try take(key, value.isEmpty ? nil : .text(value), range: "text", meaning)
   }
 
-  public func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
+  package func text(_ key: String, _ value: inout String?, _ meaning: String) throws {
     try take(key, value.map { .text($0) }, range: "text", meaning)
   }
 
-  public func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
     try take(key, .plain("\(value)"), range: "a whole number" + range.bounds, meaning)
   }
 
-  public func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func integer(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
     try take(key, value.map { .plain("\($0)") }, range: "a whole number" + range.bounds, meaning)
   }
 
-  public func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
+  package func limit(_ key: String, _ value: inout Int?, in range: ClosedRange<Int>, _ meaning: String) throws {
     try take(
       key, .plain(value.map { "\($0)" } ?? "unlimited"),
       range: "a whole number\(range.bounds), or `unlimited`", meaning)
   }
 
-  public func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
+  package func number(_ key: String, _ value: inout Double, in range: ClosedRange<Double>, _ meaning: String) throws {
     try take(key, .plain("\(value)"), range: "a number" + range.bounds, meaning)
   }
 
-  public func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
+  package func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws {
     try take(key, value.map { .plain("\($0)") }, range: "a number" + range.bounds, meaning)
   }
 
-  public func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
+  package func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws {
     try take(key, .list(value.map { .plain("\($0)") }), range: "a list of numbers", meaning)
   }
 
-  public func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
+  package func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
     try take(key, .plain("\(value)"), range: "`true` or `false`", meaning)
   }
 
-  public func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
+  package func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
     try take(key, .text(value), range: Self.alternatives(words.map { "`\($0)`" }), meaning)
   }
 
-  public func amount(
+  package func amount(
     _ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {
     try take(key, .text(value.description), range: Self.range(of: units), meaning)
   }
 
-  public func amount(
+  package func amount(
     _ key: String, _ value: inout Quantity?, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {
     try take(key, value.map { .text($0.description) }, range: Self.range(of: units), meaning)
   }
 
-  public func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
+  package func shares(_ key: String, _ value: inout [Share], _ meaning: String) throws {
     try take(key, value.isEmpty ? nil : Self.mapping(of: value), range: "`{name: share, ...}`", meaning)
   }
 
-  public func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+  package func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
     let setting: SettingValue? =
       switch value {
       case .shares(let shares): Self.mapping(of: shares)
@@ -99,7 +99,7 @@ extension SettingLister {
     try take(key, setting, range: "`{domain: share, ...}`, or the path of a run", meaning)
   }
 
-  public func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
+  package func list<Element: Configurable>(_ key: String, _ value: inout [Element], _ meaning: String) throws {
     let elements = value
     try take(key, mappings: elements.count, meaning) { index, lister in
       var element = elements[index]
@@ -107,12 +107,12 @@ extension SettingLister {
     }
   }
 
-  public func isGiven(_ key: String) -> Bool { false }
-  public func isOverridden(_ key: String) -> Bool { false }
-  public func setAside(_ keys: [String]) {}
-  public func failure(_ key: String, _ message: String) -> any Error { SettingFault(key, message) }
+  package func isGiven(_ key: String) -> Bool { false }
+  package func isOverridden(_ key: String) -> Bool { false }
+  package func setAside(_ keys: [String]) {}
+  package func failure(_ key: String, _ message: String) -> any Error { SettingFault(key, message) }
 
-  public func place(of key: String) -> String { key }
+  package func place(of key: String) -> String { key }
 
   private static func range(of units: Set<Quantity.Unit>) -> String {
     "an amount in " + alternatives(Quantity.Unit.allCases.filter(units.contains).map(\.rawValue))
@@ -129,19 +129,19 @@ extension SettingLister {
 }
 
 /// A value that does not fit the rest of a run, or that no configuration could give.
-public struct SettingFault: Error, Equatable, CustomStringConvertible {
+package struct SettingFault: Error, Equatable, CustomStringConvertible {
   /// The key whose value it is.
-  public let key: String
-  public let message: String
+  package let key: String
+  package let message: String
   /// A name that nothing has, for a hint at the nearest one.
-  public let unknownName: String?
+  package let unknownName: String?
 
   /// - Parameter message: A sentence without a full stop.
-  public init(_ key: String, _ message: String, unknownName: String? = nil) {
+  package init(_ key: String, _ message: String, unknownName: String? = nil) {
     self.key = key
     self.message = message
     self.unknownName = unknownName
   }
 
-  public var description: String { "\(key): \(message)" }
+  package var description: String { "\(key): \(message)" }
 }

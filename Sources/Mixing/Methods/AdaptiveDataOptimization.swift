@@ -16,18 +16,18 @@ import Settings
 /// history smoothed; the first fiftieth of the run, where the learning rate warms up, is left out. A domain without a
 /// law falls as the mean of the others. The floor is lower with more than ten domains, where 0.01 each may not be
 /// possible. With moves every so many steps, each counts as that many in the mean.
-public struct AdaptiveDataOptimization: MixingMethod {
-  public static let name = "ado"
+package struct AdaptiveDataOptimization: MixingMethod {
+  package static let name = "ado"
 
-  public struct State: Codable, Sendable, Equatable {
+  package struct State: Codable, Sendable, Equatable {
     /// The law of each domain; nil while there is none.
-    public var laws: [ScalingLaw?]
+    package var laws: [ScalingLaw?]
     /// The moving average of the domains' shares of what was trained on, (domains): h.
-    public var shares: [Double]
+    package var shares: [Double]
     /// The mean of rho so far.
-    public var mean: Weights
+    package var mean: Weights
     /// The sequences that the run has been trained on.
-    public var sequences = 0.0
+    package var sequences = 0.0
     /// Steps at the last fit; 0 before the first.
     fileprivate var fitted = 0
     fileprivate var history: LossHistory
@@ -35,11 +35,11 @@ public struct AdaptiveDataOptimization: MixingMethod {
     fileprivate var broken: Int?
   }
 
-  public var state: State
-  public let start: Weights
+  package var state: State
+  package let start: Weights
   private let steps, interval: Int
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     (start, steps, interval) = (run.prior, run.steps, run.interval)
     state = State(
       laws: [ScalingLaw?](repeating: nil, count: run.prior.count), shares: run.prior.values, mean: run.prior,
@@ -48,11 +48,11 @@ public struct AdaptiveDataOptimization: MixingMethod {
 
   private var firstFit: Int { max(1, steps / 10) }
 
-  public func wants(before step: Int) -> Measurements {
+  package func wants(before step: Int) -> Measurements {
     step - 1 >= firstFit && (step - 1) % interval == 0 ? [.weights] : []
   }
 
-  public mutating func observe(_ observations: Observations) {
+  package mutating func observe(_ observations: Observations) {
     guard observations.source == .training, !observations.losses.isEmpty else { return }
     var counts = [Double](repeating: 0, count: state.shares.count)
     for (domain, loss) in zip(observations.domains, observations.losses) {
@@ -67,7 +67,7 @@ public struct AdaptiveDataOptimization: MixingMethod {
     }
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     if state.history.count >= 50, state.fitted == 0 || step - state.fitted >= max(1, steps / 20) { fit(after: step) }
     guard let slopes = slopes(), let raw = preference(slopes) else { return nil }
     var move = Move(weights: state.mean.mixed(with: raw, share: 0.1), raw: raw)
@@ -108,9 +108,9 @@ public struct AdaptiveDataOptimization: MixingMethod {
   }
 
   /// ADO has no keys of its own.
-  public struct Settings: MethodSettings, Equatable {
-    public static let defaultInterval: Quantity? = Quantity(1, .steps)
-    public init() {}
-    public mutating func visit(_ keys: any KeyVisitor) throws {}
+  package struct Settings: MethodSettings, Equatable {
+    package static let defaultInterval: Quantity? = Quantity(1, .steps)
+    package init() {}
+    package mutating func visit(_ keys: any KeyVisitor) throws {}
   }
 }

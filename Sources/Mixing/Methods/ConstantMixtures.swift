@@ -2,7 +2,7 @@ import Glibc
 import Settings
 
 /// The keys of weights that never move, and what they amount to for a run.
-public protocol ConstantWeights: MethodSettings {
+package protocol ConstantWeights: MethodSettings {
   /// The word after `mixture.method`.
   static var name: String { get }
   /// The weights of a run.
@@ -14,49 +14,49 @@ public protocol ConstantWeights: MethodSettings {
 }
 
 extension ConstantWeights {
-  public mutating func visit(_ keys: any KeyVisitor) throws {}
-  public func summary(for run: RunFacts) -> String { "" }
+  package mutating func visit(_ keys: any KeyVisitor) throws {}
+  package func summary(for run: RunFacts) -> String { "" }
 }
 
 /// Weights that never move.
-public struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
-  public static var name: String { Settings.name }
+package struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
+  package static var name: String { Settings.name }
 
-  public var state = NoState()
-  public let start: Weights
-  public let summary: String
+  package var state = NoState()
+  package let start: Weights
+  package let summary: String
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     start = try settings.weights(for: run)
     summary = settings.summary(for: run)
   }
 }
 
 /// The same weight for every domain that has text.
-public struct UniformWeights: ConstantWeights, Equatable {
-  public static let name = "uniform"
-  public init() {}
-  public func weights(for run: RunFacts) throws -> Weights { try run.uniformWeights() }
+package struct UniformWeights: ConstantWeights, Equatable {
+  package static let name = "uniform"
+  package init() {}
+  package func weights(for run: RunFacts) throws -> Weights { try run.uniformWeights() }
 }
 
 /// Weights in proportion to the domains' tokens.
-public struct NaturalWeights: ConstantWeights, Equatable {
-  public static let name = "natural"
-  public init() {}
-  public func weights(for run: RunFacts) throws -> Weights { try run.naturalWeights() }
+package struct NaturalWeights: ConstantWeights, Equatable {
+  package static let name = "natural"
+  package init() {}
+  package func weights(for run: RunFacts) throws -> Weights { try run.naturalWeights() }
 }
 
 /// Weights that the user gives, or those that another run ended with.
-public struct FixedWeights: ConstantWeights, Equatable {
-  public static let name = "fixed"
+package struct FixedWeights: ConstantWeights, Equatable {
+  package static let name = "fixed"
   /// Shares of any scale; domains without one are not read.
-  public var weights: [Share] = []
+  package var weights: [Share] = []
   /// A `mixture.json`, or the directory of a run with one.
-  public var file: String?
+  package var file: String?
 
-  public init() {}
+  package init() {}
 
-  public mutating func visit(_ keys: any KeyVisitor) throws {
+  package mutating func visit(_ keys: any KeyVisitor) throws {
     if keys.isOverridden("file") { keys.setAside(["weights"]) }
     if keys.isOverridden("weights") { keys.setAside(["file"]) }
     try keys.shares("weights", &weights, "the domains' weights, of any scale; a domain that is not named is not read")
@@ -66,7 +66,7 @@ public struct FixedWeights: ConstantWeights, Equatable {
     }
   }
 
-  public func weights(for run: RunFacts) throws -> Weights {
+  package func weights(for run: RunFacts) throws -> Weights {
     if let file { return try run.mixture(file, "file") }
     guard !weights.isEmpty else {
       throw SettingFault(
@@ -80,20 +80,20 @@ public struct FixedWeights: ConstantWeights, Equatable {
 ///
 /// The exponent is 1 / T of the temperature T of mT5 and T5 (seqio, which counts examples; here tokens are counted, and
 /// there is no limit for a domain).
-public struct TemperatureWeights: ConstantWeights, Equatable {
-  public static let name = "temperature"
+package struct TemperatureWeights: ConstantWeights, Equatable {
+  package static let name = "temperature"
   /// The power.
-  public var exponent = 0.3
+  package var exponent = 0.3
 
-  public init() {}
+  package init() {}
 
-  public mutating func visit(_ keys: any KeyVisitor) throws {
+  package mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.number(
       "exponent", &exponent, in: 0...1,
       "the power of a domain's tokens that its weight is in proportion to; 1 is natural, 0 uniform")
   }
 
-  public func weights(for run: RunFacts) throws -> Weights {
+  package func weights(for run: RunFacts) throws -> Weights {
     // Shares of the largest domain: powers of them cannot overflow.
     let largest = Double(run.tokens.max() ?? 0)
     let shares = run.tokens.map { $0 > 0 ? pow(Double($0) / largest, exponent) : 0 }
@@ -110,20 +110,20 @@ public struct TemperatureWeights: ConstantWeights, Equatable {
 ///
 /// The paper counts characters, this tokens. If all domains together are less than the budget, weights are natural and
 /// every domain is read more often than the cap.
-public struct UniMaxWeights: ConstantWeights, Equatable {
-  public static let name = "unimax"
+package struct UniMaxWeights: ConstantWeights, Equatable {
+  package static let name = "unimax"
   /// The cap on the passes over each domain.
-  public var epochs = 4.0
+  package var epochs = 4.0
 
-  public init() {}
+  package init() {}
 
-  public mutating func visit(_ keys: any KeyVisitor) throws {
+  package mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.number(
       "epochs", &epochs, in: 0...1e6, "how often a domain's text may be read in the run before others are preferred")
     guard epochs > 0 else { throw keys.failure("epochs", "0 would leave nothing to read") }
   }
 
-  public func weights(for run: RunFacts) throws -> Weights {
+  package func weights(for run: RunFacts) throws -> Weights {
     var left = budget(run)
     var amounts = [Double](repeating: 0, count: run.tokens.count)
     let order = run.tokens.indices.sorted { run.tokens[$0] < run.tokens[$1] }
@@ -135,7 +135,7 @@ public struct UniMaxWeights: ConstantWeights, Equatable {
     return weights
   }
 
-  public func summary(for run: RunFacts) -> String {
+  package func summary(for run: RunFacts) -> String {
     let most = run.tokens.reduce(0) { $0 + epochs * Double($1) }
     let cap = Quantity(epochs, .epochs)
     guard most < budget(run) else { return "at most \(cap) of every domain" }

@@ -15,12 +15,12 @@ import Settings
 /// the authors' shipped configuration. The score is meant to leave <g_i, g_i> out of <g_i, sum_j g_j>. That is exact
 /// only if G is the sum of the very gradients g_i, which it is not here; so the function of scores can do it, but no
 /// key asks for it.
-public struct DoGE: MixingMethod {
-  public static let name = "doge"
+package struct DoGE: MixingMethod {
+  package static let name = "doge"
 
-  public struct State: Codable, Sendable, Equatable {
+  package struct State: Codable, Sendable, Equatable {
     /// The weights that the method has led to.
-    public var alpha: Weights
+    package var alpha: Weights
     /// Inner products of rows with the direction since the last move.
     fileprivate var products: DomainMeans
     /// Norms that were measured last: of domains' gradients, (domains), and of the direction; nil where not finite.
@@ -29,14 +29,14 @@ public struct DoGE: MixingMethod {
     fileprivate var learningRate = 0.0
   }
 
-  public var state: State
-  public let start: Weights
-  public let weighting: Weighting
-  public let directions: ScoreDirections
+  package var state: State
+  package let start: Weights
+  package let weighting: Weighting
+  package let directions: ScoreDirections
   private let step, clip, largest: Double
   private let interval: Int
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     guard run.estimation.givesNorms else {
       throw SettingFault(
         "estimator", "DoGE needs the norms of the domains' gradients, which this estimator does not give")
@@ -47,17 +47,17 @@ public struct DoGE: MixingMethod {
     state = State(alpha: run.prior, products: DomainMeans(domains: run.prior.count))
   }
 
-  public var summary: String {
+  package var summary: String {
     (directions == .generic ? "towards all domains" : "towards the targets") + ", log weights by scores over \(step)"
       + (weighting == .loss ? ", before every step: weights of losses" : "")
   }
 
-  public func wants(before step: Int) -> Measurements {
+  package func wants(before step: Int) -> Measurements {
     if weighting == .loss { return [.weights, .scores] }
     return step > 1 && (step - 1) % interval == 0 ? [.weights, .scores] : []
   }
 
-  public mutating func observe(_ observations: Observations) {
+  package mutating func observe(_ observations: Observations) {
     guard let scores = observations.scores.first else { return }
     state.products.add(scores.values.map { $0 * scores.unit }, of: observations.domains)
     state.norms = observations.gradientNorms.map { $0.flatMap { $0.isFinite ? $0 : nil } }
@@ -65,7 +65,7 @@ public struct DoGE: MixingMethod {
     state.learningRate = observations.learningRate
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.products.isEmpty else { return nil }
     defer { state.products.removeAll() }
     let measured = state.alpha.values.indices.map { domain -> Gradient? in
@@ -90,16 +90,16 @@ public struct DoGE: MixingMethod {
     return move
   }
 
-  public mutating func forgetScores() { state.products.removeAll() }
+  package mutating func forgetScores() { state.products.removeAll() }
 }
 
 extension DoGE {
   /// What is measured of a domain's mean gradient.
-  public struct Gradient: Sendable {
+  package struct Gradient: Sendable {
     /// Its inner product with the direction, and its norm.
-    public var product, norm: Double
+    package var product, norm: Double
 
-    public init(product: Double, norm: Double) { (self.product, self.norm) = (product, norm) }
+    package init(product: Double, norm: Double) { (self.product, self.norm) = (product, norm) }
   }
 
   /// The scores S_i of all domains, (domains).
@@ -109,7 +109,7 @@ extension DoGE {
   ///   - clip: Gradients and direction are scaled down to this norm.
   ///   - largest: The most a score can be, over the learning rate.
   ///   - excludesSelf: Whether `|g_i|^2` is taken off `<g_i, G>`: right if G is the sum of these very gradients.
-  public static func scores(
+  package static func scores(
     _ gradients: [Gradient?], directionNorm: Double, learningRate: Double, clip: Double = .infinity,
     largest: Double = 5, excludesSelf: Bool = false
   ) -> [Double] {
@@ -125,27 +125,27 @@ extension DoGE {
   }
 
   /// The keys of DoGE.
-  public struct Settings: MethodSettings, Equatable {
-    public static let defaultInterval: Quantity? = Quantity(50, .steps)
-    public static let needsNorms = true
+  package struct Settings: MethodSettings, Equatable {
+    package static let defaultInterval: Quantity? = Quantity(50, .steps)
+    package static let needsNorms = true
 
     /// What the weights decide.
-    public var weighting = Weighting.draws
+    package var weighting = Weighting.draws
     /// Whether domains are to help all domains, not the targets.
-    public var isUniversal = false
+    package var isUniversal = false
     /// What scores are divided by to be changes of log weights: mu of the paper.
-    public var step: Double?
+    package var step: Double?
     /// The largest norm of a gradient.
-    public var clip: Double?
+    package var clip: Double?
     /// The most that a score can be, over the learning rate.
-    public var largestScore = 5.0
+    package var largestScore = 5.0
 
-    public init() {}
+    package init() {}
 
     var resolvedStep: Double { step ?? (isUniversal ? 0.01 : 0.05) }
     var resolvedClip: Double { clip ?? (isUniversal ? 5 : 1) }
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       try keys.choice(
         "weighting", &weighting,
         "what the weights decide: which domains are drawn (`draws`), or how much their losses count (`loss`)")

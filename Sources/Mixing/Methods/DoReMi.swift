@@ -16,33 +16,33 @@ import Settings
 /// domain without sequences in a step is moved by its last excess again, which starts at the logarithm of the
 /// vocabulary (`absent: keep`). By default such a domain is not moved here: with more domains than sequences most moves
 /// would be repetitions.
-public struct DoReMi: MixingMethod {
-  public static let name = "doremi"
+package struct DoReMi: MixingMethod {
+  package static let name = "doremi"
 
   /// What happens to a domain without sequences in a step.
-  public enum Absent: String, CaseIterable, Sendable {
+  package enum Absent: String, CaseIterable, Sendable {
     /// It is not moved.
     case skip
     /// It is moved by its last excess loss again.
     case keep
   }
 
-  public struct State: Codable, Sendable, Equatable {
+  package struct State: Codable, Sendable, Equatable {
     /// The weights that the method has led to.
-    public var alpha: Weights
+    package var alpha: Weights
     /// The excess loss of each domain that was measured last, (domains).
-    public var excess: [Double]
+    package var excess: [Double]
     /// Excess losses since the last move.
     fileprivate var pending: DomainMeans
   }
 
-  public var state: State
-  public let start: Weights
-  public let weighting: Weighting
+  package var state: State
+  package let start: Weights
+  package let weighting: Weighting
   private let settings: Settings
   private let even: Weights
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     self.settings = settings
     (start, weighting) = (run.prior, settings.weighting)
     even = Weights.uniform(over: zip(run.prior.support, run.hasText).map { $0 && $1 }) ?? run.prior
@@ -51,16 +51,16 @@ public struct DoReMi: MixingMethod {
       pending: DomainMeans(domains: run.prior.count))
   }
 
-  public var summary: String { "log weights by \(settings.step) times the loss in excess of the reference's" }
+  package var summary: String { "log weights by \(settings.step) times the loss in excess of the reference's" }
 
-  public func wants(before step: Int) -> Measurements { [.weights, .referenceLosses] }
+  package func wants(before step: Int) -> Measurements { [.weights, .referenceLosses] }
 
-  public mutating func observe(_ observations: Observations) {
+  package mutating func observe(_ observations: Observations) {
     guard observations.source == .comingBatch else { return }
     state.pending.add(observations.excessLosses, of: observations.domains)
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }
     let moves = state.excess.indices.map { domain -> Double in
@@ -81,19 +81,19 @@ public struct DoReMi: MixingMethod {
 
 extension DoReMi {
   /// The keys of DoReMi.
-  public struct Settings: MethodSettings, Equatable {
+  package struct Settings: MethodSettings, Equatable {
     /// What the weights decide.
-    public var weighting = Weighting.loss
+    package var weighting = Weighting.loss
     /// The factor between excess losses and changes of log weights: eta of the paper.
-    public var step = 1.0
+    package var step = 1.0
     /// The part of the weights that each move spreads evenly: c of the paper.
-    public var smoothing = 1e-3
+    package var smoothing = 1e-3
     /// What happens to a domain without sequences in a step.
-    public var absent = Absent.skip
+    package var absent = Absent.skip
 
-    public init() {}
+    package init() {}
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       try keys.choice(
         "weighting", &weighting,
         "what the weights decide: how much the domains' losses count (`loss`), or which domains are drawn (`draws`)")

@@ -6,12 +6,12 @@ import Settings
 /// Every `mixture.every` steps the scores of sequences that were measured since the last move are remembered by domain
 /// (``ScoreMemory``), and ``UpdateRule`` moves the weights along what is known. Weights of several targets can move,
 /// too: with ``TargetWeights``, a step by `eta`, `new_weight: 1`, `memory: 0`, `floor: 0` and no caution this is GRAPE.
-public struct DynamicGradientAlignment: MixingMethod {
-  public static let name = "dga"
+package struct DynamicGradientAlignment: MixingMethod {
+  package static let name = "dga"
 
-  public struct State: Codable, Sendable, Equatable {
+  package struct State: Codable, Sendable, Equatable {
     /// The weights before smoothing.
-    public var raw: Weights
+    package var raw: Weights
     /// What is known of every domain's score.
     var memory: ScoreMemory
     /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of
@@ -22,11 +22,11 @@ public struct DynamicGradientAlignment: MixingMethod {
     var unit = 1.0
     var areMeans = false
     /// The weights of the targets and what was scored for each; nil if they do not move.
-    public var targets: TargetWeights?
+    package var targets: TargetWeights?
   }
 
-  public var state: State
-  public let start: Weights
+  package var state: State
+  package let start: Weights
   private let rule: UpdateRule
   private let memory: Double
   private let interval: Int
@@ -34,7 +34,7 @@ public struct DynamicGradientAlignment: MixingMethod {
   /// What the floor is spread by: a domain that starts without weight stays without.
   private let even: Weights?
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     var targets: Weights?
     if run.adaptiveTargets {
       targets = Weights(proportionalTo: run.targets.map(\.value))
@@ -54,7 +54,7 @@ public struct DynamicGradientAlignment: MixingMethod {
   ///   - interval: Steps between moves.
   ///   - targets: The weights that the steering targets start with, if they move.
   ///   - targetRate: The factor between a target's score and the change of its log weight.
-  public init(
+  package init(
     _ rule: UpdateRule, memory: Double, start: Weights, interval: Int = 1, targets: Weights? = nil,
     targetRate: Double = 10
   ) {
@@ -68,18 +68,18 @@ public struct DynamicGradientAlignment: MixingMethod {
     state.targets = targets.map { TargetWeights(start: $0) }
   }
 
-  public var directions: ScoreDirections { state.targets == nil ? .combined : .eachTarget }
-  public var summary: String {
+  package var directions: ScoreDirections { state.targets == nil ? .combined : .eachTarget }
+  package var summary: String {
     rule.description
       + (state.targets == nil ? "" : "; targets weighted by how slowly they improve, at a rate of \(targetRate)")
   }
-  public var warnsOfWeights: Bool { true }
+  package var warnsOfWeights: Bool { true }
 
-  public func wants(before step: Int) -> Measurements {
+  package func wants(before step: Int) -> Measurements {
     step > 1 && (step - 1) % interval == 0 ? [.weights, .scores] : []
   }
 
-  public mutating func observe(_ observations: Observations) {
+  package mutating func observe(_ observations: Observations) {
     guard let scores = observations.scores.first else { return }
     state.domains += observations.domains
     state.areMeans = observations.rowsAreMeans
@@ -91,7 +91,7 @@ public struct DynamicGradientAlignment: MixingMethod {
     }
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.domains.isEmpty else { return nil }
     if var targets = state.targets {
       (state.scores, state.unit) = targets.combine(state.domains, present: present, rate: targetRate)
@@ -103,7 +103,7 @@ public struct DynamicGradientAlignment: MixingMethod {
     return move
   }
 
-  public mutating func forgetScores() {
+  package mutating func forgetScores() {
     state.memory = ScoreMemory(domains: start.count)
     (state.domains, state.scores) = ([], [])
     state.targets?.forgetScores()
@@ -134,20 +134,20 @@ public struct DynamicGradientAlignment: MixingMethod {
 
 extension DynamicGradientAlignment {
   /// The keys of DGA.
-  public struct Settings: MethodSettings, Equatable {
-    public static let defaultInterval: Quantity? = Quantity(50, .steps)
+  package struct Settings: MethodSettings, Equatable {
+    package static let defaultInterval: Quantity? = Quantity(50, .steps)
 
     /// What moves the weights.
-    public var rule: UpdateRule
+    package var rule: UpdateRule
     /// How much earlier measurements count at a move, in `0...1`.
-    public var memory: Double
+    package var memory: Double
     /// The factor between a target's score and the change of its log weight.
-    public var targetRate = 10.0
+    package var targetRate = 10.0
     private let estimation: Estimation
 
-    public init() { self.init(for: Estimation()) }
+    package init() { self.init(for: Estimation()) }
 
-    public init(for estimation: Estimation) {
+    package init(for estimation: Estimation) {
       self.estimation = estimation
       let isPaper = estimation.isPaper
       rule = UpdateRule(
@@ -156,7 +156,7 @@ extension DynamicGradientAlignment {
       memory = isPaper ? 0 : 0.8
     }
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       if keys.isOverridden("preset") { keys.setAside(["eta", "kl", "caution", "floor"]) }
       if keys.isOverridden("eta") { keys.setAside(["kl"]) }
       if keys.isOverridden("kl") { keys.setAside(["eta"]) }

@@ -14,30 +14,30 @@ import Settings
 /// weights, since exponents shrink with time. Ours: the losses of the steps before the first move count in that move,
 /// so that domains drawn then are not unknown; and the paper's pi_i is the weight in use, with caps. A domain that was
 /// never drawn has R = 0, hence only epsilon.
-public struct OnlineDataMixing: MixingMethod {
-  public static let name = "odm"
+package struct OnlineDataMixing: MixingMethod {
+  package static let name = "odm"
 
   /// The way from losses to weights.
-  public enum Form: String, CaseIterable, Sendable {
+  package enum Form: String, CaseIterable, Sendable {
     /// That of the paper: importance weights and an exponential.
     case paper
     /// That of the authors' code: exponentials of losses, in proportion.
     case repository
   }
 
-  public struct State: Codable, Sendable, Equatable {
+  package struct State: Codable, Sendable, Equatable {
     /// What drawing each domain has paid, (domains).
-    public var rewards: [Double]
+    package var rewards: [Double]
     /// Losses since the last move, or their exponentials.
     fileprivate var pending: DomainMeans
   }
 
-  public var state: State
-  public let start: Weights
+  package var state: State
+  package let start: Weights
   private let form: Form
   private let warmup, interval: Int
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     (start, form, interval) = (run.prior, settings.form, run.interval)
     let (amount, step) = (settings.warmup.count, max(run.tokensPerStep, 1))
     warmup = settings.warmup.unit == .tokens ? amount / step + (amount % step > 0 ? 1 : 0) : amount
@@ -45,19 +45,19 @@ public struct OnlineDataMixing: MixingMethod {
       rewards: [Double](repeating: 0, count: run.prior.count), pending: DomainMeans(domains: run.prior.count))
   }
 
-  public var summary: String { "in the form of the \(form.rawValue)" + (warmup > 0 ? ", after \(warmup) steps" : "") }
+  package var summary: String { "in the form of the \(form.rawValue)" + (warmup > 0 ? ", after \(warmup) steps" : "") }
 
-  public func wants(before step: Int) -> Measurements {
+  package func wants(before step: Int) -> Measurements {
     step - 1 > warmup && (step - 1) % interval == 0 ? [.weights] : []
   }
 
-  public mutating func observe(_ observations: Observations) {
+  package mutating func observe(_ observations: Observations) {
     guard observations.source == .training else { return }
     let losses = observations.losses
     state.pending.add(form == .paper ? losses : losses.map { exp($0) }, of: observations.domains)
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }
     for domain in state.rewards.indices {
@@ -87,17 +87,17 @@ public struct OnlineDataMixing: MixingMethod {
 
 extension OnlineDataMixing {
   /// The keys of ODM.
-  public struct Settings: MethodSettings, Equatable {
-    public static let defaultInterval: Quantity? = Quantity(1, .steps)
+  package struct Settings: MethodSettings, Equatable {
+    package static let defaultInterval: Quantity? = Quantity(1, .steps)
 
     /// The way from losses to weights.
-    public var form = Form.repository
+    package var form = Form.repository
     /// How long the weights stay as they start.
-    public var warmup = Quantity(0, .steps)
+    package var warmup = Quantity(0, .steps)
 
-    public init() {}
+    package init() {}
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       try keys.section("odm") { odm in
         try odm.choice(
           "form", &form, "the way from losses to weights: that of the authors' `repository`, or of their `paper`")

@@ -9,25 +9,25 @@ import Settings
 /// and the last stage's from its start on. Stages of weights are found in nanotron (`data_stages`), Levanter (`(start,
 /// weights)`) and Megatron (phases); only here are starts shares of the run, too, and a domain's position goes on from
 /// one stage to the next.
-public struct Schedule: MixingMethod {
-  public static let name = "schedule"
+package struct Schedule: MixingMethod {
+  package static let name = "schedule"
 
   /// How weights go from one stage to the next.
-  public enum Interpolation: String, CaseIterable, Sendable {
+  package enum Interpolation: String, CaseIterable, Sendable {
     /// All at once, at the start of a stage.
     case step
     /// In proportion to the steps between two starts.
     case linear
   }
 
-  public var state = NoState()
-  public let start: Weights
-  public let summary: String
+  package var state = NoState()
+  package let start: Weights
+  package let summary: String
   /// The steps that are done when each stage starts, and its weights, (stages).
   private let starts: [Int], weights: [Weights]
   private let interpolation: Interpolation
 
-  public init(_ settings: Settings, for run: RunFacts) throws {
+  package init(_ settings: Settings, for run: RunFacts) throws {
     guard !settings.stages.isEmpty else { throw SettingFault("stages", "a schedule has at least one stage") }
     let starts = try settings.stages.map { try $0.start(in: run) }
     guard starts[0] == 0 else {
@@ -47,13 +47,13 @@ public struct Schedule: MixingMethod {
       "stages from \(places.joined(separator: ", "))" + (interpolation == .linear ? ", with weights in between" : "")
   }
 
-  public func wants(before step: Int) -> Measurements {
+  package func wants(before step: Int) -> Measurements {
     let done = step - 1
     guard done > 0, done <= starts[starts.count - 1] else { return [] }
     return interpolation == .linear || starts.contains(done) ? [.weights] : []
   }
 
-  public mutating func move(after step: Int, from present: Weights) -> Move? {
+  package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard let stage = starts.lastIndex(where: { $0 <= step }) else { return nil }
     guard interpolation == .linear, stage + 1 < starts.count else { return Move(weights: weights[stage]) }
     let share = Double(step - starts[stage]) / Double(starts[stage + 1] - starts[stage])
@@ -63,15 +63,15 @@ public struct Schedule: MixingMethod {
 
 extension Schedule {
   /// The keys of a schedule.
-  public struct Settings: MethodSettings, Equatable {
+  package struct Settings: MethodSettings, Equatable {
     /// The stages in order.
-    public var stages: [Stage] = []
+    package var stages: [Stage] = []
     /// How weights go from one stage to the next.
-    public var interpolation = Interpolation.step
+    package var interpolation = Interpolation.step
 
-    public init() {}
+    package init() {}
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       try keys.list("stages", &stages, "the stages of the run in order, each with its start and its weights")
       try keys.choice(
         "interpolation", &interpolation,
@@ -81,24 +81,24 @@ extension Schedule {
   }
 
   /// The keys of a stage.
-  public struct Stage: Configurable, Sendable, Equatable {
+  package struct Stage: Configurable, Sendable, Equatable {
     /// Where the stage starts: a share of the run, or an amount of steps or tokens.
-    public var from = "0"
+    package var from = "0"
     /// Shares of any scale; domains without one are not read.
-    public var weights: [Share] = []
+    package var weights: [Share] = []
     /// A `mixture.json`, or the directory of a run with one.
-    public var file: String?
+    package var file: String?
     /// The name of a rule for the weights.
-    public var method: String?
+    package var method: String?
 
-    public init() {}
+    package init() {}
 
     /// Creates a stage.
-    public init(from: String, weights: [Share] = [], file: String? = nil, method: String? = nil) {
+    package init(from: String, weights: [Share] = [], file: String? = nil, method: String? = nil) {
       (self.from, self.weights, self.file, self.method) = (from, weights, file, method)
     }
 
-    public mutating func visit(_ keys: any KeyVisitor) throws {
+    package mutating func visit(_ keys: any KeyVisitor) throws {
       try keys.text(
         "from", &from,
         "where the stage starts: steps, tokens, or a share of the run such as 0.5; the first starts from 0")
