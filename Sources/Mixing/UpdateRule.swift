@@ -31,8 +31,8 @@ public struct UpdateRule: Sendable, Equatable {
     case none
     /// The weights are kept while scores differ no more than their errors alone would make them.
     case hold
-    /// Each score is drawn towards the mean of all, the more the larger its error is beside what domains really differ
-    /// by.
+    /// Each score is shrunk towards the mean of all, the more the larger its error is compared with what domains really
+    /// differ by.
     case shrink
   }
 
@@ -95,7 +95,7 @@ public struct UpdateRule: Sendable, Equatable {
       case .eta(let eta): eta * scores.unit
       case .divergence(let radius): from.rate(for: scores.values, radius: radius)
       }
-    let values = trusted(scores)
+    let values = caution.shrunk(scores)
     move.spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
     // Scores that tell no domain from another are no reason to draw weights towards uniform either.
     raw =
@@ -104,28 +104,6 @@ public struct UpdateRule: Sendable, Equatable {
     move.raw = raw
     move.weights = present.mixed(with: raw, share: newWeight)
     return move
-  }
-
-  /// The scores as far as they can be trusted.
-  ///
-  /// Were domains alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What
-  /// exceeds it is the variance t^2 of true scores, and v_i is drawn to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the
-  /// best guess of a normal score with that variance. If nothing exceeds it, all scores are the mean. Here e_i counts
-  /// as grown with age, above it does not: the measured scores vary no more for being old.
-  private func trusted(_ scores: Scores) -> [Double] {
-    guard caution != .none, let errors = scores.errors else { return scores.values }
-    let known = errors.indices.filter { errors[$0].isFinite }
-    let count = Double(max(known.count, 1))
-    let mean = known.reduce(0) { $0 + scores.values[$1] } / count
-    let total = known.reduce(0) { $0 + (scores.values[$1] - mean) * (scores.values[$1] - mean) } / max(count - 1, 1)
-    let noise = known.reduce(0) { $0 + errors[$1] * errors[$1] } / count
-    let signal = max(0, total - noise)
-    if signal == 0 { return scores.values.map { _ in mean } }
-    if caution == .hold { return scores.values }
-    return scores.values.indices.map { domain in
-      let variance = errors[domain] * errors[domain] * (scores.aging?[domain] ?? 1)
-      return variance.isFinite ? mean + signal / (signal + variance) * (scores.values[domain] - mean) : mean
-    }
   }
 }
 

@@ -24,17 +24,7 @@ struct DomainFigure {
   }
 
   var figure: Figure {
-    var script = """
-      set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#DDDDDD'
-      set border 3 linecolor rgb '#666666'
-      set tics nomirror textcolor rgb '#333333'
-      set xlabel \(Figure.quoted(axis.title))
-      set xrange [0:\(axis.end)]
-      unset key
-      set lmargin 9
-      set rmargin 15
-
-      """
+    var script = axis.panelStyle
     for (index, run) in runs.enumerated() {
       for (place, name) in named.enumerated() {
         script += "$run\(index)_\(place) << EOD\n"

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The picture of the losses: on the target and on all domains, against training tokens, one line a run.
+/// The picture of the losses: on the target and on all domains, against training tokens, one line per run.
 ///
 /// Runs of a method share a colour, uniform sampling is grey, and their last losses' mean stands beside the lines.
 struct LossFigure {
@@ -15,17 +15,7 @@ struct LossFigure {
   }
 
   var figure: Figure {
-    var script = """
-      set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#DDDDDD'
-      set border 3 linecolor rgb '#666666'
-      set tics nomirror textcolor rgb '#333333'
-      set xlabel \(Figure.quoted(axis.title))
-      set xrange [0:\(axis.end)]
-      unset key
-      set lmargin 9
-      set rmargin 15
-
-      """
+    var script = axis.panelStyle
     for (index, group) in groups.enumerated() {
       for (place, run) in group.runs.enumerated() {
         script += "$run\(index)_\(place) << EOD\n"
@@ -34,8 +24,10 @@ struct LossFigure {
       }
     }
     script += "set multiplot layout 1,2\n"
-    script += panel("Loss on the target (\(target)), one line a seed", column: 2, \.target, ends: groups.map(\.target))
-    script += panel("Loss on all domains (generic), one line a seed", column: 3, \.generic, ends: groups.map(\.generic))
+    script += panel(
+      "Loss on the target (\(target)), one line per seed", column: 2, \.target, ends: groups.map(\.target))
+    script += panel(
+      "Loss on all domains (generic), one line per seed", column: 3, \.generic, ends: groups.map(\.generic))
     script += "unset multiplot"
     return Figure(name: "losses", size: (1200, 480), script: script)
   }
@@ -72,21 +64,4 @@ struct LossFigure {
     script += "set title \(Figure.quoted(title))\nset ylabel 'nats per token'\nset yrange [\(bottom):\(top)]\n"
     return script + "plot " + curves.joined(separator: ", \\\n  ") + "\n"
   }
-}
-
-/// A horizontal axis of tokens in a unit that keeps its numbers short.
-struct TokenAxis {
-  private let unit: (size: Double, name: String)
-  private let longest: Int
-
-  init(longest: Int) {
-    self.longest = max(longest, 1)
-    let units: [(size: Double, name: String)] = [(1e9, "billions"), (1e6, "millions"), (1e3, "thousands")]
-    unit = units.first { Double(longest) >= 2 * $0.size } ?? (1, "number")
-  }
-
-  var title: String { "training tokens (\(unit.name))" }
-  var end: Double { place(longest) }
-
-  func place(_ tokens: Int) -> Double { Double(tokens) / unit.size }
 }

@@ -282,33 +282,6 @@ public struct Trainer: ~Copyable {
   }
 }
 
-/// What follows the update of a step.
-private struct StepEnding {
-  private let step: Int
-  private let request: StopSignal.Request
-  let isLast, isEvaluated, isSaved: Bool
-
-  init(of step: Int, in plan: RunPlan, _ request: StopSignal.Request) {
-    self.step = step
-    self.request = request
-    isLast = step == plan.steps
-    isEvaluated = isLast || plan.evaluateEvery.map { step % $0 == 0 } ?? false
-    isSaved = isLast || request != .none || plan.checkpointEvery.map { step % $0 == 0 } ?? false
-  }
-
-  /// Otherwise parameters arrive while the next forward pass already runs.
-  var readsParameters: Bool { isEvaluated || isSaved }
-
-  /// Ends the run if a signal asked for that.
-  func leave(over world: borrowing Communicator) throws {
-    guard request == .stop && !isLast else { return }
-    try world.agree {
-      throw Failure(
-        .preempted, "Stopped by a signal after step \(step); the checkpoint is written, go on with --resume.")
-    }
-  }
-}
-
 /// Adds the bytes of two numbers to a checksum.
 private func add<Number: FixedWidthInteger>(_ pair: (Number, Number), to checksum: inout Checksum) {
   withUnsafeBytes(of: pair) { checksum.update($0) }
@@ -318,14 +291,4 @@ private func add<Number: FixedWidthInteger>(_ pair: (Number, Number), to checksu
 private func draw(_ step: Int, from sampler: inout MixtureSampler, into windows: inout [Window]) {
   var slots = windows.mutableSpan
   sampler.draw(step: step, into: &slots)
-}
-
-/// The end of a run in figures, as `--json` prints it.
-public struct RunOutcome: Encodable, Sendable {
-  let steps, tokens, probe_tokens: Int
-  package let target_loss, generic_loss: Double
-  let seconds, tokens_per_second, flops_share, overhead_share: Double
-  package let batches_hash, parameters_hash: String
-  /// Training tokens read of each domain.
-  package let domains_read: [String: Int]
 }

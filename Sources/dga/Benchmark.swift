@@ -16,7 +16,7 @@ struct Benchmark: ParsableCommand {
   @Option(help: "A model to train for a few steps: \(Self.names). Can be given several times. (default: 12M)")
   var shape: [String] = []
 
-  @Option(help: "Sequences a rank in a step; by default 16 in all for 12M, 4 a rank for 124M, 1 for 124M-1024.")
+  @Option(help: "Sequences per rank in a step; by default 16 in all for 12M, 4 per rank for 124M, 1 for 124M-1024.")
   var sequences: Int?
 
   @Option(help: "Steps to train, the first of which does not count; by default 20 for 12M, 5 for the others.")

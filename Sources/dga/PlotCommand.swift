@@ -14,7 +14,7 @@ struct PlotCommand: ParsableCommand {
 
   func run() throws {
     let records = try Plot.read(runs)
-    print(RunTable(records).text)
+    print(RunComparison(records).text)
     guard let output else { return }
     let files = try Plot.draw(records, output: output)
     print("\nPictures: " + files.joined(separator: ", "))

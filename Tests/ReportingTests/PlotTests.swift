@@ -84,7 +84,7 @@ struct PlotTests {
     }
     // 5.02 - 4.61 = 0.41, which is 7.9 times the larger difference of seeds, 0.052.
     let dgaRuns = try dga([4.584, 4.636])
-    let win = RunTable([uniform[0], dgaRuns[0], uniform[1], dgaRuns[1]])
+    let win = RunComparison([uniform[0], dgaRuns[0], uniform[1], dgaRuns[1]])
     #expect(win.rows.map(\.label) == ["uniform", "uniform", "dga", "dga"])
     #expect(win.rows[2].leaders[0].name == "perl" && win.rows[2].leaders[0].weight == 0.7)
     #expect(win.rows[0].leaders.isEmpty)
@@ -92,16 +92,16 @@ struct PlotTests {
     #expect(win.findings[0].contains("dga wins by 0.410; seeds of one method differ by up to 0.052, 7.9 times less."))
     #expect(win.text.contains("dga         1     4.584      2.292         5.084  perl 70 %, "))
 
-    #expect(RunTable(uniform + (try dga([5.00, 5.03]))).findings[0].contains("this shows nothing"))
-    #expect(RunTable(uniform + (try dga([5.40, 5.42]))).findings[0].contains("dga LOSES by 0.390"))
-    #expect(RunTable(uniform + (try dga([4.5]))).findings[0].contains("no more than a hint"))
-    #expect(RunTable(uniform + (try dga([4.5, 4.6], tokens: 3_000_000))).findings[0].contains("no comparison"))
+    #expect(RunComparison(uniform + (try dga([5.00, 5.03]))).findings[0].contains("this shows nothing"))
+    #expect(RunComparison(uniform + (try dga([5.40, 5.42]))).findings[0].contains("dga LOSES by 0.390"))
+    #expect(RunComparison(uniform + (try dga([4.5]))).findings[0].contains("no more than a hint"))
+    #expect(RunComparison(uniform + (try dga([4.5, 4.6], tokens: 3_000_000))).findings[0].contains("no comparison"))
   }
 
   @Test("Runs of one method with other settings are not taken for seeds of each other")
   func settings() throws {
     let runs = MadeUpRuns()
-    let table = try RunTable([
+    let table = try RunComparison([
       RunRecord(at: runs.make("gentle", method: "dga", seed: 1, target: 4.6, settings: "threads: 1")),
       RunRecord(at: runs.make("bold", method: "dga", seed: 2, target: 4.4, settings: "threads: 2")),
     ])

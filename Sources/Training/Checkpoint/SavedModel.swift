@@ -88,13 +88,12 @@ extension SavedModel {
       guard tokenizer == corpus.tokenizer.hash.description, model.vocabularySize == corpus.vocabularySize else {
         throw Failure(
           .badConfiguration,
-          "mixture.reference: the model in \(path) has another tokenizer than the corpus \(corpus.path).")
+          "The model in \(path) has another tokenizer than the corpus \(corpus.path).")
       }
       guard model.context >= context else {
         throw Failure(
           .badConfiguration,
-          "mixture.reference: the model in \(path) has a context of \(model.context) tokens, shorter than this run's \(context)."
-        )
+          "The model in \(path) has a context of \(model.context) tokens, shorter than this run's \(context).")
       }
     }
 

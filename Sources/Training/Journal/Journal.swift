@@ -11,7 +11,7 @@ import Transformer
 
 /// What the root rank writes about a run: metrics for programs, the log and progress line for people.
 final class Journal {
-  private let plan: RunPlan
+  let plan: RunPlan
   private let directory: RunDirectory
   private let metrics: MetricsFile
   private let progress = Progress()
@@ -21,11 +21,11 @@ final class Journal {
   private let firstStep: Int
   /// What a run that goes on has other settings in than before.
   private let changes: [String]
-  private let names: [String]
+  let names: [String]
   /// The scores of the last update.
   private var latest: Scores?
   /// What each domain got in the last interval.
-  private var lastEntries: [DomainLedger.Entry] = []
+  private(set) var lastEntries: [DomainLedger.Entry] = []
 
   /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
   ///
@@ -45,7 +45,7 @@ final class Journal {
     metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
     directory.keep()
     let progress = progress
-    log = Logger(label: "dga") { _ in Console(sharing: progress) }
+    log = Logger(label: "dga") { _ in ConsoleLog(sharing: progress) }
   }
 
   /// Brings `metrics.jsonl` to disk and returns its length, for a checkpoint.
@@ -116,12 +116,14 @@ final class Journal {
     var figures = Progress.Figures(
       step: result.step, steps: plan.steps, loss: result.loss, tokensPerSecond: speed, flopsShare: share,
       overheadShare: result.overheadShare)
-    if plan.isMoving { figures.movers = movers(mixture).prefix(3).map { mover($0, mixture) } }
+    if mixture.weights.values != plan.method.start.values {
+      figures.movers = movers(mixture).prefix(3).map { mover($0, mixture) }
+    }
     progress.show(figures, firstStep: firstStep, isLast: isLast)
   }
 
   /// The domains, those first whose weight has moved most from where the run began.
-  private func movers(_ mixture: Mixture) -> [Int] {
+  func movers(_ mixture: Mixture) -> [Int] {
     let (now, start) = (mixture.weights.values, plan.method.start.values)
     return now.indices.sorted { abs(now[$0] - start[$0]) > abs(now[$1] - start[$1]) }
   }
@@ -147,7 +149,7 @@ final class Journal {
     lastEntries = entries
   }
 
-  private func epochs(_ cursors: [Int]) -> [Double] {
+  func epochs(_ cursors: [Int]) -> [Double] {
     zip(cursors, plan.windowCounts).map { $1 == 0 ? 0 : Double($0) / Double($1) }
   }
 
@@ -205,31 +207,7 @@ final class Journal {
     let file = MixtureFile(weights: named(mixture.average.values), final: named(mixture.weights.values))
     try directory.write(JSON.pretty.text(file) + "\n", to: directory.mixtureFile)
     progress.finishLine()
-    if firstStep < plan.steps { log.info("\(summary(mixture, cursors: cursors))") }
-  }
-
-  /// A table of the domains whose weights moved most, or were read most if none did.
-  private func summary(_ mixture: Mixture, cursors: [Int]) -> String {
-    let all = Double(max(1, cursors.reduce(0, +)))
-    let order = plan.isMoving ? movers(mixture) : cursors.indices.sorted { cursors[$0] > cursors[$1] }
-    var table = TextTable(["domain", "weight", "at the start", "of all text", "tokens read", "epochs", "loss"])
-    for domain in order.prefix(Self.shownDomains) {
-      let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
-      table.append([
-        names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
-        percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
-        String(format: "%.2f", epochs(cursors)[domain]), loss,
-      ])
-    }
-    let which = plan.isMoving ? "that moved most" : "read most"
-    let others = names.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(names.count) \(which):\n" : ""
-    return others + table.text.dropLast()
-  }
-
-  private static let shownDomains = 5
-
-  private func percent(_ share: Double) -> String {
-    String(format: share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share)
+    if firstStep < plan.steps { log.info("\(closingTable(mixture, cursors: cursors))") }
   }
 
   private func named<Value>(_ values: [Value]) -> [String: Value] {

@@ -102,9 +102,13 @@ public struct RunPlan: Sendable {
         "reference",
         "the method '\(description.mixture.method)' compares losses with those of another run's model: name that run")
     }
-    let reference = try SavedModel.Reference(run)
-    try reference.check(corpus, context: description.model.configuration(vocabularySize: 1).context)
-    return reference
+    do {
+      let reference = try SavedModel.Reference(run)
+      try reference.check(corpus, context: description.model.configuration(vocabularySize: 1).context)
+      return reference
+    } catch let failure as Failure {
+      throw description.mixture.failure("reference", failure.message, kind: failure.kind)
+    }
   }
 
   /// Checks that the corpus has enough text for the whole run if no domain is read more often than allowed.

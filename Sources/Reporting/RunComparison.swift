@@ -2,7 +2,7 @@ import Foundation
 import Printing
 
 /// The last evaluations of runs side by side, and what they say about the methods.
-public struct RunTable: Sendable {
+public struct RunComparison: Sendable {
   /// The domains that are named for a run, at most.
   private static let leaders = 4
 
@@ -18,7 +18,7 @@ public struct RunTable: Sendable {
     public let leaders: [(name: String, weight: Double)]
   }
 
-  /// One row a run; those that differ in their seeds only stand together.
+  /// One row per run; those that differ in their seeds only stand together.
   public let rows: [Row]
 
   /// Sentences that compare every method with uniform sampling, as far as the difference between seeds allows.

@@ -1,8 +1,8 @@
 import Foundation
 import Logging
 
-/// The log of the root rank: one line a message on standard error, for people.
-struct Console: LogHandler {
+/// The log of the root rank: one line per message on standard error, for people.
+struct ConsoleLog: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
   /// Called before a line is written, so that a moving progress line ends first.

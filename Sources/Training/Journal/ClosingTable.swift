@@ -1,0 +1,30 @@
+import Foundation
+import Mixing
+import Printing
+
+/// The table that ends a run.
+extension Journal {
+  /// A table of the domains whose weights moved most, or were read most if none did.
+  func closingTable(_ mixture: Mixture, cursors: [Int]) -> String {
+    let all = Double(max(1, cursors.reduce(0, +)))
+    let order = plan.isMoving ? movers(mixture) : cursors.indices.sorted { cursors[$0] > cursors[$1] }
+    var table = TextTable(["domain", "weight", "at the start", "of all text", "tokens read", "epochs", "loss"])
+    for domain in order.prefix(Self.shownDomains) {
+      let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
+      table.append([
+        names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
+        percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
+        String(format: "%.2f", epochs(cursors)[domain]), loss,
+      ])
+    }
+    let which = plan.isMoving ? "that moved most" : "read most"
+    let others = names.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(names.count) \(which):\n" : ""
+    return others + table.text.dropLast()
+  }
+
+  private static let shownDomains = 5
+
+  private func percent(_ share: Double) -> String {
+    String(format: share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share)
+  }
+}
