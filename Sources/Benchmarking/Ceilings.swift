@@ -5,10 +5,10 @@ import MPI
 
 /// What the machine can do at best: the matrix product of OpenBLAS, and memory.
 struct Ceilings {
-  /// OpenBLAS's product of 1,024 x 1,024 with all ranks at work, and with one at a time, GFLOP/s a rank.
+  /// OpenBLAS's product of 1,024 x 1,024 with all ranks at work, and with one at a time, GFLOP/s per rank.
   let product, productAlone: Rate
-  /// Copying and a[i] = b[i] + s c[i], all ranks at work, GB/s a rank. Bytes are counted as by STREAM: what the program
-  /// names.
+  /// Copying and a[i] = b[i] + s c[i], all ranks at work, GB/s per rank. Bytes are counted as by STREAM: what the
+  /// program names.
   let copy, triad: Rate
   /// The length of each array, beyond what caches hold.
   let arrayBytes: Int

@@ -11,7 +11,7 @@
 package struct SummationTree: Equatable, Sendable {
   /// Micro-batches, all ranks together.
   package let microBatches: Int
-  /// Groups, all ranks together; a power of two a rank.
+  /// Groups, all ranks together; a power of two per rank.
   package let groups: Int
   /// The number of ranks.
   package let ranks: Int

@@ -1,7 +1,7 @@
 /// A table to draw indices from given weights in constant time (Walker 1977, Vose 1991).
 ///
 /// The unit of probability is cut into `count` equal columns; each is shared by its own index, up to a threshold, and
-/// one alias above it. Twelve bytes an index. Indices of weight zero are never drawn.
+/// one alias above it. Twelve bytes per index. Indices of weight zero are never drawn.
 package struct AliasTable: Sendable {
   private var thresholds: [Double]  // (count), in 0...1
   private var aliases: [Int32]  // (count)

@@ -4,7 +4,7 @@ import Failures
 ///
 /// Slot s of step t draws its domain from (seed, stream, t, s) alone; cursors advance in slot order. Ranks do not
 /// appear: every rank draws the whole batch and reads its own slots, so any number of ranks trains on the same windows.
-/// A batch depends on seed, step, weights and cursors, never on how they came about. 36 bytes a domain.
+/// A batch depends on seed, step, weights and cursors, never on how they came about. 36 bytes per domain.
 ///
 /// ```swift
 /// var sampler = MixtureSampler(windowCounts: counts, seed: 1)

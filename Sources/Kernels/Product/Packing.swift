@@ -2,7 +2,7 @@ import CIntrinsics
 
 /// Copies of parts of the factors in the order in which the micro-kernel reads them.
 enum Packing {
-  /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats a row, zero where there are no
+  /// Copies up to `width` columns of `depth` rows of B into a panel of `width` floats per row, zero where there are no
   /// columns; adds each column's sum to `sums` if that is given.
   static func straight(
     _ source: UnsafePointer<Float>, stride: Int, depth: Int, columns: Int, width: Int,
