@@ -51,6 +51,9 @@ public protocol MixingMethod: Sendable {
   /// Not if the user asked for such weights, nor if each move is meant to be small because there is one before every
   /// step.
   var warnsOfWeights: Bool { get }
+  /// Whether scores of one move are compared with those of the next, so that each is to read target windows of its own:
+  /// a small steering part is read by halves in turn then, not whole each time.
+  var comparesMoves: Bool { get }
 }
 
 extension MixingMethod {
@@ -70,6 +73,8 @@ extension MixingMethod {
   public var summary: String { "" }
   /// No warnings.
   public var warnsOfWeights: Bool { false }
+  /// Each move is made by its own scores.
+  public var comparesMoves: Bool { false }
 
   /// All that is ever wanted before one of the steps up to `last`.
   public func everWants(upTo last: Int) -> Measurements {

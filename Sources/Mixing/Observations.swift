@@ -19,6 +19,9 @@ public struct Observations: Sendable {
     public var unit: Double
     /// The loss on the steering text that the direction is the gradient of, in nats per token.
     public var loss: Double
+    /// The share of the direction's squared error that the directions of later measurements have in common with it,
+    /// because the steering text has few windows; nil if they all read the same ones.
+    public var recurrence: Double? = 0
 
     /// Makes the scores of some rows, all along one direction.
     public init(values: [Double], unit: Double = 1, loss: Double = 0) {

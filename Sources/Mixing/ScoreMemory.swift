@@ -53,31 +53,61 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   }
 
   /// What is known of all scores, with the memory that they are observed with.
+  public func scores(unit: Double, memory: Double) -> Scores {
+    let summary = summary(memory: memory)
+    return Scores(
+      values: values, errors: summary.domains.map { $0?.error ?? .infinity },
+      aging: ages.map { $0 > 0 ? pow(memory, -Double($0)) : 1 }, unit: unit)
+  }
+
+  /// What is remembered, in figures.
+  struct Summary {
+    /// One domain.
+    struct Domain {
+      /// The score, and the weight of the sequences in it.
+      let mean, weight: Double
+      /// The variance of single sequences, and the standard error of the score that follows from it.
+      let variance, error: Double
+      /// By how much the squared error as one of now has grown since the domain was measured.
+      let aging: Double
+
+      var squaredError: Double { error * error }
+    }
+
+    /// All domains; nil where nothing is remembered.
+    var domains: [Domain?]
+    /// The variance of single sequences, all domains together.
+    var pooled: Double
+  }
+
+  /// What is remembered, in figures, with the memory that scores are observed with.
   ///
   /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together,
   /// as if by four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain,
   /// differences between domains count as noise.
-  public func scores(unit: Double, memory: Double) -> Scores {
-    var within = 0.0
-    var freedom = 0.0
+  func summary(memory: Double) -> Summary {
+    let pooled = pooledVariance
+    let domains = values.indices.map { domain -> Summary.Domain? in
+      guard weights[domain] > 0 else { return nil }
+      let variance = (Self.priorFreedom * pooled + deviation(domain)) / (Self.priorFreedom + freedom(domain))
+      let error = (variance * squaredWeights[domain]).squareRoot() / weights[domain]
+      return Summary.Domain(
+        mean: values[domain], weight: weights[domain], variance: variance, error: error,
+        aging: ages[domain] > 0 ? pow(memory, -Double(ages[domain])) : 1)
+    }
+    return Summary(domains: domains, pooled: pooled)
+  }
+
+  private var pooledVariance: Double {
+    var (within, freedom) = (0.0, 0.0)
     for domain in values.indices where weights[domain] > 0 {
       within += deviation(domain)
       freedom += self.freedom(domain)
     }
-    if freedom < 1e-9 {
-      let seen = ages.indices.filter { ages[$0] >= 0 }
-      let mean = seen.reduce(0) { $0 + values[$1] } / Double(max(seen.count, 1))
-      within = seen.reduce(0) { $0 + (values[$1] - mean) * (values[$1] - mean) }
-      freedom = Double(max(seen.count - 1, 1))
-    }
-    let pooled = within / freedom
-    let errors = values.indices.map { domain -> Double in
-      guard weights[domain] > 0 else { return .infinity }
-      let variance = (Self.priorFreedom * pooled + deviation(domain)) / (Self.priorFreedom + self.freedom(domain))
-      return (variance * squaredWeights[domain]).squareRoot() / weights[domain]
-    }
-    let aging = ages.map { $0 > 0 ? pow(memory, -Double($0)) : 1 }
-    return Scores(values: values, errors: errors, aging: aging, unit: unit)
+    if freedom >= 1e-9 { return within / freedom }
+    let seen = ages.indices.filter { ages[$0] >= 0 }
+    let mean = seen.reduce(0) { $0 + values[$1] } / Double(max(seen.count, 1))
+    return seen.reduce(0) { $0 + (values[$1] - mean) * (values[$1] - mean) } / Double(max(seen.count - 1, 1))
   }
 
   private static let priorFreedom = 4.0

@@ -9,6 +9,8 @@ public struct Scores: Sendable, Equatable {
   public var aging: [Double]?
   /// The target's own alignment: values times this are alignments.
   public var unit: Double
+  /// What comparing these scores with those of earlier updates has found; nil if nobody compared.
+  public var finding: Evidence.Finding?
 
   /// Creates scores.
   public init(values: [Double], errors: [Double]? = nil, aging: [Double]? = nil, unit: Double = 1) {

@@ -34,6 +34,9 @@ public struct UpdateRule: Sendable, Equatable {
     /// Each score is shrunk towards the mean of all, the more the larger its error is compared with what domains really
     /// differ by.
     case shrink
+    /// Weights are a function of what is known: from the prior along the best guesses of true scores, as far as the
+    /// scores of successive updates agree beyond chance.
+    case evidence
   }
 
   /// What decides how far one update goes.
@@ -80,40 +83,76 @@ public struct UpdateRule: Sendable, Equatable {
   ///   - raw: The weights before smoothing; moved.
   ///   - present: The weights in use.
   ///   - ages: Moves since each domain was measured last, for the record.
-  ///   - even: What the floor is spread by; nil is all domains alike.
+  ///   - prior: The weights of a run that knows nothing; nil is all domains alike. A domain without weight in it stays
+  ///     without.
   public func move(
-    raw: inout Weights, from present: Weights, scores: Scores, ages: [Int] = [], even: Weights? = nil
+    raw: inout Weights, from present: Weights, scores: Scores, ages: [Int] = [], prior: Weights? = nil
   ) -> Move {
     var move = Move(weights: present, raw: raw)
     (move.scores, move.ages) = (scores, ages)
     move.refused = scores.alignments.firstIndex { !$0.isFinite }
     guard move.refused == nil else { return move }
 
-    let from = recursion == .raw ? raw : present
+    let prior = prior ?? .uniform(raw.count)
+    if caution == .evidence {
+      (raw, move.spread) = anchored(at: prior, scores)
+    } else {
+      let from = recursion == .raw ? raw : present
+      (raw, move.spread) = stepped(from: from, scores, even: .uniform(over: prior.support) ?? prior)
+    }
+    move.raw = raw
+    move.weights = present.mixed(with: raw, share: newWeight)
+    return move
+  }
+
+  /// One step away from weights, and the largest change of the logarithm of a ratio of two.
+  private func stepped(from: Weights, _ scores: Scores, even: Weights) -> (Weights, spread: Double) {
     let rate =
       switch step {
       case .eta(let eta): eta * scores.unit
       case .divergence(let radius): from.rate(for: scores.values, radius: radius)
       }
-    let values = caution.shrunk(scores)
-    move.spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
     // Scores that tell no domain from another are no reason to draw weights towards uniform either.
-    raw =
-      move.spread == 0
-      ? from : from.exponentiated(by: values, rate: rate).mixed(with: even ?? .uniform(raw.count), share: floor)
-    move.raw = raw
-    move.weights = present.mixed(with: raw, share: newWeight)
-    return move
+    return moved(from, along: caution.shrunk(scores), rate: rate, even: even)
+  }
+
+  /// The weights that the evidence is worth, and the largest logarithm of a ratio of two beside the prior's.
+  ///
+  /// With s steps' worth of evidence they are as far from the prior as s steps of the rule in one direction would lead:
+  /// `kl s^2` nats, since a divergence grows with the square of the rate.
+  private func anchored(at prior: Weights, _ scores: Scores) -> (Weights, spread: Double) {
+    guard let finding = scores.finding else { return (prior, 0) }
+    let guesses = finding.guesses(scores)
+    let rate =
+      switch step {
+      case .eta(let eta): eta * scores.unit * finding.steps
+      case .divergence(let radius): prior.rate(for: guesses, radius: radius * finding.steps * finding.steps)
+      }
+    return moved(prior, along: guesses, rate: rate, even: prior)
+  }
+
+  private func moved(
+    _ from: Weights, along values: [Double], rate: Double, even: Weights
+  ) -> (Weights, spread: Double) {
+    let spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
+    return (
+      spread == 0 ? from : from.exponentiated(by: values, rate: rate).mixed(with: even, share: floor), spread
+    )
   }
 }
 
 extension UpdateRule: CustomStringConvertible {
   /// The rule in words, for the start of a run: which constant weighs what must not be guessed.
   public var description: String {
-    let source = recursion == .raw ? "the raw weights' own history" : "the sampled weights"
+    let source =
+      caution == .evidence
+      ? "the starting weights" : recursion == .raw ? "the raw weights' own history" : "the sampled weights"
     let factor =
       switch step {
       case .eta(let eta): "times exp(\(eta) alignment)"
+      case .divergence(let radius) where caution == .evidence:
+        "moved along the best guesses of scores by \(radius) nats times the square of what the agreement of "
+          + "successive updates exceeds \(Evidence.Finding.threshold) standard errors by"
       case .divergence(let radius): "moved along the scores by a divergence of \(radius) nats"
       }
     let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"
@@ -126,6 +165,7 @@ extension UpdateRule: CustomStringConvertible {
       case .none: ""
       case .hold: "; kept while scores differ within their errors"
       case .shrink: "; scores shrunk by their errors"
+      case .evidence: ""
       }
     return "new weights = \(source) \(factor)\(evenly); \(average)\(errors)"
   }

@@ -218,9 +218,10 @@ package struct Steering: ~Copyable {
   private func scoredRows(_ values: (Int, TargetDirection.Figure) -> [Double]) -> ScoredRows {
     var rows = ScoredRows()
     for (index, figure) in direction.figures.enumerated() {
-      rows.scores.append(
-        Observations.Scores(
-          values: values(index, figure), unit: direction.unit(of: index), loss: figure.loss))
+      var scores = Observations.Scores(
+        values: values(index, figure), unit: direction.unit(of: index), loss: figure.loss)
+      scores.recurrence = direction.recurrence(of: index)
+      rows.scores.append(scores)
       rows.norms.append(figure.norm)
     }
     if direction.figures.count > 1 { rows.gram = direction.gram }

@@ -52,8 +52,14 @@ package struct TargetDirection: ~Copyable {
     let weight: Double
     /// The number among the targets; nil for the domains together.
     let target: Int?
-    let sequences: Int
+    /// The windows that there are, and those that one measurement reads.
+    let windows, sequences: Int
     let isLogarithm: Bool
+
+    /// The share of the squared error of a gradient on b of W windows that the gradient on another b of them has in
+    /// common with it: their means differ by the sampling of b out of W, and the mean of all W has an error of its own.
+    /// Nil if there are no others.
+    var recurrence: Double? { windows > sequences ? Double(sequences) / Double(windows - sequences) : nil }
   }
 
   /// Plans the measurements of a run.
@@ -97,11 +103,15 @@ package struct TargetDirection: ~Copyable {
   private static func objectives(of plan: SteeringPlan, _ windows: [Int]) -> [[Term]] {
     let (settings, most) = (plan.settings.direction, plan.settings.targetSequences)
     func term(_ target: Int, weight: Double, isLogarithm: Bool) -> Term {
-      // A small steering set is used whole; reading windows twice would add nothing.
-      Term(weight: weight, target: target, sequences: min(most, windows[target]), isLogarithm: isLogarithm)
+      // A small steering part is read whole, or by halves in turn if directions are to differ; reading windows twice
+      // would add nothing.
+      let available = plan.method.comparesMoves ? max(1, windows[target] / 2) : windows[target]
+      return Term(
+        weight: weight, target: target, windows: windows[target], sequences: min(most, available),
+        isLogarithm: isLogarithm)
     }
     func generic(weight: Double) -> Term {
-      Term(weight: weight, target: nil, sequences: most, isLogarithm: settings.logLoss)
+      Term(weight: weight, target: nil, windows: .max, sequences: most, isLogarithm: settings.logLoss)
     }
     switch plan.method.directions {
     case .combined:
@@ -133,6 +143,11 @@ package struct TargetDirection: ~Copyable {
   /// |g|, else ``Figure/unit``.
   package func divisor(of direction: Int, norm: Double) -> Double {
     plan.settings.direction.cosine ? norm * figures[direction].norm : figures[direction].unit
+  }
+
+  /// The share of a direction's squared error that comes back with the directions of later measurements; nil for all.
+  package func recurrence(of direction: Int) -> Double? {
+    objectives[direction].reduce(0) { largest, term in term.recurrence.flatMap { one in largest.map { max($0, one) } } }
   }
 
   /// What a score of 1 is along a direction: ``Figure/unit``, or 1 for cosines.

@@ -109,8 +109,8 @@ struct RunDescriptionTests {
     let text = try described().yaml()
     for part in [
       "run: runs/one\n", "model:\n  family: gpt2\n  preset: nano\n  layers: 4\n", "batch:\n  sequences: 32\n",
-      "duration: 1000steps\n", "  betas: [0.9, 0.95]\n", "mixture:\n  method: dga\n", "  kl: 0.1\n",
-      "  smoothing:\n    new_weight: 0.3\n", "  every: 50steps\n", "  repetitions: unlimited\n",
+      "duration: 1000steps\n", "  betas: [0.9, 0.95]\n", "mixture:\n  method: dga\n", "  kl: 0.3\n",
+      "  caution: evidence\n", "  smoothing:\n    new_weight: 0.5\n", "  every: 50steps\n", "  repetitions: unlimited\n",
       "tokens_per_domain: unlimited\n", "reduction: canonical\n",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")
@@ -123,7 +123,7 @@ struct RunDescriptionTests {
     (["mixture.eta=2"], "mixture: {kl: 0.2}", "mixture: {eta: 2}"),
     (["mixture.preset=paper"], "mixture: {estimator: ghost, kl: 0.2, floor: 0.5}", "mixture: {preset: paper}"),
     (["mixture.preset=paper", "mixture.estimator=dots"], "", "mixture: {preset: paper, estimator: dots}"),
-    (["mixture.estimator=gradients"], "mixture: {caution: hold}", "mixture: {estimator: gradients, caution: none}"),
+    (["mixture.estimator=gradients"], "mixture: {caution: hold}", "mixture: {estimator: gradients, caution: evidence}"),
     (["batch.tokens=4096"], "batch: {sequences: 8}", "batch: {tokens: 4096}"),
     (["batch.sequences=8"], "batch: {tokens: 4096}", "batch: {sequences: 8}"),
     (["model.preset=micro"], "model: {layers: 1, heads: 1, width: 8, context: 8}", "model: {preset: micro}"),

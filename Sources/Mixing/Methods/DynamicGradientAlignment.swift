@@ -14,6 +14,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     package var raw: Weights
     /// What is known of every domain's score.
     var memory: ScoreMemory
+    /// What successive updates agree on; nil if the rule does not ask.
+    package var evidence: Evidence?
     /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of
     /// measurement.
     var domains: [Int] = []
@@ -21,6 +23,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     /// The unit of those scores, and whether each is the mean of several sequences.
     var unit = 1.0
     var areMeans = false
+    /// The share of the directions' squared error that comes back; nil for all of it.
+    var recurrence: Double? = 0
     /// The weights of the targets and what was scored for each; nil if they do not move.
     package var targets: TargetWeights?
   }
@@ -31,8 +35,6 @@ package struct DynamicGradientAlignment: MixingMethod {
   private let memory: Double
   private let interval: Int
   private let targetRate: Double
-  /// What the floor is spread by: a domain that starts without weight stays without.
-  private let even: Weights?
 
   package init(_ settings: Settings, for run: RunFacts) throws {
     var targets: Weights?
@@ -63,8 +65,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     self.start = start
     self.interval = interval
     self.targetRate = targetRate
-    even = Weights.uniform(over: start.support)
     state = State(raw: start, memory: ScoreMemory(domains: start.count))
+    if rule.caution == .evidence { state.evidence = Evidence(domains: start.count) }
     state.targets = targets.map { TargetWeights(start: $0) }
   }
 
@@ -74,6 +76,7 @@ package struct DynamicGradientAlignment: MixingMethod {
       + (state.targets == nil ? "" : "; targets weighted by how slowly they improve, at a rate of \(targetRate)")
   }
   package var warnsOfWeights: Bool { true }
+  package var comparesMoves: Bool { rule.caution == .evidence }
 
   package func wants(before step: Int) -> Measurements {
     step > 1 && (step - 1) % interval == 0 ? [.weights, .scores] : []
@@ -83,6 +86,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     guard let scores = observations.scores.first else { return }
     state.domains += observations.domains
     state.areMeans = observations.rowsAreMeans
+    let recurrences = observations.scores.map(\.recurrence)
+    state.recurrence = recurrences.contains(nil) ? nil : recurrences.compactMap(\.self).max()
     if state.targets != nil {
       state.targets!.observe(observations)
     } else {
@@ -98,13 +103,14 @@ package struct DynamicGradientAlignment: MixingMethod {
       state.targets = targets
     }
     let scores = takeScores()
-    var move = rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages, even: even)
+    var move = rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages, prior: start)
     move.targetWeights = state.targets?.weights.values
     return move
   }
 
   package mutating func forgetScores() {
     state.memory = ScoreMemory(domains: start.count)
+    if state.evidence != nil { state.evidence = Evidence(domains: start.count) }
     (state.domains, state.scores) = ([], [])
     state.targets?.forgetScores()
   }
@@ -126,7 +132,11 @@ package struct DynamicGradientAlignment: MixingMethod {
       if broken.isEmpty { scores.unit = .nan }
       return scores
     }
-    state.memory.observe(measured.map { (domain: $0.0, score: $0.1) }, memory: memory)
+    let rows = measured.map { (domain: $0.0, score: $0.1) }
+    // A row that is a mean counts as one sequence.
+    state.evidence?.compare(rows, with: state.memory, memory: memory, recurrence: state.recurrence)
+    state.memory.observe(rows, memory: memory)
+    if let evidence = state.evidence { return evidence.scores(state.memory, memory: memory, unit: state.unit) }
     let scores = state.memory.scores(unit: state.unit, memory: memory)
     return state.areMeans ? Scores(values: scores.values, unit: scores.unit) : scores
   }
@@ -149,11 +159,16 @@ extension DynamicGradientAlignment {
 
     package init(for estimation: Estimation) {
       self.estimation = estimation
-      let isPaper = estimation.isPaper
-      rule = UpdateRule(
-        step: isPaper ? .eta(0.3) : .divergence(0.1), newWeight: isPaper ? 0.1 : 0.3, floor: isPaper ? 0 : 0.1,
-        caution: isPaper || !estimation.givesErrors ? .none : .shrink)
-      memory = isPaper ? 0 : 0.8
+      (rule, memory) = Self.defaults(estimation.isPaper ? .none : .evidence, isPaper: estimation.isPaper)
+    }
+
+    /// The rule and memory that go with a use of errors. Weights that are walked with need small steps and smoothing.
+    private static func defaults(_ caution: UpdateRule.Caution, isPaper: Bool) -> (UpdateRule, memory: Double) {
+      if isPaper { return (UpdateRule(step: .eta(0.3), newWeight: 0.1, caution: caution), 0) }
+      if caution == .evidence {
+        return (UpdateRule(step: .divergence(0.3), newWeight: 0.5, floor: 0.1, caution: caution), 0.9)
+      }
+      return (UpdateRule(step: .divergence(0.1), newWeight: 0.3, floor: 0.1, caution: caution), 0.8)
     }
 
     package mutating func visit(_ keys: any KeyVisitor) throws {
@@ -161,9 +176,19 @@ extension DynamicGradientAlignment {
       if keys.isOverridden("eta") { keys.setAside(["kl"]) }
       if keys.isOverridden("kl") { keys.setAside(["eta"]) }
       if keys.isOverridden("estimator") { keys.setAside(["caution"]) }
-      var (step, newWeight, recursion, floor, caution) = (
-        rule.step, rule.newWeight, rule.recursion, rule.floor, rule.caution
-      )
+      var caution = rule.caution
+      try keys.choice(
+        "caution", &caution,
+        "what decides how far weights go: `evidence`, that scores of successive updates agree beyond chance, along the "
+          + "best guesses of true scores; or steps from where they are, with scores as measured (`none`), with scores "
+          + "shrunk by their standard errors (`shrink`), or `hold` the weights while scores differ within them")
+      guard ![.shrink, .hold].contains(caution) || estimation.givesErrors else {
+        throw keys.failure(
+          "caution",
+          "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
+      }
+      if caution != rule.caution { (rule, memory) = Self.defaults(caution, isPaper: estimation.isPaper) }
+      var (step, newWeight, recursion, floor) = (rule.step, rule.newWeight, rule.recursion, rule.floor)
       try step.visit(keys)
       try keys.section("smoothing") { smoothing in
         if keys.isOverridden("preset") { smoothing.setAside(["new_weight", "memory"]) }
@@ -178,15 +203,10 @@ extension DynamicGradientAlignment {
         try smoothing.choice(
           "recursion", &recursion,
           "what an update starts from: the `raw` weights' own history, or the `smoothed` weights")
-      }
-      try keys.choice(
-        "caution", &caution,
-        "what standard errors of scores are used for: `shrink` scores by them, `hold` the weights while scores "
-          + "differ within them, or `none`")
-      guard caution == .none || estimation.givesErrors else {
-        throw keys.failure(
-          "caution",
-          "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
+        guard caution != .evidence || recursion == .raw else {
+          throw smoothing.failure(
+            "recursion", "with `caution: evidence` weights start from the prior, not from earlier ones")
+        }
       }
       try keys.number(
         "floor", &floor, in: 0...1, "the share of the weights that every update spreads evenly over all domains")

@@ -1,0 +1,195 @@
+/// What successive updates agree on: how far domains truly differ, and how sure that is.
+///
+/// The fresh scores of an update are compared with the remembered ones, which other sequences and another direction
+/// made. What the two have in common is signal; neither the sequences' noise nor the direction's is in it. With x_i the
+/// mean of n_i fresh scores of domain i, m_i its remembered score with the error e_i, tau^2 the variance of true scores
+/// as known before, and y, d their differences from means that are weighted with q:
+///
+///     a_i = 1 / (e_i^2 + tau^2)      q_i = n_i a_i
+///     N <- keep N + sum q_i d_i y_i                     agreement
+///     A <- keep A + sum q_i (1 - q_i / sum q)           what N is expected to be per unit of tau^2
+///     V <- keep^2 V + sum q_i^2 d_i^2 (v_i / n_i + g^2)     the variance of N if nothing is true
+///
+/// so tau^2 = N / A and z = N / sqrt(V) standard errors. Fresh and remembered scores differ by more than the sequences'
+/// noise explains because each direction has an error of its own; g^2 is that excess, as a variance of a score.
+/// `docs/mixing.md` derives all of it.
+public struct Evidence: Codable, Sendable, Equatable {
+  /// How much the sums of earlier updates count at an update.
+  static let keep = 0.98
+
+  private var agreement = 0.0, expectation = 0.0, variance = 0.0
+  /// What disagreement exceeds the noise of sequences by, and how often g^2 is in it.
+  private var excess = 0.0, exposure = 0.0
+  /// The sums of squares of sequences per update, of which older ones count less, (domains): those of one update share
+  /// the error of its direction.
+  private var squaredCounts: [Double]
+  /// The share of a direction's squared error that comes back with the next directions, because they read the same
+  /// windows; nil if they read no others.
+  private var recurrence: Double? = 0
+
+  /// Updates so far.
+  public private(set) var updates = 0
+  /// The variance of true scores over domains, tau^2.
+  public private(set) var signal = 0.0
+  /// The variance that the error of one direction gives a score, g^2.
+  public private(set) var directionNoise = 0.0
+  /// By how many standard errors fresh and remembered scores agree, z.
+  public private(set) var significance = 0.0
+
+  /// Knows nothing yet.
+  public init(domains: Int) { squaredCounts = [Double](repeating: 0, count: domains) }
+
+  /// Takes in the scores of an update, before the memory does.
+  ///
+  /// - Parameters:
+  ///   - scores: The domain and the relative score of every sequence.
+  ///   - known: What is remembered of earlier updates.
+  ///   - memory: How much what is known already counts now, in `0...1`.
+  ///   - recurrence: The share of the direction's squared error that comes back with directions to come; nil if all
+  ///     of it does, so that it cannot be told from signal.
+  mutating func compare(
+    _ scores: [(domain: Int, score: Double)], with known: ScoreMemory, memory: Double, recurrence: Double?
+  ) {
+    updates += 1
+    self.recurrence = recurrence
+    var (sums, counts) = (squaredCounts.map { _ in 0.0 }, squaredCounts.map { _ in 0.0 })
+    for (domain, score) in scores {
+      sums[domain] += score
+      counts[domain] += 1
+    }
+    let summary = known.summary(memory: memory)
+    let rows = counts.indices.compactMap { domain -> Row? in
+      guard counts[domain] > 0, let old = summary.domains[domain] else { return nil }
+      return Row(count: counts[domain], fresh: sums[domain] / counts[domain], known: old, share: share(of: domain, old))
+    }
+    decay()
+    if rows.count > 1 {
+      // Differences are weighted by what was known before this update.
+      let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, .leastNormalMagnitude) }
+      compareSizes(rows, pooled: summary.pooled)
+      compareDifferences(rows, weights)
+    }
+    conclude(freedom: Double(max(rows.count - 1, 1)))
+    for domain in counts.indices {
+      squaredCounts[domain] = memory * memory * squaredCounts[domain] + counts[domain] * counts[domain]
+    }
+  }
+
+  /// A domain with fresh and remembered scores.
+  private struct Row {
+    /// Fresh sequences, and their mean.
+    let count, fresh: Double
+    let known: ScoreMemory.Summary.Domain
+    /// The share of one direction's squared error that is in the remembered score.
+    let share: Double
+  }
+
+  private mutating func decay() {
+    agreement *= Self.keep
+    expectation *= Self.keep
+    variance *= Self.keep * Self.keep
+    excess *= Self.keep
+    exposure *= Self.keep
+  }
+
+  /// By how much fresh and remembered scores differ, beyond the noise of sequences: g^2.
+  private mutating func compareSizes(_ rows: [Row], pooled: Double) {
+    let total = rows.reduce(0) { $0 + $1.count }
+    let shift = rows.reduce(0) { $0 + $1.count * ($1.fresh - $1.known.mean) } / total
+    for row in rows {
+      let difference = row.fresh - row.known.mean - shift
+      let freedom = 1 - row.count / total
+      let noise = pooled + row.count * row.known.squaredError * row.known.aging
+      excess += row.count * difference * difference - freedom * noise
+      exposure += row.count * freedom * (1 + row.share)
+    }
+    directionNoise = exposure > 0 ? max(0, excess) / exposure : 0
+  }
+
+  /// Whether fresh scores differ between domains as remembered ones do.
+  private mutating func compareDifferences(_ rows: [Row], _ weights: [Double]) {
+    let total = weights.reduce(0, +)
+    guard total.isFinite, total > 0 else { return }
+    let known = zip(rows, weights).reduce(0) { $0 + $1.1 * $1.0.known.mean } / total
+    let fresh = zip(rows, weights).reduce(0) { $0 + $1.1 * $1.0.fresh } / total
+    for (row, weight) in zip(rows, weights) {
+      let difference = row.known.mean - known
+      agreement += weight * difference * (row.fresh - fresh)
+      expectation += weight * (1 - weight / total)
+      variance += weight * weight * difference * difference * (row.known.variance / row.count + directionNoise)
+    }
+  }
+
+  /// The variance of true scores and its significance, without what agrees only because directions share windows.
+  private mutating func conclude(freedom: Double) {
+    (signal, significance) = (0, 0)
+    guard expectation > 0, let recurrence else { return }
+    let returning = recurrence * directionNoise * expectation
+    let net = agreement - returning
+    let error = (variance + 2 * returning * returning / freedom).squareRoot()
+    signal = max(0, net) / expectation
+    significance = error > 0 ? net / error : 0
+  }
+
+  /// The share of one direction's squared error that is in a remembered score.
+  private func share(of domain: Int, _ known: ScoreMemory.Summary.Domain) -> Double {
+    squaredCounts[domain] / (known.weight * known.weight)
+  }
+
+  /// The squared error of a remembered score as one of now, the directions' part included.
+  private func squaredError(_ known: ScoreMemory.Summary.Domain, share: Double) -> Double {
+    (known.squaredError + directionPart(share)) * known.aging
+  }
+
+  private func directionPart(_ share: Double) -> Double {
+    recurrence.map { directionNoise * (share + $0) } ?? .infinity
+  }
+
+  /// What is known of all scores after an update, their errors with the directions' part.
+  ///
+  /// - Parameter known: What is remembered, this update included.
+  func scores(_ known: ScoreMemory, memory: Double, unit: Double) -> Scores {
+    var scores = known.scores(unit: unit, memory: memory)
+    let summary = known.summary(memory: memory)
+    scores.errors = summary.domains.enumerated().map { domain, found in
+      found.map { ($0.squaredError + directionPart(share(of: domain, $0))).squareRoot() } ?? .infinity
+    }
+    let squares = scores.errors!.filter(\.isFinite).map { $0 * $0 }
+    let noise = squares.isEmpty ? .infinity : squares.reduce(0, +) / Double(squares.count)
+    scores.finding = Finding(
+      signal: signal, significance: significance, updates: updates,
+      reliability: signal > 0 ? signal / (signal + noise) : 0)
+    return scores
+  }
+
+  /// What comparing updates has found.
+  public struct Finding: Sendable, Equatable {
+    /// Standard errors of agreement that chance alone may show; only what exceeds them moves weights.
+    static let threshold = 1.5
+
+    /// The variance of true scores over domains.
+    public let signal: Double
+    /// By how many standard errors fresh and remembered scores agree.
+    public let significance: Double
+    /// Updates so far.
+    public let updates: Int
+    /// The share of the variance of remembered scores that is signal, from 0 to 1.
+    public let reliability: Double
+
+    /// How many steps away from the prior the evidence is worth: the standard errors above the threshold, and at most
+    /// one for each update that could confirm an earlier one.
+    var steps: Double { min(max(0, significance - Self.threshold), Double(max(updates - 1, 0))) }
+
+    /// The best guesses of true scores, as differences from their mean, (domains); 0 where nothing is known.
+    func guesses(_ scores: Scores) -> [Double] {
+      guard signal > 0, let errors = scores.errors else { return scores.values.map { _ in 0 } }
+      let shares = errors.indices.map { domain in
+        1 / (signal + errors[domain] * errors[domain] * (scores.aging?[domain] ?? 1))
+      }
+      let total = shares.reduce(0, +)
+      guard total > 0 else { return scores.values.map { _ in 0 } }
+      let mean = zip(shares, scores.values).reduce(0) { $0 + $1.0 * $1.1 } / total
+      return zip(shares, scores.values).map { $0 * signal * ($1 - mean) }
+    }
+  }
+}
