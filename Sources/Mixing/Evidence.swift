@@ -47,7 +47,7 @@ public struct Evidence: Codable, Sendable, Equatable {
   ///   - memory: How much what is known already counts now, in `0...1`.
   ///   - recurrence: The share of the direction's squared error that comes back with directions to come; nil if all
   ///     of it does, so that it cannot be told from signal.
-  mutating func compare(
+  public mutating func compare(
     _ scores: [(domain: Int, score: Double)], with known: ScoreMemory, memory: Double, recurrence: Double?
   ) {
     updates += 1
@@ -145,51 +145,31 @@ public struct Evidence: Codable, Sendable, Equatable {
     recurrence.map { directionNoise * (share + $0) } ?? .infinity
   }
 
-  /// What is known of all scores after an update, their errors with the directions' part.
+  /// What is known of all scores after an update, with errors as ones of the present scores: the directions' part and
+  /// what the model may have changed since a domain was measured are in them.
   ///
   /// - Parameter known: What is remembered, this update included.
-  func scores(_ known: ScoreMemory, memory: Double, unit: Double) -> Scores {
+  public func scores(_ known: ScoreMemory, memory: Double, unit: Double) -> Scores {
     var scores = known.scores(unit: unit, memory: memory)
     let summary = known.summary(memory: memory)
+    scores.aging = nil
     scores.errors = summary.domains.enumerated().map { domain, found in
-      found.map { ($0.squaredError + directionPart(share(of: domain, $0))).squareRoot() } ?? .infinity
+      found.map { squaredError($0, share: share(of: domain, $0)).squareRoot() } ?? .infinity
     }
-    let squares = scores.errors!.filter(\.isFinite).map { $0 * $0 }
-    let noise = squares.isEmpty ? .infinity : squares.reduce(0, +) / Double(squares.count)
-    scores.finding = Finding(
-      signal: signal, significance: significance, updates: updates,
-      reliability: signal > 0 ? signal / (signal + noise) : 0)
+    scores.finding = finding(summary)
     return scores
   }
 
-  /// What comparing updates has found.
-  public struct Finding: Sendable, Equatable {
-    /// Standard errors of agreement that chance alone may show; only what exceeds them moves weights.
-    static let threshold = 1.5
-
-    /// The variance of true scores over domains.
-    public let signal: Double
-    /// By how many standard errors fresh and remembered scores agree.
-    public let significance: Double
-    /// Updates so far.
-    public let updates: Int
-    /// The share of the variance of remembered scores that is signal, from 0 to 1.
-    public let reliability: Double
-
-    /// How many steps away from the prior the evidence is worth: the standard errors above the threshold, and at most
-    /// one for each update that could confirm an earlier one.
-    var steps: Double { min(max(0, significance - Self.threshold), Double(max(updates - 1, 0))) }
-
-    /// The best guesses of true scores, as differences from their mean, (domains); 0 where nothing is known.
-    func guesses(_ scores: Scores) -> [Double] {
-      guard signal > 0, let errors = scores.errors else { return scores.values.map { _ in 0 } }
-      let shares = errors.indices.map { domain in
-        1 / (signal + errors[domain] * errors[domain] * (scores.aging?[domain] ?? 1))
-      }
-      let total = shares.reduce(0, +)
-      guard total > 0 else { return scores.values.map { _ in 0 } }
-      let mean = zip(shares, scores.values).reduce(0) { $0 + $1.0 * $1.1 } / total
-      return zip(shares, scores.values).map { $0 * signal * ($1 - mean) }
+  private func finding(_ known: ScoreMemory.Summary) -> Finding {
+    var (sequences, directions, count) = (0.0, 0.0, 0.0)
+    for (domain, found) in known.domains.enumerated() {
+      guard let found else { continue }
+      sequences += found.squaredError * found.aging
+      directions += directionPart(share(of: domain, found)) * found.aging
+      count += 1
     }
+    return Finding(
+      signal: signal, sequenceNoise: count > 0 ? sequences / count : .infinity,
+      directionNoise: count > 0 ? directions / count : .infinity, significance: significance, updates: updates)
   }
 }

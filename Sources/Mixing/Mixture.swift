@@ -8,8 +8,8 @@ public struct Mixture: Sendable {
     public fileprivate(set) var average: Weights
     /// The number of moves so far, refused ones included.
     public fileprivate(set) var moves = 0
-    fileprivate var quietMoves = 0
-    fileprivate var lonelyMoves = 0
+    /// Moves in a row up to now that are worth a warning if there are many; see ``MixingWarning``.
+    var quietMoves = 0, lonelyMoves = 0
 
     fileprivate init(_ weights: Weights) { (self.weights, average) = (weights, weights) }
   }
@@ -66,22 +66,12 @@ public struct Mixture: Sendable {
     let used = method.weighting == .draws ? state.moves + 1 : state.moves
     state.average = state.average.mixed(with: state.weights, share: 1 / Double(used))
 
-    var report = MixingReport(weights: state.weights, moved: state.weights.distance(from: before), spread: move.spread)
+    var report = MixingReport(state.weights, before: before, start: method.start, spread: move.spread)
     if let refused = move.refused {
       report.warnings.append(move.weights == before ? .notFinite(domain: refused) : .leftOut(domain: refused))
     }
     guard method.warnsOfWeights, move.refused == nil, before.count > 1 else { return (move, report) }
-
-    // Each spell of quiet or lonely moves is reported once.
-    state.quietMoves = report.isQuiet ? state.quietMoves + 1 : 0
-    state.lonelyMoves = report.isLonely ? state.lonelyMoves + 1 : 0
-    if state.quietMoves == MixingReport.quietSpell {
-      report.warnings.append(.nothingMoves(spread: report.spread))
-    }
-    if state.lonelyMoves == MixingReport.lonelySpell {
-      let (domain, weight) = state.weights.values.enumerated().max { $0.element < $1.element }!
-      report.warnings.append(.oneDomainLeft(domain: domain, weight: weight))
-    }
+    report.warnings += state.warnings(report, move)
     return (move, report)
   }
 }

@@ -10,7 +10,7 @@ public struct Scores: Sendable, Equatable {
   /// The target's own alignment: values times this are alignments.
   public var unit: Double
   /// What comparing these scores with those of earlier updates has found; nil if nobody compared.
-  public var finding: Evidence.Finding?
+  public var finding: Finding?
 
   /// Creates scores.
   public init(values: [Double], errors: [Double]? = nil, aging: [Double]? = nil, unit: Double = 1) {

@@ -152,7 +152,7 @@ extension UpdateRule: CustomStringConvertible {
       case .eta(let eta): "times exp(\(eta) alignment)"
       case .divergence(let radius) where caution == .evidence:
         "moved along the best guesses of scores by \(radius) nats times the square of what the agreement of "
-          + "successive updates exceeds \(Evidence.Finding.threshold) standard errors by"
+          + "successive updates exceeds \(Finding.threshold) standard errors by"
       case .divergence(let radius): "moved along the scores by a divergence of \(radius) nats"
       }
     let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"

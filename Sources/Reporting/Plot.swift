@@ -1,9 +1,10 @@
 import Failures
 import Foundation
 
-/// Pictures and a table of runs: the losses of all, the weights of those whose weights move, and what each domain got.
+/// Pictures and a table of runs: the losses of all, the weights of those whose weights move with the scores that they
+/// follow, and what each domain got.
 public enum Plot {
-  /// Draws runs as `losses`, `weights` and `domains`, each as SVG and PNG, into a directory that is created if needed.
+  /// Draws runs as `losses`, `weights`, `scores` and `domains`, each as SVG and PNG, into a directory that is created if needed.
   ///
   /// - Returns: The paths of the files written.
   /// - Throws: `Failure` if a run cannot be read, gnuplot is not installed or the directory cannot be written.
@@ -21,7 +22,8 @@ public enum Plot {
     } catch {
       throw Failure(.cannotCreate, "The directory \(output) cannot be created: \(error.localizedDescription)")
     }
-    let figures = [LossFigure(runs).figure, WeightFigure(runs)?.figure, DomainFigure(runs)?.figure].compactMap(\.self)
+    let figures = [LossFigure(runs).figure, WeightFigure(runs)?.figure, ScoreFigure(runs)?.figure, DomainFigure(runs)?.figure]
+      .compactMap(\.self)
     return try figures.flatMap { try gnuplot.draw($0, in: output) }
   }
 

@@ -27,6 +27,16 @@ public struct RunRecord: Sendable {
     public let tokens: Int
     /// The weight of every domain, by name.
     public let weights: [String: Double]
+    /// The alignment of every domain with the target and its standard error, by name; nil where nothing is known.
+    public let alignment, standardError: [String: Double?]?
+    /// The target's own alignment, and the share of the variance of alignments that is signal.
+    public let targetAlignment, reliability: Double?
+
+    private enum CodingKeys: String, CodingKey {
+      case tokens, weights, alignment, reliability
+      case standardError = "standard_error"
+      case targetAlignment = "target_alignment"
+    }
   }
 
   /// What each domain got since the record before, by name.

@@ -23,11 +23,18 @@ public struct AlignmentSurvey: Encodable {
     public let weight: Double
     /// The mean alignment beside the target's own, which is 1; nil if the domain was not seen.
     public let score: Double?
-    /// The standard error of the mean, over sequences or, with several repetitions, over these; variances are drawn
-    /// towards that of all domains.
+    /// Its standard error; with several repetitions the noise of the target's windows is in it.
     public let standard_error: Double?
+    /// Whether a sequence of the domain is worth more, or less, than one of the average domain, at 95 %; nil if that
+    /// cannot be told, or was measured only once.
+    public let worth: Worth?
     /// The alignment in each repetition; nil where the domain was not seen.
     public let alignments: [Double?]
+  }
+
+  /// How a domain's score compares with the mean of all domains.
+  public enum Worth: String, Encodable {
+    case more, less
   }
 
   /// The estimator.
@@ -38,6 +45,11 @@ public struct AlignmentSurvey: Encodable {
   public let target_sequences, sequences, batch_sequences: Int
   /// Seconds of a repetition, direction included.
   public let seconds: Double
+  /// The share of the variance of scores that is signal, and the standard errors by which repetitions agree; nil with a
+  /// single one.
+  public let reliability, agreement: Double?
+  /// What the repetitions have found, in words.
+  public let finding: String
   /// All domains, in the order of the corpus.
   public let domains: [Domain]
 
@@ -55,7 +67,7 @@ public struct AlignmentSurvey: Encodable {
     let rank = world.rank
     var bench = try world.agree { try Bench(plan, run: run, rank: rank) }
     var gradients = Gradients<Local>(layout: bench.replica.model.layout, levels: plan.tree.levels)
-    var tally = Tally(domains: plan.corpus.domains.count)
+    var tally = AlignmentTally(domains: plan.corpus.domains.count)
     let start = ContinuousClock.now
     for repetition in 0..<repetitions {
       gradients = try bench.measure(repetition, into: &tally, with: gradients, over: world)
@@ -68,18 +80,21 @@ public struct AlignmentSurvey: Encodable {
     batch_sequences = plan.batch.sequences
     let names = plan.corpus.domains.map(\.name)
     let weights = bench.weights
-    domains = names.indices.map { tally.domain($0, names[$0], weight: weights[$0], repetitions: repetitions) }
+    domains = tally.domains(names, weights: weights)
+    let finding = tally.finding
+    (reliability, agreement) = (finding?.reliability, finding?.significance)
+    self.finding = finding?.sentence ?? "One measurement does not say how far the target's own windows decide: --repeat 2 or more does."
   }
 
   private static func plan(_ run: String, _ overrides: [String], ranks: Int) throws -> RunPlan {
     guard FileManager.default.fileExists(atPath: run + "/config.yaml") else {
       throw Failure(.missingInput, "\(run) is no run directory: it has no config.yaml.")
     }
-    // No weights are moved here, so any method and estimators without errors will do as well.
+    // No weights are moved here, so any method will do. This one has target windows of its own in each repetition.
     let plan = try RunPlan(
       RunDescription(
         contentsOf: run + "/config.yaml",
-        overrides: ["mixture.method=dga", "mixture.caution=none", "mixture.direction.adaptive=false"] + overrides),
+        overrides: ["mixture.method=dga", "mixture.caution=evidence", "mixture.direction.adaptive=false"] + overrides),
       ranks: ranks)
     let estimator = plan.description.mixture.steering.estimator
     if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
@@ -89,42 +104,6 @@ public struct AlignmentSurvey: Encodable {
       )
     }
     return plan
-  }
-
-  /// What the repetitions have found so far.
-  private struct Tally {
-    /// Scores and alignments in each repetition, (domains).
-    var scores, alignments: [[Double?]]
-    /// Standard errors within the last repetition, (domains).
-    var errors: [Double?] = []
-    /// Every repetition is one measurement of each domain, direction and all.
-    var means: ScoreMemory
-
-    init(domains: Int) {
-      scores = Array(repeating: [], count: domains)
-      alignments = scores
-      means = ScoreMemory(domains: domains)
-    }
-
-    mutating func add(_ memory: ScoreMemory, unit: Double, givesErrors: Bool) {
-      let found = memory.scores(unit: unit, memory: 0)
-      let seen = scores.indices.filter { memory.ages[$0] == 0 }
-      means.observe(seen.map { ($0, found.values[$0]) }, memory: 1)
-      for domain in scores.indices {
-        let isSeen = memory.ages[domain] == 0
-        scores[domain].append(isSeen ? found.values[domain] : nil)
-        alignments[domain].append(isSeen ? found.alignments[domain] : nil)
-      }
-      errors = found.errors!.map { $0.isFinite && givesErrors ? $0 : nil }
-    }
-
-    func domain(_ index: Int, _ name: String, weight: Double, repetitions: Int) -> Domain {
-      let seen = scores[index].compactMap(\.self)
-      let error = repetitions > 1 ? means.scores(unit: 1, memory: 1).errors![index] : errors[index]
-      return Domain(
-        name: name, weight: weight, score: seen.isEmpty ? nil : seen.reduce(0, +) / Double(seen.count),
-        standard_error: seen.isEmpty ? nil : error, alignments: alignments[index])
-    }
   }
 
   /// A checkpoint's model, and what scores sequences along its target's gradient.
@@ -177,7 +156,7 @@ public struct AlignmentSurvey: Encodable {
 
     /// Measures the direction and all domains once.
     mutating func measure(
-      _ repetition: Int, into tally: inout Tally, with gradients: consuming Gradients<Local>,
+      _ repetition: Int, into tally: inout AlignmentTally, with gradients: consuming Gradients<Local>,
       over world: borrowing Communicator
     ) throws -> Gradients<Local> {
       let memory = try direction.measure(draw: repetition, on: &replica, parameters, with: gradients, over: world)
@@ -188,13 +167,12 @@ public struct AlignmentSurvey: Encodable {
       var sample = Sample(windows, of: plan.corpus.domains.map(\.train))
       let cleared = try scorer.measure(
         &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)
-      var scores = ScoreMemory(domains: plan.corpus.domains.count)
-      scores.observe(
-        windows.indices.map { place in
-          let norm = sample.norms.isEmpty ? 0 : sample.norms[place / perDomain]
-          return (Int(windows[place].domain), sample.scores[0][place] / direction.divisor(of: 0, norm: norm))
-        }, memory: 0)
-      tally.add(scores, unit: direction.unit(of: 0), givesErrors: settings.estimator.givesErrors)
+      let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(windows.indices)
+      tally.add(
+        rows.map { row in
+          let norm = sample.norms.isEmpty ? 0 : sample.norms[row / perDomain]
+          return (Int(windows[row].domain), sample.scores[0][row] / direction.divisor(of: 0, norm: norm))
+        }, unit: direction.unit(of: 0), recurrence: direction.recurrence(of: 0), areMeans: sample.rowsAreMeans)
       return cleared
     }
   }

@@ -7,7 +7,7 @@ import Training
 /// Measures how a run's domains align with its target; under `mpirun`, on all ranks.
 struct Align: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show how every domain aligns with the target at a run's latest checkpoint, with standard errors.",
+    abstract: "Show how every domain aligns with the target at a run's latest checkpoint: which are worth more than the average.",
     usage: "mpirun -np N dga align RUN [key.path=value ...] [--repeat R] [--json]")
 
   @Argument(help: ArgumentHelp("The run directory.", valueName: "run"))
@@ -17,8 +17,10 @@ struct Align: ParsableCommand {
     help: "Changes to its configuration, such as mixture.estimator=ghost, mixture.probe.sequences=32 or target=other.")
   var overrides: [String] = []
 
-  @Option(name: .customLong("repeat"), help: "Measure so many times, each time on other text.")
-  var repetitions = 1
+  @Option(
+    name: .customLong("repeat"),
+    help: "Measure so many times, each time on other text; at least 2 for errors with the target's own noise in them.")
+  var repetitions = 4
 
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
@@ -44,12 +46,15 @@ struct Align: ParsableCommand {
   /// The domains, the best aligned first.
   private static func text(_ survey: AlignmentSurvey) -> String {
     func number(_ value: Double?) -> String { value.map { String(format: "%.4f", $0) } ?? "-" }
-    var table = TextTable(["domain", "score", "+-", "weight"])
+    var table = TextTable(["domain", "score", "+-", "weight", "worth, at 95 %"])
     for domain in survey.domains.sorted(by: { ($0.score ?? -.infinity) > ($1.score ?? -.infinity) }) {
-      table.append([domain.name, number(domain.score), number(domain.standard_error), number(domain.weight)])
+      table.append([
+        domain.name, number(domain.score), number(domain.standard_error), number(domain.weight),
+        domain.worth.map { "\($0.rawValue) than the average" } ?? "",
+      ])
     }
     return table.text
-      + "\nAfter step \(survey.step), by \(survey.estimator), on \(survey.target_sequences) sequences of the target and "
-      + "\(survey.sequences) of the domains; the target's own score is 1.\n"
+      + "\nAfter step \(survey.step), by \(survey.estimator), each time on \(survey.target_sequences) sequences of the "
+      + "target and \(survey.sequences) of the domains; the target's own score is 1.\n\(survey.finding)\n"
   }
 }

@@ -119,9 +119,11 @@ extension CommandLineTests {
         try #require(outcome.status == 0, "\(outcome.output)")
         return try JSONDecoder().decode(Survey.self, from: Data(outcome.standardOutput.utf8))
       }
-      let (inline, reference) = (try align(), try align("mixture.preset=paper"))
+      let (inline, reference) = (try align(), try align("mixture.preset=paper", "--repeat", "1"))
       #expect(inline.estimator == "inline" && reference.estimator == "gradients")
-      let ghost = try align("mixture.estimator=ghost")
+      #expect(inline.reliability != nil && reference.reliability == nil)
+      #expect(reference.finding.contains("--repeat 2"))
+      let ghost = try align("mixture.estimator=ghost", "--repeat", "1")
       for (one, other) in zip(ghost.domains, reference.domains) {
         let (score, expected) = (try #require(one.score), try #require(other.score))
         #expect(abs(score - expected) < 1e-4 * max(1, abs(expected)) && one.standard_error ?? 0 > 0)
@@ -222,7 +224,8 @@ private struct Survey: Decodable {
   struct Domain: Decodable {
     let score, standard_error: Double?
   }
-  let estimator: String
+  let estimator, finding: String
+  let reliability: Double?
   let domains: [Domain]
 }
 

@@ -196,6 +196,37 @@ import Testing
     #expect(move.refused == 0 && method.state.evidence == before.evidence)
   }
 
+  @Test func `A run that had another rule before collects evidence from now on`() throws {
+    var trial = Trial(random: SplitMix(seed: 2), truth: [0, 1, 2], sequences: 64)
+    var walk = Self.method(domains: 3, rule: UpdateRule(step: .divergence(0.1), newWeight: 0.3, caution: .shrink))
+    var weights = Weights.uniform(3)
+    for update in 0..<3 { _ = try Self.update(&walk, trial.rows(update: update), from: &weights) }
+    var method = try Self.method(domains: 3).restored(from: walk)
+    for update in 3..<9 { _ = try Self.update(&method, trial.rows(update: update), from: &weights) }
+    #expect(weights.values[2] > 0.6 && method.state.evidence?.updates == 6)
+  }
+
+  @Test func `The finding says in words what is known, and what would help`() throws {
+    func finding(_ trial: Trial, recurrence: Double? = 0) throws -> Finding {
+      var (trial, method, weights) = (trial, Self.method(domains: trial.truth.count), Weights.uniform(trial.truth.count))
+      var scores: Scores?
+      for update in 0..<8 {
+        scores = try Self.update(&method, trial.rows(update: update), recurrence: recurrence, from: &weights).scores
+      }
+      return try #require(scores?.finding)
+    }
+    var trial = Trial(random: SplitMix(seed: 4), truth: [0, 1, 2], sequences: 64)
+    let known = try finding(trial)
+    #expect(known.tellsDomainsApart && known.reliability > 0.8)
+    #expect(known.sentence.hasPrefix("Scores tell domains apart"))
+    #expect(try finding(trial, recurrence: nil).sentence.contains("steering part is a single window"))
+    trial = Trial(random: SplitMix(seed: 4), truth: [1, 1, 1], sequences: 64)
+    trial.directionNoise = 0
+    #expect(try finding(trial).sentence.contains("most of the noise is that of the domains' sequences"))
+    trial.directionNoise = 2
+    #expect(try finding(trial).sentence.contains("raise mixture.probe.target_sequences"))
+  }
+
   @Test func `The evidence goes on from its encoded state with the same bits`() throws {
     var trial = Trial(random: SplitMix(seed: 9), truth: [0, 0.5, 1], sequences: 16)
     var method = Self.method(domains: 3)

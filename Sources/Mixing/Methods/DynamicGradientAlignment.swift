@@ -133,6 +133,8 @@ package struct DynamicGradientAlignment: MixingMethod {
       return scores
     }
     let rows = measured.map { (domain: $0.0, score: $0.1) }
+    // A run can go on with another rule than it had.
+    state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
     // A row that is a mean counts as one sequence.
     state.evidence?.compare(rows, with: state.memory, memory: memory, recurrence: state.recurrence)
     state.memory.observe(rows, memory: memory)

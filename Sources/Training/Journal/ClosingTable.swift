@@ -8,18 +8,25 @@ extension Journal {
   func closingTable(_ mixture: Mixture, cursors: [Int]) -> String {
     let all = Double(max(1, cursors.reduce(0, +)))
     let order = plan.isMoving ? movers(mixture) : cursors.indices.sorted { cursors[$0] > cursors[$1] }
-    var table = TextTable(["domain", "weight", "at the start", "of all text", "tokens read", "epochs", "loss"])
+    let isScored = plan.wishes.contains(.scores) && latest != nil
+    var table = TextTable(
+      ["domain", "weight", "at the start", "of all text", "tokens read", "epochs", "loss"]
+        + (isScored ? ["score", "+-"] : []))
     for domain in order.prefix(Self.shownDomains) {
       let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
       table.append([
         names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
         percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
         String(format: "%.2f", epochs(cursors)[domain]), loss,
-      ])
+      ] + (isScored ? [score(latest?.values[domain]), score(latest?.errors?[domain])] : []))
     }
     let which = plan.isMoving ? "that moved most" : "read most"
     let others = names.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(names.count) \(which):\n" : ""
-    return others + table.text.dropLast()
+    return others + table.text.dropLast() + (latest?.finding.map { "\n" + $0.sentence } ?? "")
+  }
+
+  private func score(_ value: Double?) -> String {
+    value.map { $0.isFinite ? String(format: "%.3f", $0) : "?" } ?? "-"
   }
 
   private static let shownDomains = 5

@@ -23,7 +23,7 @@ final class Journal {
   private let changes: [String]
   let names: [String]
   /// The scores of the last update.
-  private var latest: Scores?
+  private(set) var latest: Scores?
   /// What each domain got in the last interval.
   private(set) var lastEntries: [DomainLedger.Entry] = []
 
@@ -116,6 +116,7 @@ final class Journal {
     var figures = Progress.Figures(
       step: result.step, steps: plan.steps, loss: result.loss, tokensPerSecond: speed, flopsShare: share,
       overheadShare: result.overheadShare)
+    figures.finding = latest?.finding
     if mixture.weights.values != plan.method.start.values {
       figures.movers = movers(mixture).prefix(3).map { mover($0, mixture) }
     }
@@ -166,6 +167,8 @@ final class Journal {
         step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
         weights: named(mixture.weights.values), raw_weights: named((move.raw ?? mixture.weights).values),
         alignment: isScored ? scores : nil, score: isScored ? nil : scores,
+        target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
+        reliability: move.scores?.finding?.reliability, agreement: move.scores?.finding?.significance,
         standard_error: move.scores?.alignmentErrors.map { named($0.map(finite)) },
         age: move.ages.isEmpty ? nil : named(move.ages).filter { $0.value != 0 },
         target_weights: move.targetWeights.map {

@@ -28,6 +28,11 @@ enum MetricRecord {
     /// What the method goes by: alignments with the target, or under `score` numbers of its own, such as losses in
     /// excess of a reference's.
     let alignment, score: [String: Double?]?
+    /// The target's own alignment: what a score of 1 is.
+    let target_alignment: Double?
+    /// The share of the variance of scores that is signal, and the standard errors by which scores of successive updates
+    /// agree; absent if the method does not compare them.
+    let reliability, agreement: Double?
     /// Of the alignments; absent if the estimator gives none, null where nothing is known.
     let standard_error: [String: Double?]?
     /// Updates since each domain was measured last; domains measured for this update are left out, and -1 is never.

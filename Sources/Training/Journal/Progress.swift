@@ -1,4 +1,5 @@
 import Foundation
+import Mixing
 import Synchronization
 
 /// What a person sees of a run on standard error: a moving line on a terminal, a plain line now and then elsewhere.
@@ -36,6 +37,8 @@ final class Progress: Sendable {
   struct Figures {
     var step = 0, steps = 0
     var loss = 0.0, tokensPerSecond = 0.0, flopsShare = 0.0, overheadShare = 0.0
+    /// What comparing the scores of successive updates has found; nil if nobody has compared yet.
+    var finding: Finding?
     /// The domains whose weights have moved most.
     var movers: [Mover] = []
   }
@@ -65,6 +68,10 @@ final class Progress: Sendable {
       String(format: "%.0f %% of sgemm", 100 * figures.flopsShare),
       "left \(Self.time(left))",
     ]
+    if let finding = figures.finding {
+      parts.append(
+        finding.tellsDomainsApart ? String(format: "reliability %.1f", finding.reliability) : "domains not told apart yet")
+    }
     if !figures.movers.isEmpty {
       parts.append(String(format: "alignment %.1f %%", 100 * figures.overheadShare))
       parts.append(figures.movers.map(\.text).joined(separator: ", "))
