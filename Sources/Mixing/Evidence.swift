@@ -11,7 +11,8 @@
 ///     V <- keep^2 V + sum q_i^2 d_i^2 (v_i / n_i + g^2)     the variance of N if nothing is true
 ///
 /// so tau^2 = N / A and z = N / sqrt(V) standard errors. Fresh and remembered scores differ by more than the sequences'
-/// noise explains because each direction has an error of its own; g^2 is that excess, as a variance of a score.
+/// noise explains, because each direction has an error of its own and gradients change from step to step; g^2 is that
+/// excess, as a variance of a score.
 /// `docs/mixing.md` derives all of it.
 public struct Evidence: Codable, Sendable, Equatable {
   /// How much the sums of earlier updates count at an update.
@@ -31,7 +32,7 @@ public struct Evidence: Codable, Sendable, Equatable {
   public private(set) var updates = 0
   /// The variance of true scores over domains, tau^2.
   public private(set) var signal = 0.0
-  /// The variance that the error of one direction gives a score, g^2.
+  /// The variance that the scores of one update have in common beyond what lasts, g^2.
   public private(set) var directionNoise = 0.0
   /// By how many standard errors fresh and remembered scores agree, z.
   public private(set) var significance = 0.0
@@ -62,7 +63,7 @@ public struct Evidence: Codable, Sendable, Equatable {
       guard counts[domain] > 0, let old = summary.domains[domain] else { return nil }
       return Row(count: counts[domain], fresh: sums[domain] / counts[domain], known: old, share: share(of: domain, old))
     }
-    decay()
+    decay(memory: memory)
     if rows.count > 1 {
       // Differences are weighted by what was known before this update.
       let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, .leastNormalMagnitude) }
@@ -84,12 +85,13 @@ public struct Evidence: Codable, Sendable, Equatable {
     let share: Double
   }
 
-  private mutating func decay() {
+  private mutating func decay(memory: Double) {
     agreement *= Self.keep
     expectation *= Self.keep
     variance *= Self.keep * Self.keep
-    excess *= Self.keep
-    exposure *= Self.keep
+    // Disagreement is what the scores in the memory show: early in a run it is many times that of later.
+    excess *= min(memory, Self.keep)
+    exposure *= min(memory, Self.keep)
   }
 
   /// By how much fresh and remembered scores differ, beyond the noise of sequences: g^2.
@@ -145,17 +147,24 @@ public struct Evidence: Codable, Sendable, Equatable {
     recurrence.map { directionNoise * (share + $0) } ?? .infinity
   }
 
-  /// What is known of all scores after an update, with errors as ones of the present scores: the directions' part and
-  /// what the model may have changed since a domain was measured are in them.
+  /// What is known of all scores after an update.
   ///
-  /// - Parameter known: What is remembered, this update included.
-  public func scores(_ known: ScoreMemory, memory: Double, unit: Double) -> Scores {
+  /// Errors are of the scores of this moment. What passes within an update is in them once more, as far as it can be
+  /// told from the directions' noise: not at all, so all of g^2 counts as passing. What lasts has smaller errors, which
+  /// ``Scores/lastingErrors`` are.
+  ///
+  /// - Parameters:
+  ///   - known: What is remembered, this update included.
+  ///   - isMoving: Whether the model changes between updates.
+  public func scores(_ known: ScoreMemory, memory: Double, unit: Double, isMoving: Bool = true) -> Scores {
     var scores = known.scores(unit: unit, memory: memory)
     let summary = known.summary(memory: memory)
-    scores.aging = nil
-    scores.errors = summary.domains.enumerated().map { domain, found in
-      found.map { squaredError($0, share: share(of: domain, $0)).squareRoot() } ?? .infinity
+    let squares = summary.domains.enumerated().map { domain, found in
+      found.map { squaredError($0, share: share(of: domain, $0)) } ?? .infinity
     }
+    scores.aging = nil
+    scores.errors = squares.map { ($0 + (isMoving ? directionNoise : 0)).squareRoot() }
+    scores.lastingErrors = squares.map { $0.squareRoot() }
     scores.finding = finding(summary)
     return scores
   }

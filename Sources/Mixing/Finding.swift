@@ -28,7 +28,7 @@ public struct Finding: Sendable, Equatable {
   /// The guess of a normal score with variance tau^2, measured with the error e, is tau^2 / (tau^2 + e^2) of the
   /// measured one. The mean is weighted by 1 / (tau^2 + e^2).
   func guesses(_ scores: Scores) -> [Double] {
-    guard signal > 0, let errors = scores.errors else { return scores.values.map { _ in 0 } }
+    guard signal > 0, let errors = scores.lastingErrors else { return scores.values.map { _ in 0 } }
     let shares = errors.map { 1 / (signal + $0 * $0) }
     let total = shares.reduce(0, +)
     guard total > 0 else { return scores.values.map { _ in 0 } }
@@ -40,8 +40,8 @@ public struct Finding: Sendable, Equatable {
   public var sentence: String {
     func number(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
     guard directionNoise.isFinite else {
-      return "Whether domains differ cannot be told: the target's steering part is a single window, so that its noise is "
-        + "the same in every score. Give the target more steering text, or the model a shorter context."
+      return "Whether domains differ cannot be told: the target's steering part is a single window, so that its noise "
+        + "is the same in every score. Give the target more steering text, or the model a shorter context."
     }
     if tellsDomainsApart {
       return "Scores tell domains apart: those of successive updates agree by \(number(significance)) standard errors, "

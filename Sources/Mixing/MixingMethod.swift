@@ -117,6 +117,8 @@ public struct Estimation: Sendable, Equatable {
   public var givesErrors = true
   /// Whether gradients of domains are formed, so that their norms are known.
   public var givesNorms = false
+  /// Whether the sequences that are trained on are the ones that are scored.
+  public var scoresTraining = true
 
   /// Describes a way of scoring.
   public init(isPaper: Bool = false, givesErrors: Bool = true, givesNorms: Bool = false) {
@@ -169,6 +171,8 @@ public struct RunFacts: Sendable {
 public struct Move: Sendable {
   /// The weights from now on, before caps.
   public var weights: Weights
+  /// What domains are drawn with, if that differs: each sequence's loss then counts its domain's weight divided by this.
+  public var draws: Weights?
   /// The weights before smoothing; nil if nothing is smoothed.
   public var raw: Weights?
   /// The largest change of the logarithm of a ratio of two raw weights.

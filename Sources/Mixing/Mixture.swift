@@ -4,6 +4,8 @@ public struct Mixture: Sendable {
   public struct State: Sendable, Equatable, Codable {
     /// The weights in use.
     public fileprivate(set) var weights: Weights
+    /// What domains are drawn with, if not by the weights.
+    public fileprivate(set) var draws: Weights?
     /// The mean of the weights over the intervals in which they were used, the current one included.
     public fileprivate(set) var average: Weights
     /// The number of moves so far, refused ones included.
@@ -30,6 +32,8 @@ public struct Mixture: Sendable {
 
   /// The weights in use: domains are drawn by them, or their losses count by them.
   public var weights: Weights { state.weights }
+  /// What domains are drawn with by a method whose weights decide about draws.
+  public var draws: Weights { state.draws ?? state.weights }
   /// The mean of the weights over the intervals in which they were used, the current one included.
   public var average: Weights { state.average }
 
@@ -61,6 +65,7 @@ public struct Mixture: Sendable {
     let before = state.weights
     guard let move = method.move(after: step, from: before) else { return nil }
     state.weights = limits.map { move.weights.capped(by: $0) } ?? move.weights
+    state.draws = limits.flatMap { move.draws?.capped(by: $0) } ?? move.draws
     state.moves += 1
     // Weights of losses are moved before the batch that they are for, so those at the start were never in use.
     let used = method.weighting == .draws ? state.moves + 1 : state.moves

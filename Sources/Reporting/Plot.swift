@@ -22,8 +22,10 @@ public enum Plot {
     } catch {
       throw Failure(.cannotCreate, "The directory \(output) cannot be created: \(error.localizedDescription)")
     }
-    let figures = [LossFigure(runs).figure, WeightFigure(runs)?.figure, ScoreFigure(runs)?.figure, DomainFigure(runs)?.figure]
-      .compactMap(\.self)
+    let figures = [
+      LossFigure(runs).figure, WeightFigure(runs)?.figure, ScoreFigure(runs)?.figure, DomainFigure(runs)?.figure,
+    ]
+    .compactMap(\.self)
     return try figures.flatMap { try gnuplot.draw($0, in: output) }
   }
 

@@ -60,6 +60,7 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     var estimation = Estimation(
       isPaper: preset == .paper, givesErrors: estimator.givesErrors, givesNorms: estimator.givesNorms)
     estimation.estimator = estimator.rawValue
+    estimation.scoresTraining = estimator == .inline
     return estimation
   }
 

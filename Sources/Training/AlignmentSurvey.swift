@@ -83,7 +83,9 @@ public struct AlignmentSurvey: Encodable {
     domains = tally.domains(names, weights: weights)
     let finding = tally.finding
     (reliability, agreement) = (finding?.reliability, finding?.significance)
-    self.finding = finding?.sentence ?? "One measurement does not say how far the target's own windows decide: --repeat 2 or more does."
+    self.finding =
+      finding?.sentence
+      ?? "One measurement does not say how much of this is the target's noise: --repeat 2 or more does."
   }
 
   private static func plan(_ run: String, _ overrides: [String], ranks: Int) throws -> RunPlan {
@@ -138,7 +140,7 @@ public struct AlignmentSurvey: Encodable {
       let direction = try TargetDirection(plan.steering)
       var batches = try plan.sampler()
       try batches.restore(cursors: state.cursors)
-      try batches.setWeights(state.mixture.weights.values) { names[$0] }
+      try batches.setWeights((state.mixture.draws ?? state.mixture.weights).values) { names[$0] }
       var replica = plan.replica(rank: rank)
       var parameters = Parameters<Whole>(replica.optimizer.shards)
       try TensorFiles.read(&parameters, &replica.optimizer, layout: replica.model.layout, from: path)

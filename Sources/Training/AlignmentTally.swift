@@ -35,7 +35,7 @@ struct AlignmentTally {
   }
 
   private var repetitions: Int { alignments[0].count }
-  private var scores: Scores { evidence.scores(memory, memory: 1, unit: 1) }
+  private var scores: Scores { evidence.scores(memory, memory: 1, unit: 1, isMoving: false) }
 
   /// What comparing the repetitions has found; nil with a single one.
   var finding: Finding? { repetitions > 1 ? scores.finding : nil }

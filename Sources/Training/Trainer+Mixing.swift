@@ -42,7 +42,7 @@ extension Trainer {
       observations.learningRate = plan.schedule.rate(at: step)
       root?.mixture.observe(observations)
     }
-    if let weights = try sendMove(over: world) { lossWeights = weights }
+    if let moved = try sendMove(over: world) { lossWeights = moved.weights }
     setFactors()
     return cleared
   }
@@ -58,29 +58,44 @@ extension Trainer {
     }
   }
 
+  /// Gives each sequence the factor a / q of its domain if domains are drawn with other weights q than the mixture's a,
+  /// so that the expected gradient is the mixture's.
+  mutating func correctFactors() {
+    guard isExploring else {
+      if !batch.factors.isEmpty { batch.factors = [] }
+      return
+    }
+    if batch.factors.isEmpty { batch.factors = [Float](repeating: 1, count: batch.windows.count) }
+    for (slot, window) in batch.windows.enumerated() { batch.factors[slot] = Float(lossFactor(Int(window.domain))) }
+  }
+
   private func lossFactor(_ domain: Int) -> Double { lossWeights[domain] / weights[domain] }
 
   /// Moves the weights that domains are drawn with, if the method does.
   mutating func moveWeights(over world: borrowing Communicator) throws {
     guard let moved = try sendMove(over: world) else { return }
-    try setWeights(moved)
+    lossWeights = moved.weights
+    try setWeights(moved.draws)
     steering.moved()
   }
 
-  /// Lets the root rank move the weights and sends them to all; nil if they stay as they are.
-  private mutating func sendMove(over world: borrowing Communicator) throws -> [Double]? {
-    var message = [Double](repeating: 0, count: weights.count + 1)
+  /// Lets the root rank move the weights and sends them to all, with what domains are drawn with; nil if they stay as
+  /// they are.
+  private mutating func sendMove(over world: borrowing Communicator) throws -> (weights: [Double], draws: [Double])? {
+    let count = weights.count
+    var message = [Double](repeating: 0, count: 2 * count + 1)
     let limits = plan.sampleLimits(after: step - 1, read: sampler.cursors)
     if let moved = try root?.move(after: step - 1, limits: limits, tokens: steering.tokens, times.overheadShare) {
-      message = [1] + moved
+      message = [1] + moved.weights + moved.draws
     }
     var span = message.mutableSpan
     try world.broadcast(&span, root: 0)
-    return message[0] == 1 ? Array(message.dropFirst()) : nil
+    return message[0] == 1 ? (Array(message[1...count]), Array(message[(count + 1)...])) : nil
   }
 
   mutating func setWeights(_ weights: [Double]) throws {
     self.weights = weights
+    isExploring = plan.method.weighting == .draws && weights != lossWeights
     try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains[$0].name }
   }
 
@@ -96,11 +111,11 @@ extension Root {
   /// Moves the weights and records it; nil if the method leaves them as they are.
   mutating func move(
     after step: Int, limits: [Double]?, tokens: Int, _ overheadShare: Double
-  ) throws -> [Double]? {
+  ) throws -> (weights: [Double], draws: [Double])? {
     guard let (move, report) = mixture.move(after: step, limits: limits) else { return nil }
     try journal.mixed(step, mixture, move, report, forecast, probeTokens: tokens, overheadShare: overheadShare)
     if let scores = move.scores { forecast.moved(alignments: scores.alignments, weights: mixture.weights.values) }
-    return mixture.weights.values
+    return (mixture.weights.values, mixture.draws.values)
   }
 
   /// Records a step, and what each domain got at the end of an interval.

@@ -21,8 +21,11 @@ public struct Trainer: ~Copyable {
   var sampler: MixtureSampler
   /// What domains are drawn with, (domains).
   var weights: [Double]
-  /// What losses count by, if the method weighs losses, (domains).
+  /// What losses count by, (domains): the weights that domains are drawn with, unless the method weighs losses, or has
+  /// domains drawn for the sake of knowledge.
   var lossWeights: [Double]
+  /// Whether domains are drawn for the sake of knowledge.
+  var isExploring = false
   var steering: Steering
   var root: Root?
   var batch: Batch
@@ -62,7 +65,7 @@ public struct Trainer: ~Copyable {
     self.evaluation = evaluation
     self.steering = steering
     weights = plan.startWeights.values
-    lossWeights = plan.method.start.values
+    lossWeights = plan.method.weighting == .draws ? weights : plan.method.start.values
     replica = plan.replica(rank: rank)
     batch = plan.trainingBatch
     if plan.method.weighting == .loss { batch.factors = [Float](repeating: 1, count: plan.batch.sequences) }
@@ -100,6 +103,7 @@ public struct Trainer: ~Copyable {
       }
       watch.lap(\.alignment)
       try drawBatch()
+      if plan.method.weighting == .draws { correctFactors() }
       if steering.previews(step) {
         let whole = try parameters.whole(over: world)
         watch.lap(\.gather)

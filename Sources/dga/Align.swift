@@ -7,7 +7,7 @@ import Training
 /// Measures how a run's domains align with its target; under `mpirun`, on all ranks.
 struct Align: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show how every domain aligns with the target at a run's latest checkpoint: which are worth more than the average.",
+    abstract: "Show which domains are worth more than the average for the target, at a run's latest checkpoint.",
     usage: "mpirun -np N dga align RUN [key.path=value ...] [--repeat R] [--json]")
 
   @Argument(help: ArgumentHelp("The run directory.", valueName: "run"))

@@ -98,7 +98,8 @@ import Testing
   func `Domains that are alike stay near the prior`(domains: Int) throws {
     var (sum, above) = (0.0, 0)
     for seed in 1...200 {
-      var trial = Trial(random: SplitMix(seed: UInt64(seed)), truth: .init(repeating: 0.5, count: domains), sequences: 16)
+      var trial = Trial(
+        random: SplitMix(seed: UInt64(seed)), truth: .init(repeating: 0.5, count: domains), sequences: 16)
       let largest = try Self.largest(&trial, updates: 20)
       sum += largest
       if largest > 2 { above += 1 }
@@ -106,7 +107,8 @@ import Testing
     #expect(sum / 200 < 1.25 && above <= 18, "\(sum / 200) on average, \(above) above 2")
   }
 
-  @Test func `A domain like the target gets the largest weight, and loses it when it is like the others again`() throws {
+  @Test func `A domain like the target gets the largest weight, and loses it when it is like the others again`() throws
+  {
     for seed in 1...5 {
       var truth = [Double](repeating: 0, count: 10)
       truth[7] = 1
@@ -138,8 +140,8 @@ import Testing
         // A difference from the mean of eight has 7 / 8 of the variance.
         let error = abs(found.values[domain] - trial.truth[domain] - shift) / (7.0 / 8).squareRoot()
         count += 1
-        if error < found.errors![domain] { one += 1 }
-        if error < 1.96 * found.errors![domain] { two += 1 }
+        if error < found.lastingErrors![domain] { one += 1 }
+        if error < 1.96 * found.lastingErrors![domain] { two += 1 }
       }
     }
     let shares = (Double(one) / Double(count), Double(two) / Double(count))
@@ -163,7 +165,9 @@ import Testing
     #expect(try Self.largest(&trial, updates: 10, recurrence: nil) == 1)
   }
 
-  @Test func `Without evidence weights are the prior, to the bit, floor or not; a domain without weight stays so`() throws {
+  @Test func `Without evidence weights are the prior, to the bit, floor or not; a domain without weight stays so`()
+    throws
+  {
     let prior = try #require(Weights(proportionalTo: [1, 3, 0, 2]))
     var method = Self.method(domains: 4, prior: prior)
     var weights = prior
@@ -208,7 +212,9 @@ import Testing
 
   @Test func `The finding says in words what is known, and what would help`() throws {
     func finding(_ trial: Trial, recurrence: Double? = 0) throws -> Finding {
-      var (trial, method, weights) = (trial, Self.method(domains: trial.truth.count), Weights.uniform(trial.truth.count))
+      var (trial, method, weights) = (
+        trial, Self.method(domains: trial.truth.count), Weights.uniform(trial.truth.count)
+      )
       var scores: Scores?
       for update in 0..<8 {
         scores = try Self.update(&method, trial.rows(update: update), recurrence: recurrence, from: &weights).scores

@@ -110,7 +110,8 @@ struct RunDescriptionTests {
     for part in [
       "run: runs/one\n", "model:\n  family: gpt2\n  preset: nano\n  layers: 4\n", "batch:\n  sequences: 32\n",
       "duration: 1000steps\n", "  betas: [0.9, 0.95]\n", "mixture:\n  method: dga\n", "  kl: 0.3\n",
-      "  caution: evidence\n", "  smoothing:\n    new_weight: 0.5\n", "  every: 50steps\n", "  repetitions: unlimited\n",
+      "  caution: evidence\n", "  smoothing:\n    new_weight: 0.5\n", "  every: 50steps\n",
+      "  repetitions: unlimited\n",
       "tokens_per_domain: unlimited\n", "reduction: canonical\n",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")

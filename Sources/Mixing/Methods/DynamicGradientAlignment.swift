@@ -35,6 +35,8 @@ package struct DynamicGradientAlignment: MixingMethod {
   private let memory: Double
   private let interval: Int
   private let targetRate: Double
+  /// The share of the draws that goes to domains that are not known well.
+  private var explore = 0.0
 
   package init(_ settings: Settings, for run: RunFacts) throws {
     var targets: Weights?
@@ -47,6 +49,10 @@ package struct DynamicGradientAlignment: MixingMethod {
     self.init(
       settings.rule, memory: settings.memory, start: run.prior, interval: run.interval, targets: targets,
       targetRate: settings.targetRate)
+    explore = settings.explore
+    if explore > 0 && targets != nil {
+      throw SettingFault("explore", "targets with weights that move are compared by what the mixture draws alone")
+    }
   }
 
   /// Creates the method from its parts.
@@ -105,6 +111,9 @@ package struct DynamicGradientAlignment: MixingMethod {
     let scores = takeScores()
     var move = rule.move(raw: &state.raw, from: present, scores: scores, ages: state.memory.ages, prior: start)
     move.targetWeights = state.targets?.weights.values
+    if explore > 0, let draws = scores.finding?.exploration(scores, support: start.support) {
+      move.draws = move.weights.mixed(with: draws, share: explore)
+    }
     return move
   }
 
@@ -155,6 +164,8 @@ extension DynamicGradientAlignment {
     package var memory: Double
     /// The factor between a target's score and the change of its log weight.
     package var targetRate = 10.0
+    /// The share of the draws that goes to domains that could be the best one, but are not known well.
+    package var explore = 0.0
     private let estimation: Estimation
 
     package init() { self.init(for: Estimation()) }
@@ -217,6 +228,14 @@ extension DynamicGradientAlignment {
         "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
       )
       rule = UpdateRule(step: step, newWeight: newWeight, recursion: recursion, floor: floor, caution: caution)
+      try keys.number(
+        "explore", &explore, in: 0...0.5,
+        "with `inline` and `caution: evidence`, the share of the draws that goes to domains that could be the best one "
+          + "but are not known well; losses are weighted so that training stays as the weights say")
+      guard explore == 0 || (caution == .evidence && estimation.scoresTraining) else {
+        throw keys.failure(
+          "explore", "draws for the sake of knowledge need `estimator: inline` and `caution: evidence`")
+      }
     }
   }
 }

@@ -85,11 +85,8 @@ extension Trainer {
       for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
       mixture.restore(state.mixture)
       try mixture.restoreMethod(from: "\(directory)/\(Self.methodFile)")
-      if plan.method.weighting == .draws {
-        try setWeights(state.mixture.weights.values)
-      } else {
-        lossWeights = state.mixture.weights.values
-      }
+      lossWeights = state.mixture.weights.values
+      if plan.method.weighting == .draws { try setWeights(mixture.draws.values) }
       let isSame = try steering.restore(state.steering, after: step) { elements in
         let file = "\(directory)/\(Self.directionFile)"
         guard FileManager.default.fileExists(atPath: file) else { return false }

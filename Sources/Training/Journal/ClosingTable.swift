@@ -14,11 +14,12 @@ extension Journal {
         + (isScored ? ["score", "+-"] : []))
     for domain in order.prefix(Self.shownDomains) {
       let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
-      table.append([
-        names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
-        percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
-        String(format: "%.2f", epochs(cursors)[domain]), loss,
-      ] + (isScored ? [score(latest?.values[domain]), score(latest?.errors?[domain])] : []))
+      table.append(
+        [
+          names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
+          percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
+          String(format: "%.2f", epochs(cursors)[domain]), loss,
+        ] + (isScored ? [score(latest?.values[domain]), score(latest?.errors?[domain])] : []))
     }
     let which = plan.isMoving ? "that moved most" : "read most"
     let others = names.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(names.count) \(which):\n" : ""

@@ -69,8 +69,8 @@ final class Progress: Sendable {
       "left \(Self.time(left))",
     ]
     if let finding = figures.finding {
-      parts.append(
-        finding.tellsDomainsApart ? String(format: "reliability %.1f", finding.reliability) : "domains not told apart yet")
+      let reliability = String(format: "reliability %.1f", finding.reliability)
+      parts.append(finding.tellsDomainsApart ? reliability : "domains not told apart yet")
     }
     if !figures.movers.isEmpty {
       parts.append(String(format: "alignment %.1f %%", 100 * figures.overheadShare))
