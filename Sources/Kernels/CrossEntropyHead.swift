@@ -63,12 +63,14 @@ public struct CrossEntropyHead {
   /// - Parameters:
   ///   - scales: The factor of every row's loss (1, N).
   ///   - hiddenGradient: Written (N, C).
+  ///   - tableAlone: Whether the gradient of the inputs is left out, and with it a product as large as that of the
+  ///     logits; `hiddenGradient` is working memory then.
   ///   - tableGradient: If given, added to (V, C), or written if not `adding`.
   /// - Returns: Seconds that the directions took.
   @discardableResult
   public func forwardBackward(
-    targets: Span<Int32>, scales: Matrix, hiddenGradient: Matrix, tableGradient: Matrix?, adding: Bool = true,
-    along directions: Directions? = nil
+    targets: Span<Int32>, scales: Matrix, hiddenGradient: Matrix, tableAlone: Bool = false, tableGradient: Matrix?,
+    adding: Bool = true, along directions: Directions? = nil
   ) -> Double {
     let clock = ContinuousClock()
     var seconds = 0.0
@@ -87,26 +89,26 @@ public struct CrossEntropyHead {
         product(
           weights, transposeA: true, by: gradient, transposeB: false, into: tableGradient, adding: adding || first > 0,
           finish: Plain())
+        for row in 0..<weights.rows {
+          Self.subtract(
+            inputs.base + row * inputs.stride, scales.base[row],
+            from: tableGradient.base + Int(targets[first + row]) * tableGradient.stride, inputs.columns)
+        }
       }
       if let directions {
         let start = clock.now
         addScores(first, weights, gradient, targets, scales, to: directions)
         seconds += start.duration(to: clock.now) / .seconds(1)
       }
+      if tableAlone { return }
       // dh = (e E) scale / s - scale E[target].
       product(
         weights, transposeA: false, by: table, transposeB: false, into: gradient, adding: false,
         finish: ScaleRows(factors: sums))
       for row in 0..<weights.rows {
-        let target = Int(targets[first + row])
-        let scale = scales.base[row]
-        if let tableGradient {
-          Self.subtract(
-            inputs.base + row * inputs.stride, scale, from: tableGradient.base + target * tableGradient.stride,
-            inputs.columns)
-        }
         Self.subtract(
-          table.base + target * table.stride, scale, from: gradient.base + row * gradient.stride, inputs.columns)
+          table.base + Int(targets[first + row]) * table.stride, scales.base[row],
+          from: gradient.base + row * gradient.stride, inputs.columns)
       }
     }
     return seconds

@@ -59,11 +59,13 @@ extension Gradients where State == Local {
   ///
   /// - Returns: The sum of the losses of its tokens, in nats.
   package mutating func accumulate(
-    _ model: inout GPT2, parameters: Matrix, _ scale: LossScale, along directions: Matrix? = nil
+    _ model: inout GPT2, parameters: Matrix, _ scale: LossScale, along directions: Matrix? = nil,
+    depth: BackwardDepth = .embeddings
   ) -> Double {
     defer { isFresh = false }
     return model.backward(
-      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale, along: directions
+      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale, along: directions,
+      depth: depth
     ) { _ in }
   }
 
@@ -73,12 +75,13 @@ extension Gradients where State == Local {
   ///
   /// - Throws: `MPIError`.
   package mutating func accumulate(
-    _ model: inout GPT2, parameters: Matrix, _ scale: LossScale, along directions: Matrix?,
+    _ model: inout GPT2, parameters: Matrix, _ scale: LossScale, along directions: Matrix?, depth: BackwardDepth,
     reducing reduction: inout GradientReduction, over world: borrowing Communicator
   ) throws -> Double {
     defer { isFresh = false }
     return try model.backward(
-      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale, along: directions
+      parameters: parameters, gradients: level(group.nonzeroBitCount), adding: !isFresh, scale, along: directions,
+      depth: depth
     ) { range in
       try release(from: range.lowerBound, to: &reduction, over: world)
     }

@@ -54,23 +54,31 @@ package struct Replica: ~Copyable {
   ) throws -> Parameters<Whole> {
     var arriving = parameters
     let row = arriving.row
-    try loop(batch, &gradients, row, along: directions, recording: &record, over: world) { part in
+    try loop(
+      batch, &gradients, row, along: directions, depth: .embeddings, recording: &record, over: world
+    ) { part in
       try arriving.wait(for: part, over: world)
     }
     return try arriving.whole(over: world)
   }
 
   /// The same with parameters that are there.
+  ///
+  /// - Parameter depth: How far down the backward passes go.
   package mutating func run(
     _ batch: Batch, _ gradients: inout Gradients<Local>, _ parameters: borrowing Parameters<Whole>,
-    along directions: Matrix? = nil, recording record: inout PassRecord, over world: borrowing Communicator
+    along directions: Matrix? = nil, depth: BackwardDepth = .embeddings, recording record: inout PassRecord,
+    over world: borrowing Communicator
   ) throws {
-    try loop(batch, &gradients, parameters.row, along: directions, recording: &record, over: world) { _ in }
+    try loop(
+      batch, &gradients, parameters.row, along: directions, depth: depth, recording: &record, over: world
+    ) { _ in }
   }
 
   private mutating func loop(
     _ batch: Batch, _ gradients: inout Gradients<Local>, _ parameters: Matrix, along directions: Matrix?,
-    recording record: inout PassRecord, over world: borrowing Communicator, needing: (Range<Int>) throws -> Void
+    depth: BackwardDepth, recording record: inout PassRecord, over world: borrowing Communicator,
+    needing: (Range<Int>) throws -> Void
   ) throws {
     seconds = Seconds()
     record.clear()
@@ -88,8 +96,8 @@ package struct Replica: ~Copyable {
         let loss =
           isLast
           ? try gradients.accumulate(
-            &model, parameters: parameters, scale, along: directions, reducing: &reduction, over: world)
-          : gradients.accumulate(&model, parameters: parameters, scale, along: directions)
+            &model, parameters: parameters, scale, along: directions, depth: depth, reducing: &reduction, over: world)
+          : gradients.accumulate(&model, parameters: parameters, scale, along: directions, depth: depth)
         record.set(loss: loss, ofMicroBatch: microBatch)
         note(slots, scale, directions: directions?.rows ?? 0, in: &record)
         seconds.backward += start.duration(to: clock.now) / .seconds(1)
@@ -206,28 +214,30 @@ package struct Replica: ~Copyable {
 
   /// Scores windows along directions without forming gradients; the model's scores are those of their mean losses.
   ///
+  /// - Parameter depth: How far down the backward pass goes.
   /// - Precondition: there are at most as many as the model has room for.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func score(
     _ windows: ArraySlice<Window>, of slices: [TokenSlice], _ parameters: borrowing Parameters<Whole>,
-    along directions: Matrix
+    along directions: Matrix, depth: BackwardDepth = .embeddings
   ) throws {
     try forward(windows, of: slices, parameters.row) { _ in }
     _ = model.backward(
-      parameters: parameters.row, gradients: nil, LossScale(1 / Float(length)), along: directions
+      parameters: parameters.row, gradients: nil, LossScale(1 / Float(length)), along: directions, depth: depth
     ) { _ in }
   }
 
   /// Adds the gradient of the mean loss of one window to `sum`, or writes it there.
   ///
+  /// - Parameter depth: How far down the backward pass goes.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func gradient(
     of window: ArraySlice<Window>, _ slices: [TokenSlice], _ parameters: borrowing Parameters<Whole>, to sum: Matrix,
-    adding: Bool
+    adding: Bool, depth: BackwardDepth = .embeddings
   ) throws {
     try forward(window, of: slices, parameters.row) { _ in }
     _ = model.backward(
-      parameters: parameters.row, gradients: sum, adding: adding, LossScale(1 / Float(length))
+      parameters: parameters.row, gradients: sum, adding: adding, LossScale(1 / Float(length)), depth: depth
     ) { _ in }
   }
 }

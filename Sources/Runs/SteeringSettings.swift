@@ -1,5 +1,6 @@
 import Mixing
 import Settings
+import Transformer
 
 /// How sequences are scored: along what, by which estimator, and how many of them.
 public struct SteeringSettings: Configurable, Sendable, Equatable {
@@ -24,11 +25,17 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     case ghost
     /// The same for the sequences that are trained on.
     case inline
+    /// The same as `ghost` for gradients of the output layer alone, of which no backward pass through the blocks is
+    /// needed (R&B, Ge et al., arXiv 2505.00358): the table's gradient is `sum_t (p_t - onehot(target_t)) h_t'` with
+    /// h_t the final hidden states and p_t the softmax.
+    case lastLayer = "last-layer"
 
     /// Whether sequences are scored one by one, so that standard errors are known.
     public var givesErrors: Bool { self != .gradients }
     /// Whether gradients of domains are formed, so that their norms are known.
     public var givesNorms: Bool { self == .gradients || self == .dots }
+    /// How far down from the loss the gradients go that are compared, those of targets and of domains.
+    package var depth: BackwardDepth { self == .lastLayer ? .outputLayer : .embeddings }
   }
 
   /// The defaults that the other keys change; setting another one sets its estimator, too.
@@ -64,6 +71,12 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     return estimation
   }
 
+  /// Whether scores predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the
+  /// direction, and the output layer alone says nothing of what the others change.
+  public var isPredictive: Bool {
+    direction.preconditioned && !direction.cosine && !direction.adaptive && estimator.depth == .embeddings
+  }
+
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     // What the command line says takes the place of what the file says of the same, as of all defaults if it is a
@@ -77,7 +90,8 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
       "estimator", &estimator,
       "how scores are measured: `inline` scores the sequences that are trained on; the others read probes of every "
         + "domain. `ghost` scores their sequences without forming gradients, `dots` forms one gradient per sequence, "
-        + "`gradients` one per domain")
+        + "`gradients` one per domain; `last-layer` is `ghost` for the output layer alone, without a backward pass "
+        + "through the blocks")
     try keys.section("probe") { probe in
       try probe.integer(
         "steps", &steps, in: 1...1_000_000,
@@ -92,7 +106,7 @@ public struct SteeringSettings: Configurable, Sendable, Equatable {
     guard !direction.cosine || estimator.givesNorms else {
       throw keys.failure(
         "direction",
-        "`cosine` needs the norms of the domains' gradients, which the estimator '\(estimator)' never forms; "
+        "`cosine` needs the norms of the domains' gradients, which the estimator '\(estimator.rawValue)' never forms; "
           + "take 'dots' or 'gradients', or leave it out: with `kl` steps do not depend on norms")
     }
   }
@@ -115,10 +129,6 @@ public struct DirectionSettings: Configurable, Sendable, Equatable {
 
   /// Makes the defaults.
   public init() {}
-
-  /// Whether scores predict changes of the objective: without preconditioning nobody knows how far AdamW goes along the
-  /// direction.
-  public var isPredictive: Bool { preconditioned && !cosine && !adaptive }
 
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {

@@ -1,10 +1,13 @@
 import Kernels
 import MPI
 import Parallel
+import Transformer
 
-/// The estimator `ghost`: sequences are dealt to the ranks, and their derivatives along the directions computed without
-/// any gradient.
+/// The estimators `ghost` and `last-layer`: sequences are dealt to the ranks, and their derivatives along the
+/// directions computed without any gradient, through all layers or through the output layer alone.
 struct GhostScorer: Meter {
+  let depth: BackwardDepth
+
   mutating func measure(
     _ sample: inout Sample, along directions: Matrix, on replica: inout Replica,
     _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
@@ -14,7 +17,7 @@ struct GhostScorer: Meter {
     sample.scores = Array(repeating: Array(repeating: 0, count: count), count: directions.rows)
     for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size) {
       let places = chunk * capacity..<min((chunk + 1) * capacity, count)
-      try replica.score(sample.windows[places], of: sample.slices, parameters, along: directions)
+      try replica.score(sample.windows[places], of: sample.slices, parameters, along: directions, depth: depth)
       for direction in sample.scores.indices {
         for (sequence, place) in places.enumerated() {
           sample.scores[direction][place] = replica.model.score(ofSequence: sequence, along: direction)

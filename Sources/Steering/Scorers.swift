@@ -71,7 +71,7 @@ extension SteeringSettings.Estimator {
     switch self {
     case .gradients: GradientScorer(plan)
     case .dots: DotScorer()
-    case .ghost, .inline: GhostScorer()
+    case .ghost, .inline, .lastLayer: GhostScorer(depth: depth)
     }
   }
 }

@@ -12,8 +12,9 @@ import Runs
 ///
 /// By the method's wish there is one for all steering targets together, the gradient of `sum_t w_t L_t + retention
 /// L_generic`; or one for each target, of `log L_t`; or one of the mean loss over domains. Logarithms take the place of
-/// losses if so configured, and a preconditioned gradient is divided by the denominator of AdamW's updates. All ranks
-/// share the passes, and each ends with whole directions.
+/// losses if so configured, and a preconditioned gradient is divided by the denominator of AdamW's updates. For the
+/// estimator `last-layer` gradients are those of the output layer, and directions are zero but in the token table. All
+/// ranks share the passes, and each ends with whole directions.
 package struct TargetDirection: ~Copyable {
   private let plan: SteeringPlan
   /// The terms of each direction's objective, (directions).
@@ -129,6 +130,7 @@ package struct TargetDirection: ~Copyable {
     let terms = plan.targets.map { "\($0.name) \($0.weight)" } + ["retention \(settings.retention)"]
     let options = [
       ("log_loss", settings.logLoss), ("preconditioned", settings.preconditioned), ("cosine", settings.cosine),
+      ("last layer", plan.settings.estimator.depth == .outputLayer),
     ]
     return
       ((plan.method.directions == .combined ? [] : ["\(plan.method.directions)"]) + terms
@@ -198,7 +200,8 @@ package struct TargetDirection: ~Copyable {
     for (place, term) in objectives[index].enumerated() {
       let batch = batch(of: term, draw: draw)
       var record = PassRecord(batch, length: plan.length)
-      try replica.run(batch, &gradients, parameters, recording: &record, over: world)
+      try replica.run(
+        batch, &gradients, parameters, depth: plan.settings.estimator.depth, recording: &record, over: world)
       let averaged = try gradients.averaged(by: &replica.reduction, over: world)
       try record.sumLosses(over: world)
       let loss = record.loss

@@ -102,8 +102,8 @@ public struct AlignmentSurvey: Encodable {
     if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
       throw Failure(
         .badData,
-        "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator) cannot probe it."
-      )
+        "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator.rawValue) "
+          + "cannot probe it.")
     }
     return plan
   }

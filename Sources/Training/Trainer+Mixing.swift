@@ -103,7 +103,7 @@ extension Trainer {
   private mutating func noteDirection() {
     guard let figure = steering.direction.figures.first else { return }
     root?.forecast.measured(
-      figure.objective, isPredictive: plan.description.mixture.steering.direction.isPredictive)
+      figure.objective, isPredictive: plan.description.mixture.steering.isPredictive)
   }
 }
 

@@ -116,47 +116,48 @@ public struct GPT2: ~Copyable {
   ///   - adding: Whether to add to what the row holds. Otherwise that is overwritten, and need not be cleared before.
   ///   - directions: Rows with the same layout, to compute ``score(ofSequence:along:)`` for; they change no gradient by
   ///     a bit.
+  ///   - depth: How far down the pass goes; scores are those of the gradient that it stands for.
   ///   - completed: Called with each of ``ParameterLayout/parts`` from the last on, as soon as the gradients there are
   ///     final.
   /// - Returns: The sum of the losses of all B T tokens, in nats, not scaled.
   public mutating func backward(
     parameters: Matrix, gradients: Matrix?, adding: Bool = true, _ scale: LossScale, along directions: Matrix? = nil,
-    completed: (Range<Int>) throws -> Void
+    depth: BackwardDepth = .embeddings, completed: (Range<Int>) throws -> Void
   ) rethrows -> Double {
     precondition((gradients ?? directions)?.columns == layout.arenaCount, "a row of another layout")
     precondition(directions == nil || directions!.columns == layout.arenaCount, "directions of another layout")
     var pass = directions.map {
       DirectionalPass(along: $0, scores: workspace.scores($0.rows), scratch: workspace.activated)
     }
-    if let gradients, !adding {
-      clear(layout.positionTable.view(of: gradients))
-      clear(layout.finalGain.view(of: gradients))
-      clear(layout.finalBias.view(of: gradients))
+    switch depth {
+    case .outputLayer:
+      if let gradients, !adding { clear(gradients) }
+      backwardOutputLayer(parameters, gradients, adding: true, scale, depth, along: &pass)
+      for part in layout.parts.reversed() { try completed(part) }
+    case .embeddings:
+      if let gradients, !adding {
+        clear(layout.positionTable.view(of: gradients))
+        clear(layout.finalGain.view(of: gradients))
+        clear(layout.finalBias.view(of: gradients))
+      }
+      backwardOutputLayer(parameters, gradients, adding: adding, scale, depth, along: &pass)
+      backwardFinalNorm(parameters, gradients, along: &pass)
+      try completed(layout.parts.last!)
+      for layer in (0..<configuration.layers).reversed() {
+        try backwardBlock(layer, parameters, gradients, adding: adding, along: &pass, completed: completed)
+      }
+      backwardEmbeddings(gradients, along: &pass)
+      try completed(layout.parts.first!)
     }
-    backwardHead(parameters, gradients, adding: adding, scale, along: &pass)
-    try completed(layout.parts.last!)
-    for layer in (0..<configuration.layers).reversed() {
-      try backwardBlock(layer, parameters, gradients, adding: adding, along: &pass, completed: completed)
-    }
-    let stream = workspace.gradient
-    pass?.embedding(
-      outputGradient: stream, tokens: inputs.span, length: length, tokenTable: layout.tokenTable,
-      positionTable: layout.positionTable)
-    if let gradients {
-      embeddingBackward(
-        outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
-        tokenGradient: layout.tokenTable.view(of: gradients), positionGradient: layout.positionTable.view(of: gradients)
-      )
-    }
-    try completed(layout.parts.first!)
     directionSeconds += pass?.seconds ?? 0
     return sum(workspace.losses)
   }
 
-  /// Runs backward through the loss, the output layer and the final LayerNorm, into the gradient of the residual
-  /// stream.
-  private mutating func backwardHead(
-    _ parameters: Matrix, _ gradients: Matrix?, adding: Bool, _ scale: LossScale, along pass: inout DirectionalPass?
+  /// Runs backward through the loss and the output layer, into the gradient of the final hidden states unless the pass
+  /// ends here.
+  private mutating func backwardOutputLayer(
+    _ parameters: Matrix, _ gradients: Matrix?, adding: Bool, _ scale: LossScale, _ depth: BackwardDepth,
+    along pass: inout DirectionalPass?
   ) {
     let scales = workspace.scales
     scale.fill(scales, length: length)
@@ -169,10 +170,15 @@ public struct GPT2: ~Copyable {
       return CrossEntropyHead.Directions(tables: tables, scratch: workspace.gradient, scores: pass.scores)
     }
     let seconds = head.forwardBackward(
-      targets: targets.span, scales: scales, hiddenGradient: workspace.narrow,
-      tableGradient: gradients.map(table.view(of:)), adding: adding,
-      along: directions)
+      targets: targets.span, scales: scales, hiddenGradient: workspace.narrow, tableAlone: depth == .outputLayer,
+      tableGradient: gradients.map(table.view(of:)), adding: adding, along: directions)
     pass?.add(seconds: seconds)
+  }
+
+  /// Runs backward through the final LayerNorm, into the gradient of the residual stream.
+  private mutating func backwardFinalNorm(
+    _ parameters: Matrix, _ gradients: Matrix?, along pass: inout DirectionalPass?
+  ) {
     let stream = workspace.gradient
     clear(stream)
     let input = workspace.stream(configuration.layers)
@@ -203,6 +209,18 @@ public struct GPT2: ~Copyable {
         wide: workspace.wide, activated: workspace.activated, narrow: workspace.narrow,
         attention: workspace.attentionScratch))
     try backward.run(workspace.gradient, along: &pass) { try completed(layout.range(of: $0, ofBlock: layer)) }
+  }
+
+  /// Adds the gradient of the residual stream to those of both embedding tables.
+  private func backwardEmbeddings(_ gradients: Matrix?, along pass: inout DirectionalPass?) {
+    let stream = workspace.gradient
+    pass?.embedding(
+      outputGradient: stream, tokens: inputs.span, length: length, tokenTable: layout.tokenTable,
+      positionTable: layout.positionTable)
+    guard let gradients else { return }
+    embeddingBackward(
+      outputGradient: stream, tokens: inputs.span, sequences: workspace.sequences, length: length,
+      tokenGradient: layout.tokenTable.view(of: gradients), positionGradient: layout.positionTable.view(of: gradients))
   }
 
   /// The derivative of the scaled sum of a sequence's losses along one of the directions of the last backward pass that

@@ -3,7 +3,7 @@ import Launching
 import Testing
 
 /// The estimators, as configured.
-private let estimators = ["gradients", "dots", "ghost", "inline"]
+private let estimators = ["gradients", "dots", "ghost", "inline", "last-layer"]
 
 extension CommandLineTests {
   /// Faults that public codes of this family have, one by one, and what the estimators promise beside.

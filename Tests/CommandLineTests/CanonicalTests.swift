@@ -5,14 +5,17 @@ import Testing
 extension CommandLineTests {
   /// The order in which gradients, losses and alignments are added does not depend on the number of ranks.
   @Suite struct CanonicalTests {
-    @Test("One, two, four and eight ranks end with the same bits and record the same metrics")
-    func ranks() throws {
+    @Test(
+      "One, two, four and eight ranks end with the same bits and record the same metrics",
+      arguments: ["inline", "last-layer"])
+    func ranks(estimator: String) throws {
       let workshop = try Workshop()
-      let one = try workshop.finish(.alone, run: "on-1", "batch.micro=1")
+      let settings = ["batch.micro=1", "mixture.estimator=\(estimator)"]
+      let one = try workshop.finish(.alone, run: "on-1", settings)
       let metrics = try workshop.timelessMetrics("on-1")
       #expect(one.steps == 50 && one.probe_tokens > 0)
       for ranks in [2, 4, 8] {
-        #expect(try workshop.finish(.mpirun(ranks), run: "on-\(ranks)", "batch.micro=1") == one)
+        #expect(try workshop.finish(.mpirun(ranks), run: "on-\(ranks)", settings) == one)
         #expect(try workshop.timelessMetrics("on-\(ranks)") == metrics)
         #expect(try workshop.mixture("on-\(ranks)") == workshop.mixture("on-1"))
       }

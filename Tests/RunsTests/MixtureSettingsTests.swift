@@ -25,6 +25,15 @@ struct MixtureSettingsTests {
     #expect(isNear(try start("{prior: {digits: 1, twin: 1}}"), [0.5, 0, 0.5]))
   }
 
+  @Test func `Scores predict changes along preconditioned gradients of all layers alone`() {
+    var settings = SteeringSettings()
+    #expect(!settings.isPredictive)
+    settings.direction.preconditioned = true
+    #expect(settings.isPredictive)
+    settings.estimator = .lastLayer
+    #expect(!settings.isPredictive)
+  }
+
   @Test func `Weights of another run are read from its file or its directory`() throws {
     let directory = NSTemporaryDirectory() + "run-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

@@ -26,6 +26,10 @@ struct RefusedDescriptionTests {
         "'dots' or 'gradients'",
       ]
     ),
+    (
+      "mixture: {estimator: last-layer, direction: {cosine: true}}",
+      [":4: mixture.direction: `cosine`", "the estimator 'last-layer' never forms"]
+    ),
     ("mixture: {direction: {targets: {git: 0}}}", [":4: mixture.direction.targets: at least one weight"]),
     (
       "mixture: {direction: {adaptive: true, preconditioned: true, targets: {a: 1, b: 1}}}",

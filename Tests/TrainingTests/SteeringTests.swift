@@ -48,14 +48,14 @@ extension MiddleTests {
       #expect(gram[0][1] == gram[1][0] && gram[0][1] < gram[0][0])
     }
 
-    @Test func `Every estimator gives the same mean scores along the same direction`() throws {
+    @Test func `Every estimator of whole gradients gives the same mean scores along the same direction`() throws {
       var bench = try Bench()
       var direction = try TargetDirection(bench.plan.steering)
       _ = try direction.measure(
         draw: 0, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
       let windows = (0..<3).flatMap { domain in (0..<2).map { Window(domain: Int32(domain), index: $0) } }
       var means: [[Double]] = []
-      for estimator in SteeringSettings.Estimator.allCases {
+      for estimator in SteeringSettings.Estimator.allCases where estimator != .lastLayer {
         var sample = Sample(windows, of: bench.batch.slices)
         var meter = estimator.meter(bench.plan.steering)
         _ = try meter.measure(
@@ -67,6 +67,33 @@ extension MiddleTests {
       for mean in means {
         for (score, expected) in zip(mean, means[0]) { #expect(abs(score - expected) < 1e-5 * abs(means[0][0])) }
       }
+    }
+
+    @Test func `The last layer's direction is one of the token table alone, along which the target scores its unit`()
+      throws
+    {
+      // More sequences than there are: the steering part is used whole, 16 windows of it.
+      var bench = try Bench {
+        $0.mixture.steering.estimator = .lastLayer
+        $0.mixture.steering.targetSequences = 100
+        $0.mixture.use(DynamicGradientAlignment.self) { $0.rule = UpdateRule(eta: 0) }
+      }
+      var direction = try TargetDirection(bench.plan.steering)
+      _ = try direction.measure(
+        draw: 0, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
+      let row = values(direction.rows)
+      for tensor in bench.plan.steering.layout.tensors {
+        let isTable = tensor.name == "wte.weight"
+        #expect(row[tensor.range].contains { $0 != 0 } == isTable, "\(tensor.name)")
+      }
+      let windows = (0..<16).map { Window(domain: 0, index: $0) }
+      var sample = Sample(windows, of: bench.plan.steering.targets.map(\.slice))
+      var meter = SteeringSettings.Estimator.lastLayer.meter(bench.plan.steering)
+      _ = try meter.measure(
+        &sample, along: direction.rows, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
+      let (mean, unit) = (sample.scores[0].reduce(0, +) / 16, direction.figures[0].unit)
+      #expect(abs(mean - unit) < 1e-5 * unit)
+      #expect(sample.norms.isEmpty && !sample.rowsAreMeans)
     }
 
     @Test func `A reference of the same parameters has the same losses and no excess`() throws {
@@ -142,7 +169,7 @@ extension MiddleTests {
       #expect(found.gradientNorms.allSatisfy { $0 ?? 0 > 0 })
     }
 
-    @Test func `State of other targets is not gone on with`() throws {
+    @Test func `State of other targets, or of gradients of other layers, is not gone on with`() throws {
       var bench = try Bench { $0.mixture.steering.estimator = .ghost }
       var steering = try Steering(bench.plan.steering)
       var observations: Observations?
@@ -153,13 +180,15 @@ extension MiddleTests {
       let isSame = try same.restore(state, after: 5) { _ in false }
       let (tokens, expected) = (same.tokens, steering.tokens)
       #expect(isSame && tokens == expected)
-      let other = try Bench {
-        $0.target = "u"
-        $0.mixture.steering.estimator = .ghost
+      for (target, estimator) in [("u", SteeringSettings.Estimator.ghost), ("t", .lastLayer)] {
+        let other = try Bench {
+          $0.target = target
+          $0.mixture.steering.estimator = estimator
+        }
+        var different = try Steering(other.plan.steering)
+        let isDifferent = try !different.restore(state, after: 5) { _ in false }
+        #expect(isDifferent, "\(target) \(estimator)")
       }
-      var different = try Steering(other.plan.steering)
-      let isDifferent = try !different.restore(state, after: 5) { _ in false }
-      #expect(isDifferent)
     }
 
     @Test func `A forecast adds up what learning rates and alignment promise between two measurements`() {

@@ -10,7 +10,8 @@ import Training
 import Transformer
 
 /// All estimators of scores on the same windows, for an odd and an ordinary shape, along a raw and a preconditioned
-/// direction, and along several at once.
+/// direction, and along several at once; those of whole gradients against each other, `last-layer` against gradients of
+/// the output layer that every rank forms by itself.
 func checkEstimators(_ world: borrowing Communicator) throws {
   let path = NSTemporaryDirectory() + "dga-estimators-\(try world.broadcast(Int64(getpid()), root: 0))"
   let (isRoot, ranks) = (world.rank == 0, world.size)
@@ -28,8 +29,10 @@ func checkEstimators(_ world: borrowing Communicator) throws {
       ).write(to: path + "/corpus")
     }
     for kind in DirectionKind.allCases {
-      let plan = try world.agree { try RunPlan(description(path, model, kind), ranks: ranks) }
-      try checkEstimators(plan, over: world)
+      var description = description(path, model, kind)
+      try checkEstimators(world.agree { try RunPlan(description, ranks: ranks) }, over: world)
+      description.mixture.steering.estimator = .lastLayer
+      try checkLastLayer(world.agree { try RunPlan(description, ranks: ranks) }, over: world)
     }
     if isRoot { try FileManager.default.removeItem(atPath: path) }
     try world.barrier()
@@ -56,29 +59,63 @@ private func description(_ path: String, _ model: ModelSettings, _ kind: Directi
 }
 
 private let perDomain = 3
+private let windows = (0..<5).flatMap { domain in
+  (0..<perDomain).map { Window(domain: Int32(domain), index: 2 * $0 + 1) }
+}
 
 /// What is promised is 1e-4 of the product of norms. Float gradients of these models are right to about 1e-6 of theirs.
 private let tolerance = 1e-5
 
-private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator) throws {
-  var replica = plan.replica(rank: world.rank)
+/// The parameters of a run after one update, for second moments to precondition with.
+private func updatedParameters(
+  _ plan: RunPlan, on replica: inout Replica, over world: borrowing Communicator
+) throws -> Parameters<Whole> {
   let layout = replica.model.layout
   var parameters = Parameters<Whole>(replica.optimizer.shards)
   parameters.initialize(layout, seed: 7)
   var gradients = Gradients<Local>(layout: layout, levels: plan.tree.levels)
-  // One update first, for second moments to precondition with.
   var batch = plan.trainingBatch
   batch.windows = (0..<24).map { Window(domain: Int32($0 % 5), index: 0) }
-  var record = PassRecord(batch, length: plan.model.context, directions: plan.steering.directionCount)
+  var record = PassRecord(batch, length: plan.model.context)
   try replica.run(batch, &gradients, parameters, recording: &record, over: world)
-  let averaged = try gradients.averaged(by: &replica.reduction, over: world)
-  parameters = try replica.optimizer.update(
-    parameters, with: averaged, learningRate: 1e-3, gradientScale: 1, over: world
+  return try replica.optimizer.update(
+    parameters, with: gradients.averaged(by: &replica.reduction, over: world), learningRate: 1e-3, gradientScale: 1,
+    over: world
   ).whole(over: world)
-  var direction = try TargetDirection(plan.steering)
-  gradients = try direction.measure(draw: 0, on: &replica, parameters, with: averaged.cleared(), over: world)
+}
 
-  let windows = (0..<5).flatMap { domain in (0..<perDomain).map { Window(domain: Int32(domain), index: 2 * $0 + 1) } }
+private func checkLastLayer(_ plan: RunPlan, over world: borrowing Communicator) throws {
+  var replica = plan.replica(rank: world.rank)
+  let layout = replica.model.layout
+  let parameters = try updatedParameters(plan, on: &replica, over: world)
+  var direction = try TargetDirection(plan.steering)
+  let gradients = try direction.measure(
+    draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
+  let slices = plan.corpus.domains.map(\.train)
+  var sample = Sample(windows, of: slices)
+  var meter = SteeringSettings.Estimator.lastLayer.meter(plan.steering)
+  _ = try meter.measure(&sample, along: direction.rows, on: &replica, parameters, with: gradients, over: world)
+  let gradient = Arena(count: layout.arenaCount)
+  for place in windows.indices {
+    try replica.gradient(
+      of: windows[place...place], slices, parameters, to: gradient.row, adding: false, depth: .outputLayer)
+    for (index, figure) in direction.figures.enumerated() {
+      let expected = dot(gradient.row, direction.rows.rows(index, count: 1))
+      let size = sumOfSquares(gradient.row).squareRoot() * figure.norm
+      let error = abs(sample.scores[index][place] - expected) / size
+      try expect(error < tolerance, equals: true, "last-layer of window \(place), off by \(error),")
+    }
+  }
+}
+
+private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator) throws {
+  var replica = plan.replica(rank: world.rank)
+  let layout = replica.model.layout
+  let parameters = try updatedParameters(plan, on: &replica, over: world)
+  var direction = try TargetDirection(plan.steering)
+  var gradients = try direction.measure(
+    draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
+
   func sample() -> Sample { Sample(windows, of: plan.corpus.domains.map(\.train)) }
   func measured(
     _ sample: Sample, _ estimator: SteeringSettings.Estimator, _ gradients: consuming Gradients<Local>
@@ -98,7 +135,9 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   try expect(
     zip(dots.norms, mean.norms).allSatisfy { abs($0 - $1) < 1e-5 * $1 }, equals: true, "norms of mean gradients")
   // The batch is the windows, and more of them: 24 in all.
+  var batch = plan.trainingBatch
   batch.windows = (0..<24).map { windows[$0 % windows.count] }
+  var record = PassRecord(batch, length: plan.model.context, directions: plan.steering.directionCount)
   try replica.run(batch, &gradients, parameters, along: direction.rows, recording: &record, over: world)
   try record.sumScores(over: world)
   _ = try gradients.averaged(by: &replica.reduction, over: world)

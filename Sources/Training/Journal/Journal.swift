@@ -99,7 +99,7 @@ final class Journal {
     let summary = plan.method.summary.isEmpty ? "" : "; \(plan.method.summary)"
     let isScored = plan.wishes.contains(.scores)
     let targets = plan.steeringTargets.map(\.name).joined(separator: ", ")
-    let scores = isScored ? ", by \(plan.description.mixture.steering.estimator), towards \(targets)" : ""
+    let scores = isScored ? ", by \(plan.description.mixture.steering.estimator.rawValue), towards \(targets)" : ""
     log.info("mixture: every \(plan.interval) steps\(scores)\(summary)")
   }
 

@@ -105,6 +105,13 @@ extension Reference {
       return g
     }
 
+    /// Computes the gradient of `loss` by the token table where the output layer uses it: (V, C).
+    func outputLayerGradient(_ batch: Batch) -> Tensor {
+      let a = forward(batch)
+      let dLogits = crossEntropyBackward(a.logits, batch.targets)
+      return tiedHeadBackward(dLogits, a.normalised, parameters["wte.weight"]).dWte
+    }
+
     private func linearBackward(_ dy: Tensor, _ x: Tensor, _ name: String, into g: inout Parameters) -> Tensor {
       let (dx, dWeight, dBias) = Reference.linearBackward(dy, x, parameters[name + ".weight"])
       g[name + ".weight"] = dWeight
