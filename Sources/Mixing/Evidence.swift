@@ -58,6 +58,11 @@ public struct Evidence: Codable, Sendable, Equatable {
       sums[domain] += score
       counts[domain] += 1
     }
+    let deviation = scores.reduce(0) { sum, row in
+      let difference = row.score - sums[row.domain] / counts[row.domain]
+      return sum + difference * difference
+    }
+    let freedom = Double(scores.count - counts.count { $0 > 0 })
     let summary = known.summary(memory: memory)
     let rows = counts.indices.compactMap { domain -> Row? in
       guard counts[domain] > 0, let old = summary.domains[domain] else { return nil }
@@ -67,7 +72,8 @@ public struct Evidence: Codable, Sendable, Equatable {
     if rows.count > 1 {
       // Differences are weighted by what was known before this update.
       let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, .leastNormalMagnitude) }
-      compareSizes(rows, pooled: summary.pooled)
+      // Sequences of now may vary less than remembered ones.
+      compareSizes(rows, variance: freedom > 0 ? deviation / freedom : summary.pooled)
       compareDifferences(rows, weights)
     }
     conclude(freedom: Double(max(rows.count - 1, 1)))
@@ -95,15 +101,17 @@ public struct Evidence: Codable, Sendable, Equatable {
   }
 
   /// By how much fresh and remembered scores differ, beyond the noise of sequences: g^2.
-  private mutating func compareSizes(_ rows: [Row], pooled: Double) {
+  ///
+  /// - Parameter variance: That of a fresh sequence.
+  private mutating func compareSizes(_ rows: [Row], variance: Double) {
     let total = rows.reduce(0) { $0 + $1.count }
     let shift = rows.reduce(0) { $0 + $1.count * ($1.fresh - $1.known.mean) } / total
     for row in rows {
       let difference = row.fresh - row.known.mean - shift
-      let freedom = 1 - row.count / total
-      let noise = pooled + row.count * row.known.squaredError * row.known.aging
-      excess += row.count * difference * difference - freedom * noise
-      exposure += row.count * freedom * (1 + row.share)
+      let part = row.count / total
+      let noise = variance + row.count * row.known.squaredError
+      excess += row.count * difference * difference - (1 - part) * noise
+      exposure += row.count * (1 - part) * (1 + row.share)
     }
     directionNoise = exposure > 0 ? max(0, excess) / exposure : 0
   }
@@ -149,9 +157,9 @@ public struct Evidence: Codable, Sendable, Equatable {
 
   /// What is known of all scores after an update.
   ///
-  /// Errors are of the scores of this moment. What passes within an update is in them once more, as far as it can be
-  /// told from the directions' noise: not at all, so all of g^2 counts as passing. What lasts has smaller errors, which
-  /// ``Scores/lastingErrors`` are.
+  /// Errors are of differences between the domains' scores at this moment. What passes cannot be told from the directions'
+  /// noise, so all of g^2 counts as one or the other, whichever is more. Differences that last have smaller errors,
+  /// which ``Scores/lastingErrors`` are.
   ///
   /// - Parameters:
   ///   - known: What is remembered, this update included.
@@ -163,7 +171,8 @@ public struct Evidence: Codable, Sendable, Equatable {
       found.map { squaredError($0, share: share(of: domain, $0)) } ?? .infinity
     }
     scores.aging = nil
-    scores.errors = squares.map { ($0 + (isMoving ? directionNoise : 0)).squareRoot() }
+    let passing = isMoving ? directionNoise * max(0, 1 - (recurrence ?? 1)) : 0
+    scores.errors = squares.map { ($0 + passing).squareRoot() }
     scores.lastingErrors = squares.map { $0.squareRoot() }
     scores.finding = finding(summary)
     return scores

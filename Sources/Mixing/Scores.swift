@@ -4,7 +4,8 @@ public struct Scores: Sendable, Equatable {
   public var values: [Double]
   /// Standard errors of the values, (domains); infinite where nothing is known. Nil if the estimator gives none.
   public var errors: [Double]?
-  /// Standard errors of the values as ones of what lasts over several updates, (domains); nil if nobody compared these.
+  /// Standard errors of differences between values, of what lasts over several updates, (domains); nil if nobody
+  /// compared these.
   public var lastingErrors: [Double]?
   /// By how much the squared error of every value as one of now has grown since it was measured, (domains); nil is not
   /// at all.

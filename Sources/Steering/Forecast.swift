@@ -4,9 +4,9 @@ package struct Forecast: Codable, Sendable, Equatable {
   package private(set) var objective: Double?
   /// Its change since the time before, as measured, and as scores predicted it.
   package private(set) var realisedChange, predictedChange: Double?
-  /// The change that is predicted since the direction was measured last: minus the learning rates times the mixture's
-  /// alignment.
-  private var predicted = 0.0
+  /// The sum of learning rates since the direction was measured last; none in checkpoints of an older dga.
+  private var rates: Double?
+  /// The mixture's alignment along that direction, known after sequences have been scored along it.
   private var alignment = 0.0
 
   package init() {}
@@ -14,9 +14,9 @@ package struct Forecast: Codable, Sendable, Equatable {
   /// Learns that the direction has been measured.
   package mutating func measured(_ objective: Double, isPredictive: Bool) {
     realisedChange = self.objective.map { objective - $0 }
-    predictedChange = self.objective != nil && isPredictive ? predicted : nil
+    predictedChange = self.objective != nil && isPredictive ? -(rates ?? 0) * alignment : nil
     self.objective = objective
-    predicted = 0
+    rates = 0
   }
 
   /// Learns the mixture's alignment, the domains' alignments weighted with the present weights.
@@ -26,5 +26,5 @@ package struct Forecast: Codable, Sendable, Equatable {
   }
 
   /// Learns of a training step, with the learning rate times the factor of clipping.
-  package mutating func stepped(rate: Double) { predicted -= rate * alignment }
+  package mutating func stepped(rate: Double) { rates = (rates ?? 0) + rate }
 }

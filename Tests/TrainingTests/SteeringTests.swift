@@ -195,8 +195,9 @@ extension MiddleTests {
       var forecast = Forecast()
       forecast.measured(3, isPredictive: true)
       #expect(forecast.predictedChange == nil && forecast.realisedChange == nil)
-      forecast.moved(alignments: [2, 4], weights: [0.5, 0.5])
+      // `inline` scores the first step after the measurement, and learns the alignment when it is over.
       forecast.stepped(rate: 0.1)
+      forecast.moved(alignments: [2, 4], weights: [0.5, 0.5])
       forecast.stepped(rate: 0.2)
       forecast.measured(2.5, isPredictive: true)
       #expect(forecast.realisedChange == -0.5)

@@ -71,7 +71,7 @@ private func updatedParameters(
   _ plan: RunPlan, on replica: inout Replica, over world: borrowing Communicator
 ) throws -> Parameters<Whole> {
   let layout = replica.model.layout
-  var parameters = Parameters<Whole>(replica.optimizer.shards)
+  let parameters = Parameters<Whole>(replica.optimizer.shards)
   parameters.initialize(layout, seed: 7)
   var gradients = Gradients<Local>(layout: layout, levels: plan.tree.levels)
   var batch = plan.trainingBatch
