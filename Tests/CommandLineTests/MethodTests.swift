@@ -5,6 +5,7 @@ import Testing
 /// The methods that move weights, with what else their runs need; PATH is the workshop.
 private let methods: [[String]] = [
   ["mixture.method=dga", "mixture.probe.steps=3"],
+  ["mixture.method=dga", "mixture.probe.steps=3", "mixture.explore=0.4"],
   ["mixture.method=dga", "mixture.estimator=ghost"],
   ["mixture.method=dga", "mixture.direction={adaptive: true, targets: {target: 1, other: 1}}"],
   ["mixture.method=doge", "mixture.doge.universal=true"],

@@ -49,6 +49,35 @@ extension MiddleTests {
       #expect(weighted.domains_read == uniform.domains_read)
     }
 
+    /// What is drawn for the sake of knowledge is counted as asked for, beside weights that say something else.
+    @Test func `A run that explores draws other shares than its weights`() throws {
+      func shares(_ explore: Double) throws -> (asked: [String: Double], weights: [String: Double]) {
+        let directory = try TemporaryDirectory()
+        _ = try train(directory, "run") {
+          $0.duration = Quantity(29, .steps)
+          $0.mixture.use(DynamicGradientAlignment.self) { $0.explore = explore }
+          $0.mixture.every = Quantity(4, .steps)
+        }
+        struct Record: Decodable {
+          let kind: String
+          let step: Int
+          let weights, share_requested: [String: Double]?
+        }
+        let lines = try String(contentsOfFile: directory.path + "/run/metrics.jsonl", encoding: .utf8).split(
+          separator: "\n")
+        let records = try lines.map { try JSONDecoder().decode(Record.self, from: Data($0.utf8)) }
+        // The weights of the move after step 24 are those of the interval that ends with step 28.
+        let asked = try #require(records.last { $0.kind == "domains" && $0.step == 28 }?.share_requested)
+        return (asked, try #require(records.last { $0.kind == "mixture" && $0.step == 24 }?.weights))
+      }
+      func distance(_ shares: (asked: [String: Double], weights: [String: Double])) -> Double {
+        shares.asked.reduce(0) { $0 + abs($1.value - shares.weights[$1.key]!) } / 2
+      }
+      #expect(try distance(shares(0)) < 1e-9)
+      let explored = try shares(0.5)
+      #expect(distance(explored) <= 0.5)
+    }
+
     @Test func `A plan counts steps in the units that it was given`() throws {
       #expect(try Bench.plan { $0.duration = Quantity(1000, .tokens) }.steps == 11)
       // 3 x 600 tokens in steps of 96.
