@@ -8,7 +8,7 @@
 ///     a_i = 1 / (e_i^2 + tau^2)      q_i = n_i a_i
 ///     N <- keep N + sum q_i d_i y_i                     agreement
 ///     A <- keep A + sum q_i (1 - q_i / sum q)           what N is expected to be per unit of tau^2
-///     V <- keep^2 V + sum q_i^2 d_i^2 (v_i / n_i + g^2)     the variance of N if nothing is true
+///     V <- keep^2 V + sum q_i^2 d_i^2 (v_i / n_i + g^2)     the variance of N if all domains are alike
 ///
 /// so tau^2 = N / A and z = N / sqrt(V) standard errors. Fresh and remembered scores differ by more than the sequences'
 /// noise explains, because each direction has an error of its own and gradients change from step to step; g^2 is that
@@ -19,7 +19,8 @@ public struct Evidence: Codable, Sendable, Equatable {
   static let keep = 0.98
 
   private var agreement = 0.0, expectation = 0.0, variance = 0.0
-  /// What disagreement exceeds the noise of sequences by, and how often g^2 is in it.
+  /// The sum by which squared differences exceed the sequences' noise, and that of the factors of g^2 in it: their
+  /// quotient is g^2.
   private var excess = 0.0, exposure = 0.0
   /// The sums of squares of sequences per update, of which older ones count less, (domains): those of one update share
   /// the error of its direction.
@@ -70,8 +71,9 @@ public struct Evidence: Codable, Sendable, Equatable {
     }
     decay(memory: memory)
     if rows.count > 1 {
-      // Differences are weighted by what was known before this update.
-      let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, .leastNormalMagnitude) }
+      // Differences are weighted by what was known before this update. Scores come from Float sums, so that none is
+      // known better than to 1e-8.
+      let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, 1e-16) }
       // Sequences of now may vary less than remembered ones.
       compareSizes(rows, variance: freedom > 0 ? deviation / freedom : summary.pooled)
       compareDifferences(rows, weights)
@@ -80,6 +82,11 @@ public struct Evidence: Codable, Sendable, Equatable {
     for domain in counts.indices {
       squaredCounts[domain] = memory * memory * squaredCounts[domain] + counts[domain] * counts[domain]
     }
+  }
+
+  /// Ages what it knows with the memory, at an update whose scores are refused.
+  mutating func skip(memory: Double) {
+    for domain in squaredCounts.indices { squaredCounts[domain] *= memory * memory }
   }
 
   /// A domain with fresh and remembered scores.
@@ -95,7 +102,7 @@ public struct Evidence: Codable, Sendable, Equatable {
     agreement *= Self.keep
     expectation *= Self.keep
     variance *= Self.keep * Self.keep
-    // Disagreement is what the scores in the memory show: early in a run it is many times that of later.
+    // Scores change fastest early in a run, so disagreement is forgotten as fast as the scores are.
     excess *= min(memory, Self.keep)
     exposure *= min(memory, Self.keep)
   }

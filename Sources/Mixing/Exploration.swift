@@ -8,7 +8,8 @@ extension Finding {
   ///
   ///     E max(0, score_i - b) = s_i (z Phi(z) + phi(z)),   z = (g_i - b) / s_i,   s_i^2 = tau^2 e_i^2 / (tau^2 + e_i^2)
   ///
-  /// (Jones, Schonlau, Welch, 1998). A domain that is known to be worse, and one that is known exactly, get nothing.
+  /// (Jones, Schonlau, Welch, 1998). A domain that is known to be worse, and one that is known exactly, get next to
+  /// nothing.
   ///
   /// - Parameter support: Which domains may be drawn, (domains).
   /// - Returns: Nil if nothing is known, or nothing is left to know.

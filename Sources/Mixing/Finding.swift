@@ -38,21 +38,32 @@ public struct Finding: Sendable, Equatable {
 
   /// What is known, in a sentence or two: if domains cannot be told apart, what would help.
   public var sentence: String {
+    sentence(
+      comparing: "successive updates",
+      remedy: "raise mixture.probe.steps, mixture.probe.sequences, batch.sequences or mixture.smoothing.memory")
+  }
+
+  /// The same for scores that were compared in another way.
+  ///
+  /// - Parameters:
+  ///   - compared: Whose scores were compared, in the plural.
+  ///   - remedy: What helps against the noise of sequences.
+  public func sentence(comparing compared: String, remedy: String) -> String {
     func number(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+    guard updates > 1 else { return "Scores that were measured once do not say what of them is noise." }
     guard directionNoise.isFinite else {
       return "Whether domains differ cannot be told: the target's steering part is a single window, so that its noise "
         + "is the same in every score. Give the target more steering text, or the model a shorter context."
     }
     if tellsDomainsApart {
-      return "Scores tell domains apart: those of successive updates agree by \(number(significance)) standard errors, "
+      return "Scores tell domains apart: those of \(compared) agree by \(number(significance)) standard errors, "
         + "and \(Int((100 * reliability).rounded())) % of their variance is signal."
     }
     let help =
       directionNoise > sequenceNoise
       ? "most of the noise is the target's: raise mixture.probe.target_sequences, or give the target more steering text"
-      : "most of the noise is that of the domains' sequences: raise mixture.probe.steps, mixture.probe.sequences, "
-        + "batch.sequences or mixture.smoothing.memory"
-    return "Scores do not tell domains apart: those of successive updates agree by \(number(significance)) standard "
+      : "most of the noise is that of the domains' sequences: \(remedy)"
+    return "Scores do not tell domains apart: those of \(compared) agree by \(number(significance)) standard "
       + "errors, of which the first \(Self.threshold) count as chance. If domains differ, \(help)."
   }
 }

@@ -17,6 +17,7 @@ public enum MixingWarning: Sendable, Equatable {
     switch self {
     case .nothingMoves(_, let finding?):
       "Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights where they started. \(finding.sentence)"
+        + (finding.tellsDomainsApart ? " So steps are too small: raise kl, eta or smoothing.new_weight." : "")
     case .nothingMoves(let spread, nil):
       """
       Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights where they started \

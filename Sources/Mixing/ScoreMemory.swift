@@ -88,7 +88,8 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   func summary(memory: Double) -> Summary {
     let pooled = pooledVariance
     let domains = values.indices.map { domain -> Summary.Domain? in
-      guard weights[domain] > 0 else { return nil }
+      // A domain that was seen too long ago is forgotten: beyond this, squares of weights underflow.
+      guard squaredWeights[domain] >= .leastNormalMagnitude else { return nil }
       let variance = (Self.priorFreedom * pooled + deviation(domain)) / (Self.priorFreedom + freedom(domain))
       let error = (variance * squaredWeights[domain]).squareRoot() / weights[domain]
       return Summary.Domain(

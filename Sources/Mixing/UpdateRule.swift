@@ -6,7 +6,8 @@
 ///     raw'     = from . exp(rate s) / sum,   then   raw' <- (1 - floor) raw' + floor / k
 ///     sampled' = (1 - newWeight) sampled + newWeight raw'
 ///
-/// where `from` is `raw` or `sampled`, by `recursion`. A domain that agrees with the target gains: a training step
+/// where `from` is `raw` or `sampled`, by `recursion`. That is a walk. With `caution: evidence` `from` is always the
+/// prior, s_i are the best guesses of true scores, and the floor is the prior's part. A domain that agrees with the target gains: a training step
 /// along `sum_i w_i g_i` lowers the target's loss by about the learning rate times `sum_i w_i a_i`.
 public struct UpdateRule: Sendable, Equatable {
   /// What decides how far one update goes.
@@ -45,7 +46,7 @@ public struct UpdateRule: Sendable, Equatable {
   public let newWeight: Double
   /// The weights that an update starts from.
   public let recursion: Recursion
-  /// The part of the raw weights that is always spread evenly: no raw weight is below `floor / k`.
+  /// The part of the raw weights that stays at the prior (`evidence`), or is spread evenly over its domains.
   public let floor: Double
   /// What standard errors of scores are used for.
   public let caution: Caution
@@ -134,7 +135,8 @@ public struct UpdateRule: Sendable, Equatable {
   private func moved(
     _ from: Weights, along values: [Double], rate: Double, even: Weights
   ) -> (Weights, spread: Double) {
-    let spread = min(rate * (values.max()! - values.min()!), .greatestFiniteMagnitude)
+    let known = values.indices.filter { from.values[$0] > 0 }.map { values[$0] }
+    let spread = min(rate * (known.max()! - known.min()!), .greatestFiniteMagnitude)
     return (
       spread == 0 ? from : from.exponentiated(by: values, rate: rate).mixed(with: even, share: floor), spread
     )
@@ -151,11 +153,11 @@ extension UpdateRule: CustomStringConvertible {
       switch step {
       case .eta(let eta): "times exp(\(eta) alignment)"
       case .divergence(let radius) where caution == .evidence:
-        "moved along the best guesses of scores by \(radius) nats times the square of what the agreement of "
-          + "successive updates exceeds \(Finding.threshold) standard errors by"
+        "moved along the best guesses of scores, to a divergence of \(radius) s^2 nats where scores of successive "
+          + "updates agree by \(Finding.threshold) + s standard errors"
       case .divergence(let radius): "moved along the scores by a divergence of \(radius) nats"
       }
-    let evenly = floor == 0 ? "" : ", \(floor) of them spread evenly"
+    let evenly = floor == 0 ? "" : ", \(floor) of them \(caution == .evidence ? "left at the start" : "spread evenly")"
     let average =
       newWeight == 1
       ? "sampled as they are"

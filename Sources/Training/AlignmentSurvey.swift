@@ -84,7 +84,7 @@ public struct AlignmentSurvey: Encodable {
     let finding = tally.finding
     (reliability, agreement) = (finding?.reliability, finding?.significance)
     self.finding =
-      finding?.sentence
+      finding?.sentence(comparing: "repetitions", remedy: "raise --repeat, mixture.probe.sequences or batch.sequences")
       ?? "One measurement does not say how much of this is the target's noise: --repeat 2 or more does."
   }
 
@@ -96,7 +96,10 @@ public struct AlignmentSurvey: Encodable {
     let plan = try RunPlan(
       RunDescription(
         contentsOf: run + "/config.yaml",
-        overrides: ["mixture.method=dga", "mixture.caution=evidence", "mixture.direction.adaptive=false"] + overrides),
+        overrides: [
+          "mixture.method=dga", "mixture.caution=evidence", "mixture.smoothing.recursion=raw", "mixture.explore=0",
+          "mixture.direction.adaptive=false",
+        ] + overrides),
       ranks: ranks)
     let estimator = plan.description.mixture.steering.estimator
     if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {

@@ -113,7 +113,7 @@ extension CommandLineTests {
     func alignWithOtherSettings() throws {
       let workshop = try Workshop()
       try workshop.useStandardPreset()
-      _ = try workshop.finish(run: "run", "duration=12steps", "mixture.every=5steps")
+      _ = try workshop.finish(run: "run", "duration=12steps", "mixture.every=5steps", "mixture.explore=0.2")
       func align(_ overrides: String...) throws -> Survey {
         let outcome = try workshop.dga(["align", "\(workshop.path)/run", "--json"] + overrides)
         try #require(outcome.status == 0, "\(outcome.output)")

@@ -198,7 +198,46 @@ import Testing
     for _ in 0..<3 { _ = try Self.update(&method, rows, from: &weights) }
     let before = method.state
     let move = try Self.update(&method, [(0, .nan), (1, 0)], from: &weights)
-    #expect(move.refused == 0 && method.state.evidence == before.evidence)
+    #expect(move.refused == 0 && method.state.evidence?.significance == before.evidence?.significance)
+    #expect(method.state.evidence?.updates == before.evidence?.updates)
+  }
+
+  @Test func `A domain that is not seen for long is forgotten, and known again when it is seen`() throws {
+    var trial = Trial(random: SplitMix(seed: 5), truth: [0, 1, 2], sequences: 16)
+    var method = DynamicGradientAlignment(Self.rule, memory: 0.1, start: .uniform(4))
+    var weights = Weights.uniform(4)
+    var move = try Self.update(&method, trial.rows(update: 0) + [(3, 5), (3, 5.5)], from: &weights)
+    for update in 1..<400 { move = try Self.update(&method, trial.rows(update: update), from: &weights) }
+    let finding = try #require(move.scores?.finding)
+    #expect(finding.reliability.isFinite && finding.significance.isFinite && move.scores?.errors?[3] == .infinity)
+    for update in 0..<5 {
+      move = try Self.update(&method, trial.rows(update: update) + [(3, 5), (3, 5.5)], from: &weights)
+    }
+    #expect(move.scores?.errors?[3].isFinite == true && method.state.evidence!.directionNoise.isFinite)
+  }
+
+  @Test func `Domains that may not be drawn are no evidence that the others differ`() throws {
+    let prior = try #require(Weights(proportionalTo: [1, 1, 0]))
+    var trial = Trial(random: SplitMix(seed: 6), truth: [0, 0, 9], sequences: 48)
+    var method = Self.method(domains: 3, prior: prior)
+    var weights = prior
+    var largest = 0.0
+    for update in 0..<20 {
+      _ = try Self.update(&method, trial.rows(update: update), from: &weights)
+      largest = max(largest, weights.values.max()!)
+    }
+    #expect(largest < 0.7)
+  }
+
+  @Test(arguments: [[0.5, 0.5], [0.5, 0.5, 0.5], [0, 0, 0]])
+  func `Equal scores are finite and move nothing`(scores: [Double]) throws {
+    var method = Self.method(domains: scores.count)
+    var weights = Weights.uniform(scores.count)
+    for _ in 0..<4 {
+      let rows = scores.enumerated().map { (domain: $0.offset, score: $0.element) }
+      let finding = try Self.update(&method, rows, from: &weights).scores?.finding
+      #expect(finding?.significance == 0 && finding?.reliability == 0 && weights == .uniform(scores.count))
+    }
   }
 
   @Test func `A run that had another rule before collects evidence from now on`() throws {

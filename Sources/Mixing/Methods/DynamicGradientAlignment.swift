@@ -136,6 +136,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     let broken = measured.filter { !$0.1.isFinite }
     guard broken.isEmpty, state.unit.isFinite, state.unit > 0 else {
       state.memory.observe([], memory: memory)
+      state.evidence?.skip(memory: memory)
       var scores = state.memory.scores(unit: 1, memory: memory)
       for (domain, score) in broken { scores.values[domain] = score }
       if broken.isEmpty { scores.unit = .nan }
@@ -145,7 +146,10 @@ package struct DynamicGradientAlignment: MixingMethod {
     // A run can go on with another rule than it had.
     state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
     // A row that is a mean counts as one sequence.
-    state.evidence?.compare(rows, with: state.memory, memory: memory, recurrence: state.recurrence)
+    // Domains that may not be drawn are no evidence that the others differ.
+    let support = start.support
+    state.evidence?.compare(
+      rows.filter { support[$0.domain] }, with: state.memory, memory: memory, recurrence: state.recurrence)
     state.memory.observe(rows, memory: memory)
     if let evidence = state.evidence { return evidence.scores(state.memory, memory: memory, unit: state.unit) }
     let scores = state.memory.scores(unit: state.unit, memory: memory)
@@ -175,7 +179,7 @@ extension DynamicGradientAlignment {
       (rule, memory) = Self.defaults(estimation.isPaper ? .none : .evidence, isPaper: estimation.isPaper)
     }
 
-    /// The rule and memory that go with a use of errors. Weights that are walked with need small steps and smoothing.
+    /// The rule and memory that go with a use of errors. Weights that walk need small steps and smoothing.
     private static func defaults(_ caution: UpdateRule.Caution, isPaper: Bool) -> (UpdateRule, memory: Double) {
       if isPaper { return (UpdateRule(step: .eta(0.3), newWeight: 0.1, caution: caution), 0) }
       if caution == .evidence {
@@ -222,7 +226,9 @@ extension DynamicGradientAlignment {
         }
       }
       try keys.number(
-        "floor", &floor, in: 0...1, "the share of the weights that every update spreads evenly over all domains")
+        "floor", &floor, in: 0...1,
+        "the share of the weights that stays at the prior, or with another `caution` than `evidence` is spread evenly over "
+          + "all domains at every update")
       try keys.number(
         "target_rate", &targetRate, in: 0...1e9,
         "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
@@ -235,6 +241,9 @@ extension DynamicGradientAlignment {
       guard explore == 0 || (caution == .evidence && estimation.scoresTraining) else {
         throw keys.failure(
           "explore", "draws for the sake of knowledge need `estimator: inline` and `caution: evidence`")
+      }
+      guard explore == 0 || floor > 0 else {
+        throw keys.failure("explore", "a domain whose weight may vanish cannot be explored: set a `floor` above 0")
       }
     }
   }
@@ -252,7 +261,9 @@ extension UpdateRule.Step {
     if keys.isGiven("kl") { eta = nil }
     try keys.number(
       "kl", &divergence, in: 0...1e3,
-      "how far an update moves the weights, as a Kullback-Leibler divergence in nats; it means the same for any model")
+      "with `caution: evidence`, the Kullback-Leibler divergence from the prior, in nats, that one standard error of "
+        + "agreement above the threshold is worth; else that of each update from the one before. It means the same for "
+        + "any model")
     try keys.number(
       "eta", &eta, in: 0...1e9,
       "the paper's factor between alignments and changes of log weights; given instead of `kl`")

@@ -168,7 +168,8 @@ final class Journal {
         weights: named(mixture.weights.values), raw_weights: named((move.raw ?? mixture.weights).values),
         alignment: isScored ? scores : nil, score: isScored ? nil : scores,
         target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
-        reliability: move.scores?.finding?.reliability, agreement: move.scores?.finding?.significance,
+        reliability: (move.scores?.finding?.reliability).flatMap(finite),
+        agreement: (move.scores?.finding?.significance).flatMap(finite),
         standard_error: move.scores?.alignmentErrors.map { named($0.map(finite)) },
         age: move.ages.isEmpty ? nil : named(move.ages).filter { $0.value != 0 },
         target_weights: move.targetWeights.map {
