@@ -52,8 +52,8 @@ extension CommandLineTests {
       #expect(try workshop.timelessMetrics().filter { $0.contains("\"mixture\"") } == updates)
     }
 
-    /// Its first fit comes with 50 points, so a run of 24 steps would show little: these are 24 steps with several fits, and
-    /// two from before the first one.
+    /// Its first fit comes with 50 points, so a run of 24 steps would show little: these are 24 steps with several
+    /// fits, and two from before the first one.
     @Test(
       "Resumed at every step between fits, on another number of ranks, ADO ends with the bits of an uninterrupted run")
     func ado() throws {
