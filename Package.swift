@@ -37,10 +37,14 @@ let package = Package(
       name: "CSentencePiece",
       linkerSettings: [.linkedLibrary("sentencepiece"), .linkedLibrary("sentencepiece_train")]),
 
+    .target(name: "CSignals"),
+
     .target(name: "Failures", swiftSettings: strict),
+    .target(name: "Signals", dependencies: ["CSignals", "Failures"], swiftSettings: strict),
+    .target(name: "Liveness", dependencies: ["CSignals"], swiftSettings: strict),
     .target(name: "Printing", swiftSettings: strict),
     .target(name: "Settings", swiftSettings: strict),
-    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: lifetimes),
+    .target(name: "MPI", dependencies: ["CMPI", "Liveness"], swiftSettings: lifetimes),
     .target(name: "Kernels", dependencies: ["CIntrinsics", "COpenBLAS"], swiftSettings: fast),
     .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
     .target(name: "Mixing", dependencies: ["Settings"], swiftSettings: strict),
@@ -50,12 +54,15 @@ let package = Package(
     .target(name: "Storage", dependencies: ["Failures", "CXXHash"], swiftSettings: strict),
     .target(
       name: "Corpus",
-      dependencies: ["Failures", "Settings", "Configuration", "Storage", "Printing", "CSentencePiece", "CZlib"],
+      dependencies: [
+        "Failures", "Signals", "Settings", "Configuration", "Storage", "Printing", "CSentencePiece", "CZlib",
+      ],
       swiftSettings: strict),
     .target(
-      name: "Runs", dependencies: ["Failures", "Settings", "Configuration", "Mixing", "Transformer"],
+      name: "Runs", dependencies: ["Failures", "Liveness", "Settings", "Configuration", "Mixing", "Transformer"],
       swiftSettings: strict),
-    .target(name: "Parallel", dependencies: ["MPI", "Kernels", "Transformer", "Corpus"], swiftSettings: lifetimes),
+    .target(name: "Parallel", dependencies: ["Liveness", "MPI", "Kernels", "Transformer", "Corpus"],
+      swiftSettings: lifetimes),
     .target(
       name: "Steering",
       dependencies: ["Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
@@ -68,19 +75,22 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Failures", "Printing", "Settings", "Configuration", "Storage", "Corpus", "Mixing", "Runs", "MPI", "Kernels",
-        "Transformer", "Parallel", "Steering", "Checkpoints", .product(name: "Logging", package: "swift-log"),
+        "Failures", "Signals", "Liveness", "Printing", "Settings", "Configuration", "Storage", "Corpus", "Mixing",
+        "Runs", "MPI", "Kernels", "Transformer", "Parallel", "Steering", "Checkpoints",
+        .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
     .target(name: "Reporting", dependencies: ["Failures", "Printing", "Configuration"], swiftSettings: strict),
     .target(
       name: "Benchmarking",
       dependencies: [
-        "Failures", "Printing", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Training",
+        "Failures", "Signals", "Printing", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer",
+        "Training",
       ], swiftSettings: lifetimes),
     .executableTarget(
       name: "dga",
       dependencies: [
-        "Failures", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Training", "Reporting", "Benchmarking",
+        "Failures", "Signals", "Liveness", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Training", "Reporting",
+        "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -1,6 +1,7 @@
 import Foundation
 import MPI
 import Mixing
+import Signals
 import Training
 
 /// Measures what this machine can do and what share of it the program gets, on all ranks.
@@ -35,22 +36,26 @@ public struct Benchmark {
   /// - Returns: The report, the same on every rank but for what a node says of itself.
   /// - Throws: `Failure` if the temporary directory cannot be written, agreed; `MPIError`.
   public func run(over world: borrowing Communicator, progress: (String) -> Void) throws -> BenchmarkReport {
+    func begin(_ part: String) throws {
+      progress(part)
+      try world.agree { try StopSignal.check("nothing was measured to its end") }
+    }
     let placement = try Placement(threads: threads, over: world)
     let machine = Machine(ranks: world.size, nodes: placement.nodes)
     placement.warnings.forEach { progress("warning: \($0)") }
     // The ceiling is measured before, after and between the steps, since other programs on the machine come and go; and
     // for a second at least before and after, or all of its few rounds might be interrupted.
     let product = ProductCeiling(seconds: max(1, 5 * seconds))
-    progress("sgemm, all ranks at once")
+    try begin("sgemm, all ranks at once")
     let before = try product.together(over: world)
 
     var steps: [StepFigures] = []
     for shape in shapes {
-      progress("\(shape.name): training steps")
+      try begin("\(shape.name): training steps")
       steps.append(try stepBenchmark(shape, ranks: world.size).run(over: world))
     }
 
-    progress("memory bandwidth")
+    try begin("memory bandwidth")
     let node = try world.splitByNode()
     let memory = BandwidthCeiling(
       seconds: 2 * seconds, lastLevelCacheBytes: try world.allReduce(machine.last_level_cache_bytes, .max),
@@ -62,19 +67,19 @@ public struct Benchmark {
       var benchmark = KernelBenchmark(
         shape.model, sequences: step.microSequences, seconds: seconds, count: memory.count)
       if !stepsOnly {
-        progress("\(shape.name): kernels")
+        try begin("\(shape.name): kernels")
         try benchmark.run(over: world)
       }
       kernels.append(benchmark.figures)
     }
     var collectives: [CollectiveFigure] = []
     if !stepsOnly && world.size > 1 {
-      progress("collectives")
+      try begin("collectives")
       collectives = try CollectiveBenchmark(seconds: seconds / 2).run(over: world)
     }
-    progress("sgemm, all ranks at once, again")
+    try begin("sgemm, all ranks at once, again")
     let after = try product.together(over: world)
-    progress("sgemm, one rank after the other")
+    try begin("sgemm, one rank after the other")
     let ceilings = Ceilings(
       product: Rate(ofAll: [before, after] + steps.flatMap(\.products)), productAlone: try product.alone(over: world),
       copy: copy,

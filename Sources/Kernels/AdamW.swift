@@ -34,7 +34,10 @@ public struct AdamWStep: Sendable {
   /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p = p (1 - lr lambda) - lr m' / (sqrt(v') + eps) with
   /// m' = m / (1 - b1^t) and v' = v / (1 - b2^t): the order of operations of PyTorch's `AdamW`. All views have one
   /// contiguous shape.
-  public func update(parameters: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix) {
+  ///
+  /// - Returns: The bit sums of what was found and left.
+  @discardableResult
+  public func update(parameters: Matrix, gradients: Matrix, firstMoments: Matrix, secondMoments: Matrix) -> AdamWSums {
     let count = parameters.count
     precondition(gradients.count == count && firstMoments.count == count && secondMoments.count == count, "same shapes")
     precondition(
@@ -46,18 +49,32 @@ public struct AdamWStep: Sendable {
     let (p, g, m, v) = (parameters.base, gradients.base, firstMoments.base, secondMoments.base)
     let (b1, b2, eps, clip) = (splat(firstDecay), splat(secondDecay), splat(epsilon), splat(gradientScale))
     let (c1, c2) = (splat(1 - firstDecay), splat(1 - secondDecay))
-    forEachThread(count, multipleOf: laneCount) { _, start, part in
+    let sums = sumOverThreads(count, values: 5) { start, part, sums in
       let (p, g, m, v) = (p + start, g + start, m + start, v + start)
+      var (oldFirst, oldSecond, newFirst, newSecond, new) = (BitSum(), BitSum(), BitSum(), BitSum(), BitSum())
       forEachVector(part) { i, n in
+        let (formerFirst, formerSecond) = (load(m + i, n), load(v + i, n))
+        oldFirst.add(formerFirst)
+        oldSecond.add(formerSecond)
         let gradient = load(g + i, n) * clip
-        let first = (load(m + i, n) * b1).addingProduct(gradient, c1)
-        let second = (load(v + i, n) * b2).addingProduct(gradient * gradient, c2)
+        let first = (formerFirst * b1).addingProduct(gradient, c1)
+        let second = (formerSecond * b2).addingProduct(gradient * gradient, c2)
         store(first, m + i, n)
         store(second, v + i, n)
+        newFirst.add(first, n)
+        newSecond.add(second, n)
         let denominator = eps.addingProduct(second.squareRoot(), root)
-        store((load(p + i, n) * shrink) - stepSize * first / denominator, p + i, n)
+        let updated = (load(p + i, n) * shrink) - stepSize * first / denominator
+        store(updated, p + i, n)
+        new.add(updated, n)
       }
+      (sums[0], sums[1], sums[2], sums[3], sums[4]) = (
+        oldFirst.total, oldSecond.total, newFirst.total, newSecond.total, new.total
+      )
     }
+    return AdamWSums(
+      oldFirstMoments: sums[0], oldSecondMoments: sums[1], firstMoments: sums[2], secondMoments: sums[3],
+      parameters: sums[4])
   }
 
   /// Divides gradients in place by what an update divides by, sqrt(v') + eps with v' = v / (1 - b2^t).
@@ -93,4 +110,12 @@ public struct AdamWStep: Sendable {
     }
     return result
   }
+}
+
+/// The bit sums of arrays that an update has found and left: memory that is whole has the same sum at the next update.
+public struct AdamWSums: Equatable, Sendable {
+  /// Moments as they were found.
+  public let oldFirstMoments, oldSecondMoments: UInt32
+  /// Moments and parameters as they were left.
+  public let firstMoments, secondMoments, parameters: UInt32
 }

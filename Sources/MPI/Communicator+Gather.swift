@@ -10,8 +10,8 @@ extension Communicator {
     if isWithoutMPI { return }
     try buffer.withUnsafeMutableBufferPointer { elements in
       for chunk in chunks(of: elements.count) {
-        try check(
-          "MPI_Bcast",
+        try recorded(
+          "MPI_Bcast", bytes: chunk.count * MemoryLayout<Element>.stride, peer: root,
           MPI_Bcast(
             elements.baseAddress! + chunk.lowerBound, CInt(chunk.count), Element.datatype.handle,
             CInt(clamping: root), handle))
@@ -27,7 +27,9 @@ extension Communicator {
   public func broadcast<Element: Communicable>(_ value: Element, root: Int = 0) throws -> Element {
     if isWithoutMPI { return value }
     var value = value
-    try check("MPI_Bcast", MPI_Bcast(&value, 1, Element.datatype.handle, CInt(clamping: root), handle))
+    try recorded(
+      "MPI_Bcast", bytes: MemoryLayout<Element>.stride, peer: root,
+      MPI_Bcast(&value, 1, Element.datatype.handle, CInt(clamping: root), handle))
     return value
   }
 
@@ -95,6 +97,6 @@ extension Communicator {
   /// - Throws: `MPIError`.
   public func barrier() throws {
     if isWithoutMPI { return }
-    try check("MPI_Barrier", MPI_Barrier(handle))
+    try recorded("MPI_Barrier", MPI_Barrier(handle))
   }
 }

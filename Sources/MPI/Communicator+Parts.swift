@@ -30,8 +30,8 @@ extension Communicator {
           layout[size + rank] = CInt(share.lowerBound - place.lowerBound)
         }
         var request: MPI_Request?
-        try check(
-          "MPI_Iallgatherv",
+        try recorded(
+          "MPI_Iallgatherv", bytes: chunk.count * MemoryLayout<Element>.stride,
           MPI_Iallgatherv(
             MPI_IN_PLACE, 0, Element.datatype.handle, elements.baseAddress! + chunk.lowerBound,
             layout.baseAddress!, layout.baseAddress! + size, Element.datatype.handle, handle, &request))
@@ -68,8 +68,8 @@ extension Communicator {
           let shares = group.counts(size)
           for rank in 0..<size { shares[rank] = CInt(part(rank).clamped(to: place).count) }
           var request: MPI_Request?
-          try check(
-            "MPI_Ireduce_scatter",
+          try recorded(
+            "MPI_Ireduce_scatter", bytes: chunk.count * MemoryLayout<Element>.stride,
             MPI_Ireduce_scatter(
               elements.baseAddress! + chunk.lowerBound, received.baseAddress.map { $0 + receivedCount },
               shares.baseAddress!, Element.datatype.handle, operation.handle, handle, &request))

@@ -17,8 +17,8 @@ extension Communicator {
       let elements = UnsafeBufferPointer(rebasing: elements[part])
       for chunk in chunks(of: elements.count) {
         var request: MPI_Request?
-        try check(
-          "MPI_Isend",
+        try recorded(
+          "MPI_Isend", bytes: chunk.count * MemoryLayout<Element>.stride, peer: rank,
           MPI_Isend(
             elements.baseAddress! + chunk.lowerBound, CInt(chunk.count), Element.datatype.handle,
             CInt(clamping: rank), CInt(clamping: tag), handle, &request))
@@ -40,8 +40,8 @@ extension Communicator {
       let elements = UnsafeMutableBufferPointer(rebasing: elements[part])
       for chunk in chunks(of: elements.count) {
         var request: MPI_Request?
-        try check(
-          "MPI_Irecv",
+        try recorded(
+          "MPI_Irecv", bytes: chunk.count * MemoryLayout<Element>.stride, peer: rank,
           MPI_Irecv(
             elements.baseAddress! + chunk.lowerBound, CInt(chunk.count), Element.datatype.handle,
             CInt(clamping: rank), CInt(clamping: tag), handle, &request))

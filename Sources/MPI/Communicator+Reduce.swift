@@ -12,8 +12,8 @@ extension Communicator {
     if isWithoutMPI { return }
     try buffer.withUnsafeMutableBufferPointer { elements in
       for chunk in chunks(of: elements.count) {
-        try check(
-          "MPI_Allreduce",
+        try recorded(
+          "MPI_Allreduce", bytes: chunk.count * MemoryLayout<Element>.stride,
           MPI_Allreduce(
             MPI_IN_PLACE, elements.baseAddress! + chunk.lowerBound, CInt(chunk.count),
             Element.datatype.handle, operation.handle, handle))
@@ -29,8 +29,8 @@ extension Communicator {
   public func allReduce<Element: Communicable>(_ value: Element, _ operation: ReductionOperation) throws -> Element {
     if isWithoutMPI { return value }
     var value = value
-    try check(
-      "MPI_Allreduce",
+    try recorded(
+      "MPI_Allreduce", bytes: MemoryLayout<Element>.stride,
       MPI_Allreduce(MPI_IN_PLACE, &value, 1, Element.datatype.handle, operation.handle, handle))
     return value
   }
@@ -53,8 +53,8 @@ extension Communicator {
         var receivedCount = 0
         for chunk in chunks(of: count) {
           let shares = shares(of: chunk, in: count)
-          try check(
-            "MPI_Reduce_scatter",
+          try recorded(
+            "MPI_Reduce_scatter", bytes: chunk.count * MemoryLayout<Element>.stride,
             MPI_Reduce_scatter(
               elements.baseAddress! + chunk.lowerBound, received.baseAddress.map { $0 + receivedCount }, shares,
               Element.datatype.handle, operation.handle, handle))

@@ -72,7 +72,7 @@ public struct Communicator: ~Copyable {
   package func split(color: Int, key: Int = 0, elementsPerCall: Int) throws -> Communicator {
     precondition(color >= 0, "The color of a split is negative.")
     var part: MPI_Comm?
-    try check("MPI_Comm_split", MPI_Comm_split(handle, CInt(color), CInt(key), &part))
+    try recorded("MPI_Comm_split", MPI_Comm_split(handle, CInt(color), CInt(key), &part))
     return try Communicator(handle: part!, isPredefined: false, elementsPerCall: elementsPerCall)
   }
 

@@ -1,4 +1,5 @@
 internal import CMPI
+internal import Liveness
 
 /// A failure of a call to MPI.
 public struct MPIError: Error, Equatable {
@@ -37,6 +38,19 @@ extension ExitStatus {
       self.init(exitCode: 70, message: "\(error)")  // EX_SOFTWARE of sysexits.h
     }
   }
+}
+
+/// Makes a call that may wait for other ranks, remembered by the flight recorder, and throws an `MPIError` unless it is
+/// a success.
+///
+/// - Parameters:
+///   - bytes: What this rank sends or receives.
+///   - peer: The other rank, or the root; -1 for all.
+func recorded(_ call: StaticString, bytes: Int = 0, peer: Int = -1, _ code: @autoclosure () -> CInt) throws {
+  let entry = FlightRecorder.begin(call, bytes: bytes, peer: peer)
+  let code = code()
+  FlightRecorder.end(entry)
+  try check(call, code)
 }
 
 /// Throws an `MPIError` unless `code` is a success: every call to MPI goes through here.

@@ -59,7 +59,7 @@ public struct RequestGroup: ~Copyable {
   public mutating func waitAll() throws {
     // One by one, since MPI_Waitall tells of a failure only that there was one.
     while completed < requests.count {
-      try check("MPI_Wait", MPI_Wait(&requests[completed], MPI_STATUS_IGNORE))
+      try recorded("MPI_Wait", MPI_Wait(&requests[completed], MPI_STATUS_IGNORE))
       completed += 1
     }
     reuse()

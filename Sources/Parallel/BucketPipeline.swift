@@ -1,4 +1,5 @@
 import Kernels
+import Liveness
 import MPI
 
 /// An exchange over all ranks about one bucket of an arena, which goes on a little whenever it is asked to.
@@ -77,6 +78,9 @@ struct BucketPipeline<Exchange: BucketExchange & ~Copyable>: ~Copyable {
   mutating func wait(for count: Int, _ arena: inout Arena, over world: borrowing Communicator) throws {
     precondition(count <= released, "a bucket is waited for that has not been released")
     // Never inside MPI for one message: other ranks may need rounds of ours for theirs.
+    if completed >= count { return }
+    let entry = FlightRecorder.begin("the exchange of a bucket")
+    defer { FlightRecorder.end(entry) }
     while completed < count { try advance(&arena, over: world) }
   }
 

@@ -23,6 +23,14 @@ public struct Optimizer: ~Copyable {
 
   /// From the arena's start to its end.
   private let segments: [Segment]
+  /// The bit sums of each segment, as it was left.
+  private var sums: [Sums]
+  /// A segment whose moments were not found as they had been left; nil if there is none.
+  package private(set) var damagedSegment: Int?
+
+  private struct Sums {
+    var parameters: UInt32 = 0, firstMoments: UInt32 = 0, secondMoments: UInt32 = 0
+  }
   /// The first segment of each bucket in that order, and at the end their number.
   private let firstSegments: [Int]
   private let betas: (Float, Float)
@@ -47,13 +55,33 @@ public struct Optimizer: ~Copyable {
     firstMoments = Arena(count: shards.ownCount)
     secondMoments = Arena(count: shards.ownCount)
     let bucketSegments = zip(shards.own, shards.offsets).reversed().map { own, offset in
-      layout.tensors.map { (range: $0.range.clamped(to: own), decays: $0.decays) }.filter { !$0.range.isEmpty }.map {
+      Self.segments(of: own, in: layout).map {
         Segment(range: $0.range, offset: offset + $0.range.lowerBound - own.lowerBound, decays: $0.decays)
       }
     }
     segments = bucketSegments.flatMap(\.self)
+    sums = [Sums](repeating: Sums(), count: segments.count)
     firstSegments = bucketSegments.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
+
+  /// The parts of tensors that a range of the arena touches, and whether they decay.
+  static func segments(of range: Range<Int>, in layout: ParameterLayout) -> [(range: Range<Int>, decays: Bool)] {
+    layout.tensors.map { ($0.range.clamped(to: range), $0.decays) }.filter { !$0.0.isEmpty }
+  }
+
+  /// Takes this rank's parameters and moments as they are for what an update has left: at a run's beginning.
+  package mutating func acceptMemory(_ parameters: borrowing Parameters<Whole>) {
+    for (index, segment) in segments.enumerated() {
+      let (first, count) = (segment.range.lowerBound, segment.range.count)
+      sums[index] = Sums(
+        parameters: bitSum(parameters.row.columns(first, count: count)),
+        firstMoments: bitSum(firstMoments.row.columns(segment.offset, count: count)),
+        secondMoments: bitSum(secondMoments.row.columns(segment.offset, count: count)))
+    }
+  }
+
+  /// The bit sum of the parameters of one of this rank's segments, as they were left.
+  func parameterSum(_ segment: Int) -> UInt32 { sums[segment].parameters }
 
   /// Divides a range of a gradient, in place, by what AdamW divides its updates by; the gradient as it is before the
   /// first update.
@@ -108,16 +136,22 @@ public struct Optimizer: ~Copyable {
   }
 
   /// Updates this rank's part of a bucket, by its place from the arena's start.
-  private func update(_ place: Int, _ parameters: Matrix, _ gradients: Matrix, _ step: AdamWStep) {
+  private mutating func update(_ place: Int, _ parameters: Matrix, _ gradients: Matrix, _ step: AdamWStep) {
     var step = step
     for index in firstSegments[place]..<firstSegments[place + 1] {
       let segment = segments[index]
       let (first, count) = (segment.range.lowerBound, segment.range.count)
       step.weightDecay = segment.decays ? weightDecay : 0
-      step.update(
+      let found = step.update(
         parameters: parameters.columns(first, count: count), gradients: gradients.columns(first, count: count),
         firstMoments: firstMoments.row.columns(segment.offset, count: count),
         secondMoments: secondMoments.row.columns(segment.offset, count: count))
+      let left = sums[index]
+      if found.oldFirstMoments != left.firstMoments || found.oldSecondMoments != left.secondMoments {
+        damagedSegment = index
+      }
+      sums[index] = Sums(
+        parameters: found.parameters, firstMoments: found.firstMoments, secondMoments: found.secondMoments)
     }
   }
 

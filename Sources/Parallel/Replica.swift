@@ -1,5 +1,6 @@
 import Corpus
 import Kernels
+import Liveness
 import MPI
 import Transformer
 
@@ -89,6 +90,7 @@ package struct Replica: ~Copyable {
       for microBatch in microBatches {
         let slots = batch.slots(ofMicroBatch: microBatch)
         try forward(batch.windows[slots], of: batch.slices, parameters, needing: needing)
+        FlightRecorder.enter(.backward)
         let scale = scale(of: batch, slots)
         let isLast = group + 1 == groups.upperBound && microBatch + 1 == microBatches.upperBound
         let clock = ContinuousClock()
@@ -115,7 +117,9 @@ package struct Replica: ~Copyable {
   ) throws {
     let clock = ContinuousClock()
     let start = clock.now
+    FlightRecorder.enter(.read)
     try read(windows, of: slices)
+    FlightRecorder.enter(.forward)
     let middle = clock.now
     var waiting = Duration.zero
     try model.forward(reader, parameters: parameters) { part in

@@ -26,6 +26,8 @@ public struct OptimizerSettings: Configurable, Sendable {
   public var weightDecay = 0.1
   /// The largest norm of a gradient; larger ones are scaled down. 0: none is.
   public var clip = 1.0
+  /// How many times the running mean a gradient's norm or a perplexity may be for a step to be used. 0: any.
+  public var outlier = 100.0
   /// Decay rates of the first and second moment.
   public var betas = [0.9, 0.95]
   /// The number added to the root of the second moment.
@@ -51,6 +53,11 @@ public struct OptimizerSettings: Configurable, Sendable {
     try keys.number(
       "weight_decay", &weightDecay, in: 0...1e3, "the decoupled weight decay of matrices; vectors have none")
     try keys.number("clip", &clip, in: 0...1e9, "the norm to which larger gradients are scaled down; 0 is no limit")
+    try keys.number(
+      "outlier", &outlier, in: 0...1e9,
+      "how many times its running mean the gradient's norm, or the perplexity, may be; steps beyond are skipped, as are "
+        + "those that are not finite, and after three in a row the run goes back to its last checkpoint. 0 is no limit")
+    guard outlier == 0 || outlier > 1 else { throw keys.failure("outlier", "a number above 1 is needed, or 0") }
     try keys.numbers("betas", &betas, "the decay rates of AdamW's first and second moment")
     guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
       throw keys.failure("betas", "two numbers from 0 up to but not including 1 are needed, such as [0.9, 0.95]")

@@ -35,6 +35,12 @@ public struct RunDescription: Configurable, Sendable {
   public var threads = 1
   /// The order in which gradients are added.
   public var reduction = Reduction.canonical
+  /// How long the program may run before it stops with a checkpoint; nil: to the end.
+  public var timeLimit: Quantity?
+  /// How long a rank waits for the others.
+  public var watchdog = WatchdogSettings()
+  /// Faults that are injected.
+  public var faults: [FaultSettings] = []
 
   /// The orders in which gradients are added.
   public enum Reduction: String, CaseIterable, Sendable {
@@ -92,6 +98,13 @@ public struct RunDescription: Configurable, Sendable {
       "the order in which gradients are added. `canonical` is the same for 1, 2, 4 and 8 ranks, so that they end "
         + "with the same bits; a single rank holds up to three more copies of the gradients for it, several ranks "
         + "fewer. `fast` holds one copy, and results on different numbers of ranks differ by rounding")
+    try keys.amount(
+      "time_limit", &timeLimit, in: [.seconds, .minutes, .hours],
+      "the time since its start after which the program stops with a checkpoint and exit code 75, to go on with "
+        + "--resume; without it the program runs to the end")
+    try keys.section("watchdog") { try watchdog.visit($0) }
+    try keys.list(
+      "faults", &faults, "faults that are injected into the run, to try what follows from them; none unless given")
   }
 }
 

@@ -12,14 +12,26 @@ public struct Quantity: Equatable, Sendable, CustomStringConvertible {
     case documents
     /// Bytes of UTF-8 text.
     case bytes
+    /// Time by the clock; fractions are allowed.
+    case seconds, minutes, hours
 
     /// Spellings that are understood, the one that is written first.
     public var spellings: [String] { [rawValue, String(rawValue.dropLast())] }
 
-    var isCounted: Bool { self != .epochs }
+    var isCounted: Bool { self != .epochs && seconds == nil }
+
+    /// The length of one in seconds; nil for what is no time.
+    var seconds: Double? {
+      switch self {
+      case .seconds: 1
+      case .minutes: 60
+      case .hours: 3600
+      default: nil
+      }
+    }
   }
 
-  /// The number before the unit: finite, not negative, whole for everything but epochs.
+  /// The number before the unit: finite, not negative, whole for everything but epochs and times.
   public let value: Double
 
   /// What the number counts.
@@ -62,11 +74,14 @@ public struct Quantity: Equatable, Sendable, CustomStringConvertible {
 
   /// The number as an integer, for counted units.
   ///
-  /// - Precondition: the unit is not epochs.
+  /// - Precondition: the unit is neither epochs nor a time.
   public var count: Int {
     precondition(unit.isCounted, "\(unit) are not counted in whole numbers")
     return Int(value)
   }
+
+  /// The amount in seconds; nil if it is no time.
+  public var seconds: Double? { unit.seconds.map { value * $0 } }
 
   /// The shortest text that is read back as this amount.
   public var description: String {

@@ -7,6 +7,7 @@ import MPI
 import Mixing
 import Parallel
 import Runs
+import Signals
 import Steering
 import Transformer
 
@@ -164,11 +165,13 @@ public struct AlignmentSurvey: Encodable {
       _ repetition: Int, into tally: inout AlignmentTally, with gradients: consuming Gradients<Local>,
       over world: borrowing Communicator
     ) throws -> Gradients<Local> {
+      try world.agree { try StopSignal.check("nothing was measured to its end") }
       let memory = try direction.measure(draw: repetition, on: &replica, parameters, with: gradients, over: world)
       let windows =
         isInline
         ? batches.draw(step: step + 1 + repetition, count: count)
         : plan.corpus.domains.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
+      try world.agree { try StopSignal.check("nothing was measured to its end") }
       var sample = Sample(windows, of: plan.corpus.domains.map(\.train))
       let cleared = try scorer.measure(
         &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)

@@ -84,19 +84,32 @@ struct Evaluation {
   /// Evaluates; micro-batches are shared by the ranks in turn, and sums made in the order of windows on every rank.
   ///
   /// Collective: every rank calls, with the same parameters.
+  ///
+  /// - Parameter isGivenUp: Asked after each round of micro-batches whether this rank wants to leave.
+  /// - Returns: The losses, the same on every rank; nil if any rank has given up.
   mutating func run(
-    on replica: inout Replica, _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator
-  ) throws -> EvaluationResult {
+    on replica: inout Replica, _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator,
+    unless isGivenUp: () -> Bool
+  ) throws -> EvaluationResult? {
     for window in losses.indices { losses[window] = 0 }
     let capacity = replica.model.capacity
     let batches = (windows.count + capacity - 1) / capacity
-    for batch in stride(from: world.rank, to: batches, by: world.size) {
-      let range = (batch * capacity)..<min(windows.count, (batch + 1) * capacity)
-      try replica.evaluate(windows[range], of: slices, parameters)
-      for (row, window) in range.enumerated() { losses[window] = replica.model.loss(ofSequence: row) }
+    for round in 0..<(batches + world.size - 1) / world.size {
+      let batch = round * world.size + world.rank
+      if batch < batches {
+        let range = (batch * capacity)..<min(windows.count, (batch + 1) * capacity)
+        try replica.evaluate(windows[range], of: slices, parameters)
+        for (row, window) in range.enumerated() { losses[window] = replica.model.loss(ofSequence: row) }
+      }
+      if try world.allReduce(isGivenUp() ? 1 : 0, .max) == 1 { return nil }
     }
     var span = losses.mutableSpan
     try world.allReduce(&span, .sum)
+    return result()
+  }
+
+  /// The means of what has been measured.
+  private func result() -> EvaluationResult {
     var first = 0
     let losses = parts.map { part in
       defer { first += part.windows }

@@ -3,6 +3,7 @@ import Failures
 import Foundation
 import Kernels
 import Parallel
+import Signals
 import Transformer
 
 /// The evaluation of a saved model outside of a run, on one rank.
@@ -12,6 +13,8 @@ public struct ModelEvaluation: ~Copyable {
 
   /// Windows that are evaluated at once.
   private static let capacity = 8
+
+  private static let consequenceOfStopping = "nothing was evaluated"
 
   /// Reads a checkpoint, or the latest one of a run directory.
   ///
@@ -36,6 +39,7 @@ public struct ModelEvaluation: ~Copyable {
       var losses: [Double] = []
       var reader = BatchReader(length: model.length, capacity: Self.capacity)
       for first in stride(from: 0, to: windows, by: Self.capacity) {
+        try StopSignal.check(Self.consequenceOfStopping)
         reader.clear()
         for index in first..<min(first + Self.capacity, windows) { try reader.append(index, of: slice) }
         model.evaluate(reader.windows, parameters: saved.parameters.row)
@@ -59,6 +63,7 @@ public struct ModelEvaluation: ~Copyable {
     var scorer = GPT2(saved.model, sequences: Self.capacity, length: tokens.count)
     var result: [Float] = []
     for first in stride(from: 0, to: vocabulary, by: Self.capacity) {
+      try StopSignal.check(Self.consequenceOfStopping)
       let candidates = first..<min(first + Self.capacity, vocabulary)
       let windows = candidates.flatMap { tokens + [Int32($0)] }
       scorer.evaluate(windows.span, parameters: saved.parameters.row)

@@ -3,9 +3,11 @@ import Corpus
 import Failures
 import Foundation
 import Kernels
+import Liveness
 import MPI
 import Mixing
 import Parallel
+import Signals
 import Steering
 import Storage
 import Transformer
@@ -39,7 +41,16 @@ public struct Trainer: ~Copyable {
   private var batchesChecksum = Checksum()
   var batchesHash = Checksum.Digest(high: 0, low: 0)
   var times = Times()
-  private var skipped = 0
+  /// Whether steps can be used.
+  var outliers = OutlierWatch()
+  /// Times that the run has gone back to a checkpoint since it last wrote one.
+  var returns = 0
+  /// Whether a checkpoint was due while steps were passed over.
+  private var owesCheckpoint = false
+  var memoryCheck: MemoryCheck
+  private let stops: StopConditions
+  /// Whether the evaluation of the present step was given up, to be made by the run that goes on.
+  var owesEvaluation = false
 
   /// Seconds of the whole run, earlier sessions included; evaluations and checkpoints are not in `steps`.
   struct Times: Codable {
@@ -55,7 +66,6 @@ public struct Trainer: ~Copyable {
   ///
   /// - Throws: `Failure` if target or domains are too short for one sequence.
   public init(_ plan: RunPlan, rank: Int) throws {
-    StopSignal.install()
     // All that can fail comes first: a trainer is never left half made.
     let sampler = try plan.sampler()
     let evaluation = try Evaluation(plan)
@@ -67,10 +77,13 @@ public struct Trainer: ~Copyable {
     weights = plan.startWeights.values
     lossWeights = plan.method.weighting == .draws ? weights : plan.method.start.values
     replica = plan.replica(rank: rank)
+    memoryCheck = MemoryCheck(replica.model.layout, replica.optimizer.shards)
     batch = plan.trainingBatch
     if plan.method.weighting == .loss { batch.factors = [Float](repeating: 1, count: plan.batch.sequences) }
     record = PassRecord(
       batch, length: plan.model.context, directions: plan.steering.directionCount, extras: 2)
+    stops = StopConditions(limit: plan.description.timeLimit?.seconds)
+    Faults.order(plan.description.faults.filter { $0.rank == rank }.map(\.fault))
     isRepeated = [Bool](repeating: false, count: plan.windowCounts.count)
   }
 
@@ -79,20 +92,23 @@ public struct Trainer: ~Copyable {
   /// - Parameter afterStep: Called on every rank after each step; its time counts for no step, and it must fail on all
   ///   ranks or none.
   /// - Returns: The outcome, the same on every rank.
-  /// - Throws: `Failure`: `.preempted` after a stop signal, `.diverged` after three steps in a row without finite
-  ///   gradients.
+  /// - Throws: `Failure`: `.preempted` after a stop signal or the time limit, `.diverged` if steps cannot be used again
+  ///   and again, `.lostPeer` if the memory of a rank has changed by itself.
   public mutating func run(
     resume: Bool, over world: borrowing Communicator, afterStep: ((borrowing Communicator) throws -> Void)? = nil
   ) throws -> RunOutcome {
     var initial = Parameters<Whole>(replica.optimizer.shards)
     initial.initialize(replica.model.layout, seed: plan.seed)
     let ceiling = try open(resume: resume, &initial, over: world)
+    var losses = owesEvaluation ? try evaluate(initial, over: world) : nil
+    if owesEvaluation { try world.agree { throw stopped() } }
     var parameters = initial.arriving()
     var gradients = Gradients<Local>(layout: replica.model.layout, levels: plan.tree.levels)
-    var losses: EvaluationResult?
     while step < plan.steps {
       var watch = Stopwatch()
       step += 1
+      FlightRecorder.begin(step: step)
+      FlightRecorder.enter(.measure)
       if steering.readsParameters(before: step) {
         let whole = try parameters.whole(over: world)
         watch.lap(\.gather)
@@ -114,33 +130,43 @@ public struct Trainer: ~Copyable {
       let whole = try replica.run(
         batch, &gradients, parameters, along: steering.directions(for: step), recording: &record, over: world)
       watch.lap(replica.seconds)
+      FlightRecorder.enter(.reduce)
       let request = try sumRecord(&watch, over: world)
       let averaged = try gradients.averaged(by: &replica.reduction, over: world)
+      injectFaults(averaged, whole)
       let norm = try replica.reduction.norm(of: averaged, over: world)
       watch.lap(\.reduce_exposed)
+      if step % plan.memoryCheckEvery == 0 { try checkMemory(of: whole, over: world) }
+      FlightRecorder.enter(.update)
       parameters = try update(whole, with: averaged, norm: norm, over: world)
       gradients = averaged.cleared()
       observe(norm: norm)
       watch.lap(\.update)
 
+      FlightRecorder.enter(.record)
       let ending = StepEnding(of: step, in: plan, request)
-      if ending.readsParameters || afterStep != nil {
+      if ending.readsParameters || owesCheckpoint || afterStep != nil {
         let whole = try parameters.whole(over: world)
         watch.lap(\.gather)
         try note(watch, norm: norm, ending)
         try afterStep?(world)
         if ending.isEvaluated { losses = try evaluate(whole, over: world) }
-        if ending.isSaved { try writeCheckpoint(whole, over: world) }
+        if isSaved(ending) { try save(whole, over: world) }
         parameters = whole.arriving()
       } else {
         try note(watch, norm: norm, ending)
       }
-      try ending.leave(over: world)
+      try leave(ending, over: world)
+      if outliers.isLost || (ending.isLast && outliers.skipped > 0) {
+        parameters = try goBack(parameters.whole(over: world), over: world)
+        losses = nil
+      }
     }
     let whole = try parameters.whole(over: world)
-    let result = try losses ?? evaluation.run(on: &replica, whole, over: world)
+    if losses == nil { losses = try evaluate(whole, isRecorded: false, over: world) }
+    guard let losses else { return try world.agree { throw stopped() } }
     try root?.journal.finished(root!.mixture, cursors: sampler.cursors)
-    return outcome(result, whole, ceiling: ceiling)
+    return outcome(losses, whole, ceiling: ceiling)
   }
 
   // MARK: Pieces of a step
@@ -167,7 +193,7 @@ public struct Trainer: ~Copyable {
   private mutating func sumRecord(
     _ watch: inout Stopwatch, over world: borrowing Communicator
   ) throws -> StopSignal.Request {
-    let request = StopSignal.request
+    let request = stops.request
     record[extra: Self.stops] = request == .stop ? 1 : 0
     record[extra: Self.checkpoints] = request == .checkpoint ? 1 : 0
     try record.sumLosses(over: world)
@@ -180,31 +206,19 @@ public struct Trainer: ~Copyable {
     return record[extra: Self.stops] > 0 ? .stop : record[extra: Self.checkpoints] > 0 ? .checkpoint : .none
   }
 
-  /// Updates the parameters; passes the step over, on all ranks alike, if its loss or gradient is not finite, and gives
-  /// up after three in a row.
+  /// Updates the parameters; passes the step over, on all ranks alike, if its loss or gradient cannot be used.
   private mutating func update(
     _ parameters: consuming Parameters<Whole>, with gradients: borrowing Gradients<Averaged>, norm: Double,
     over world: borrowing Communicator
   ) throws -> Parameters<Arriving> {
-    let loss = record.loss
-    guard loss.isFinite && norm.isFinite else {
-      skipped += 1
-      let message = "Step \(step) was skipped: loss \(loss), gradient norm \(norm)."
-      let isThird = skipped == 3
+    let settings = plan.description.optimizer
+    if let reason = outliers.objection(loss: record.loss, norm: norm, factor: settings.outlier) {
       let (journal, step) = (root?.journal, step)
-      try world.agree {
-        try journal?.event(step, "skipped", message)
-        guard isThird else { return }
-        throw Failure(
-          .diverged,
-          message + " Three steps in a row were not finite: resume from a checkpoint with a lower "
-            + "optimizer.learning_rate or optimizer.clip.")
-      }
+      try world.agree { try journal?.event(step, "skipped", "Step \(step) was skipped: \(reason).") }
       return parameters.arriving()
     }
-    skipped = 0
     let rate = plan.schedule.rate(at: step)
-    let factor = Optimizer.clippingFactor(norm: norm, limit: plan.description.optimizer.clippingLimit)
+    let factor = Optimizer.clippingFactor(norm: norm, limit: settings.clippingLimit)
     root?.forecast.stepped(rate: rate * factor)
     return try replica.optimizer.update(
       parameters, with: gradients, learningRate: rate, gradientScale: factor, over: world)
@@ -231,12 +245,49 @@ public struct Trainer: ~Copyable {
       step: step, loss: record.loss, rate: plan.schedule.rate(at: step), norm: norm, overheadShare: times.overheadShare)
   }
 
-  private mutating func evaluate(
-    _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator
-  ) throws -> EvaluationResult {
-    let losses = try evaluation.run(on: &replica, parameters, over: world)
-    try root?.journal.evaluated(step, losses)
+  /// Evaluates and records the losses; nil if a signal has asked to stop meanwhile.
+  ///
+  /// - Parameter isRecorded: Whether the record of this step's evaluation has yet to be written.
+  mutating func evaluate(
+    _ parameters: borrowing Parameters<Whole>, isRecorded: Bool = true, over world: borrowing Communicator
+  ) throws -> EvaluationResult? {
+    FlightRecorder.enter(.evaluate)
+    let losses = try evaluation.run(on: &replica, parameters, over: world) { [stops] in stops.request == .stop }
+    if isRecorded {
+      owesEvaluation = losses == nil
+      if let losses { try root?.journal.evaluated(step, losses) }
+    }
     return losses
+  }
+
+  // MARK: Saving
+
+  /// Whether a checkpoint is to be written now. One that is due while steps are passed over is written after the next
+  /// step that is used: parameters or moments may be damaged.
+  private mutating func isSaved(_ ending: StepEnding) -> Bool {
+    owesCheckpoint = owesCheckpoint || ending.isSaved || owesEvaluation
+    return owesCheckpoint && outliers.skipped == 0
+  }
+
+  private mutating func save(_ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator) throws {
+    try checkMemory(of: parameters, over: world)
+    try writeCheckpoint(parameters, over: world)
+    (owesCheckpoint, returns) = (false, 0)
+  }
+
+  // MARK: Stopping
+
+  /// Ends the run if a signal asked for that.
+  private func leave(_ ending: StepEnding, over world: borrowing Communicator) throws {
+    guard owesEvaluation || ending.isStopped else { return }
+    try world.agree { throw stopped() }
+  }
+
+  /// Why the run ends before its last step.
+  private func stopped() -> Failure {
+    let saved = owesCheckpoint
+      ? "no checkpoint was written, since steps were being skipped" : "the checkpoint is written"
+    return Failure(.preempted, "Stopped by \(stops.reason) after step \(step); \(saved), go on with --resume.")
   }
 
   // MARK: Beginning and end
@@ -258,6 +309,7 @@ public struct Trainer: ~Copyable {
           plan, in: $0, metricsOffset: restored?.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
       }
     }
+    replica.optimizer.acceptMemory(parameters)
     if let journal {
       root = Root(plan, mixture: mixture, journal: journal)
       if let restored { root?.restore(restored) }

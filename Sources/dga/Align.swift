@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import Liveness
 import MPI
 import Printing
 import Training
 
 /// Measures how a run's domains align with its target; under `mpirun`, on all ranks.
-struct Align: ParsableCommand {
+struct Align: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Show which domains are worth more than the average for the target, at a run's latest checkpoint.",
     usage: "mpirun -np N dga align RUN [key.path=value ...] [--repeat R] [--json]")
@@ -31,6 +32,8 @@ struct Align: ParsableCommand {
 
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+      let watchdog = try Watchdog.started(over: world)
+      defer { watchdog?.stop() }
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
       guard world.rank == 0 else { return 0 }
       if json {

@@ -6,7 +6,7 @@ import MPI
 import Printing
 
 /// Measures the machine's ceilings and the program's share of them; under `mpirun`, on all its ranks.
-struct Benchmark: ParsableCommand {
+struct Benchmark: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Measure this machine: products, memory, kernels, training steps and collectives.",
     usage: "mpirun -np N dga benchmark [--shape SHAPE ...] [--json]")

@@ -10,7 +10,7 @@ struct CorpusCommand: ParsableCommand {
     subcommands: [Build.self, Inspect.self])
 
   /// Turns text into a corpus.
-  struct Build: ParsableCommand {
+  struct Build: Stoppable {
     static let configuration = CommandConfiguration(
       abstract: "Turn directories, files and JSONL of text into a corpus of domains.")
 

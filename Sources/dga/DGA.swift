@@ -2,6 +2,7 @@ import ArgumentParser
 import Failures
 import Foundation
 import MPI
+import Signals
 
 /// The program: one command a task.
 @main
@@ -22,9 +23,11 @@ struct DGA: ParsableCommand {
     ])
 
   static func main() {
+    StopSignal.install()
     if HelpConfiguration.isAskedFor(by: CommandLine.arguments.dropFirst()) { return HelpConfiguration.run() }
     do {
       var command = try parseAsRoot()
+      if !(command is any Stoppable) { StopSignal.restore() }
       try command.run()
     } catch let failure as Failure {
       FileHandle.standardError.write(Data("error: \(failure.message)\n".utf8))
@@ -49,3 +52,6 @@ struct DGA: ParsableCommand {
       })
   }
 }
+
+/// A command that lasts: it looks between pieces of its work whether a signal has asked it to stop, and leaves in order.
+protocol Stoppable: ParsableCommand {}

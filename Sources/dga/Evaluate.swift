@@ -6,7 +6,7 @@ import Printing
 import Training
 
 /// Evaluates a checkpoint.
-struct Evaluate: ParsableCommand {
+struct Evaluate: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Show a checkpoint's loss on every domain and target, or its next-token probabilities.")
 

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Kernels
+import Liveness
 import MPI
 import Printing
 import Runs
 import Training
 
 /// Trains a model; under `mpirun`, on all its ranks.
-struct Train: ParsableCommand {
+struct Train: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Train a model.",
     usage: "mpirun -np N dga train CONFIG.yaml [key.path=value ...] [--resume] [--dry-run] [--json]")
@@ -28,8 +29,11 @@ struct Train: ParsableCommand {
 
   func run() throws {
     let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+      let watchdog = try Watchdog.started(over: world)
+      defer { watchdog?.stop() }
+      let description = try world.agree { try RunDescription(contentsOf: file, overrides: overrides) }
+      watchdog?.follow(description)
       let plan = try world.agree {
-        let description = try RunDescription(contentsOf: file, overrides: overrides)
         Threads.start(description.threads)
         return try RunPlan(description, ranks: world.size)
       }

@@ -1,5 +1,6 @@
 import Foundation
 import Settings
+import Signals
 import Storage
 
 extension Corpus {
@@ -248,6 +249,7 @@ struct CorpusBuilder: ~Copyable {
   }
 
   private mutating func encode(_ document: Spool.Document) throws -> [Int32] {
+    try StopSignal.check(TextReading.consequenceOfStopping)
     var tokens = try spool.withText(of: document) { try encoder.encode($0) }
     tokens.append(tokenizer.endOfDocument)
     return tokens

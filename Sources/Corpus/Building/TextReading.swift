@@ -1,3 +1,4 @@
+import Signals
 import Storage
 
 /// The first half of a build: sources are read into the spool, without duplicates.
@@ -6,6 +7,9 @@ struct TextReading: ~Copyable {
   private let progress: (String) -> Void
   private var seen: Set<Checksum.Digest> = []
   private(set) var removed = Manifest.Removed()
+
+  /// What a signal that stops a build leads to.
+  static let consequenceOfStopping = "nothing was built, and an older corpus is as it was"
 
   init(spool: consuming Spool, progress: @escaping (String) -> Void) {
     self.spool = spool
@@ -26,6 +30,7 @@ struct TextReading: ~Copyable {
     var repaired: [String] = []
     for file in files {
       try source.forEachDocument(in: file) { item in
+        try StopSignal.check(Self.consequenceOfStopping)
         switch item {
         case .binary(let path): binary.append(path)
         case .text(let text, let fault):

@@ -1,5 +1,8 @@
-import Failures
 internal import CSentencePiece
+import Dispatch
+import Failures
+import Signals
+import Synchronization
 
 /// Training of a SentencePiece model on a sample of text.
 ///
@@ -57,7 +60,26 @@ struct SentencePieceTraining {
       "allow_whitespace_only_pieces": "true", "max_sentence_length": "1000000",
       "unk_id": "0", "eos_id": "1", "bos_id": "-1", "pad_id": "-1", "num_threads": "1", "minloglevel": "2",
     ]
-    return try sample.run(options.flatMap { [$0.key, $0.value] })
+    return try sample.runStoppably(options.flatMap { [$0.key, $0.value] })
+  }
+
+  /// Trains on a thread of its own: the library knows of no way to be stopped, and a signal need not wait for it.
+  private func runStoppably(_ options: [String]) throws -> [UInt8] {
+    /// What the thread leaves behind.
+    final class Outcome: Sendable {
+      let result = Mutex<Result<[UInt8], any Error>?>(nil)
+    }
+    let outcome = Outcome()
+    let isDone = DispatchSemaphore(value: 0)
+    DispatchQueue.global().async {
+      let result = Result { try run(options) }
+      outcome.result.withLock { $0 = result }
+      isDone.signal()
+    }
+    while isDone.wait(timeout: .now() + .milliseconds(50)) == .timedOut {
+      try StopSignal.check(TextReading.consequenceOfStopping)
+    }
+    return try outcome.result.withLock { $0! }.get()
   }
 
   /// The number of most frequent characters that get pieces of their own: those that make up 99.95 % of the sample, as

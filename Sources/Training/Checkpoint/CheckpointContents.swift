@@ -1,6 +1,7 @@
 import Checkpoints
 import Failures
 import Foundation
+import Liveness
 import MPI
 import Mixing
 import Parallel
@@ -20,6 +21,7 @@ extension Trainer {
   mutating func writeCheckpoint(
     _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator
   ) throws {
+    FlightRecorder.enter(.checkpoint)
     var moments = MomentGathering(layout: replica.model.layout, replica.optimizer.shards)
     try world.agree {
       guard let root else { return try moments.finish(of: replica.optimizer, over: world) }
@@ -59,7 +61,8 @@ extension Trainer {
       metricsOffset: try root.journal.synchronizeMetrics(),
       model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
       tokenizer: plan.corpus.tokenizer.hash.description, endOfDocument: Int(plan.corpus.tokenizer.endOfDocument),
-      micro: plan.batch.micro, identity: plan.identity)
+      micro: plan.batch.micro, owesEvaluation: owesEvaluation ? true : nil, outliers: outliers,
+      identity: plan.identity)
   }
 
   /// Goes on from the newest whole checkpoint, if there is one.
@@ -78,6 +81,8 @@ extension Trainer {
       try TensorFiles.read(&parameters, &replica.optimizer, layout: layout, from: directory)
       replica.optimizer.updates = state.updates
       (step, times, batchesHash) = (state.step, state.times, state.batchesHash)
+      owesEvaluation = state.owesEvaluation ?? false
+      outliers = state.outliers ?? OutlierWatch()
       guard state.mixture.weights.count == weights.count, state.ledger.count == weights.count else {
         throw Failure(.badData, "\(directory)/state.json has the mixture of another corpus.")
       }

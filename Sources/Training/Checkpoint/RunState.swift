@@ -36,6 +36,10 @@ struct RunState: Codable {
   var endOfDocument: Int
   /// Sequences of a micro-batch, on which the order of sums depends; none in checkpoints of an older dga.
   var micro: Int?
+  /// Whether the evaluation of the step was due and given up; absent if not.
+  var owesEvaluation: Bool?
+  /// What the steps before were like; none in checkpoints of an older dga.
+  var outliers: OutlierWatch?
   /// What a run must have in common with the one that goes on from here, by configuration key.
   var identity: [String: String]
 

@@ -53,6 +53,11 @@ final class Journal {
   /// - Throws: `Failure(.inputOutput)`.
   func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
 
+  /// Forgets the records after a checkpoint that the run goes back to.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func cutMetrics(to offset: Int) throws { try metrics.cut(to: offset) }
+
   /// Says what starts, on what machine.
   func begin(
     world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: [String]

@@ -106,6 +106,16 @@ final class MetricsFile {
 
   deinit { close(descriptor) }
 
+  /// Forgets what comes after the first `offset` bytes.
+  ///
+  /// - Throws: `Failure(.inputOutput)` with the system's reason.
+  func cut(to offset: Int) throws {
+    self.offset = min(offset, self.offset)
+    guard ftruncate(descriptor, off_t(self.offset)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {
+      throw Failure(.inputOutput, "\(path) cannot be cut: \(String(cString: strerror(errno))).")
+    }
+  }
+
   /// Appends one record.
   ///
   /// - Throws: `Failure(.inputOutput)` with the system's reason, such as a full disk.

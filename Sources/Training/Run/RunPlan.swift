@@ -25,6 +25,8 @@ public struct RunPlan: Sendable {
   let windowCounts: [Int]
   let schedule: LearningRateSchedule
   let evaluateEvery, checkpointEvery: Int?
+  /// Steps between two comparisons of every rank's memory.
+  let memoryCheckEvery: Int
   /// Steps between updates of the mixture, and between records of what each domain gets.
   package let interval: Int
   /// The mixing method before the first step, the same on every rank.
@@ -68,6 +70,7 @@ public struct RunPlan: Sendable {
       totalSteps: total, finalShare: optimizer.finalShare, decayShare: optimizer.decayShare)
     evaluateEvery = description.evaluation.every.map { max(1, clock.steps($0)) }
     checkpointEvery = description.checkpoint.every.map { max(1, clock.steps($0)) }
+    memoryCheckEvery = max(1, clock.steps(description.watchdog.memory))
     interval = max(1, clock.steps(description.mixture.every))
 
     var facts = RunFacts(
