@@ -81,18 +81,32 @@ public enum Faults {
     }
   }
 
-  /// Shuts down every socket to the network; no packet leaves or is answered any more.
+  /// Shuts down every connection to another host, and deafens the watchdog's socket.
   private static func cutConnections() {
     for descriptor in Int32(3)..<1024 {
-      var address = sockaddr()
-      var size = socklen_t(MemoryLayout<sockaddr>.size)
-      guard getsockname(descriptor, &address, &size) == 0, address.sa_family == sa_family_t(AF_INET) else { continue }
-      shutdown(descriptor, Int32(SHUT_RDWR))
-      // A socket without connection, such as the watchdog's, is not shut down.
       var type: Int32 = 0
-      size = socklen_t(MemoryLayout<Int32>.size)
-      getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size)
-      if type == Int32(SOCK_DGRAM.rawValue) { dup2(socket(AF_INET, type, 0), descriptor) }
+      var size = socklen_t(MemoryLayout<Int32>.size)
+      guard getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 else { continue }
+      var own = sockaddr_in()
+      var peer = sockaddr_in()
+      guard address(of: descriptor, &own, getsockname) else { continue }
+      if type == Int32(SOCK_DGRAM.rawValue) {
+        dup2(socket(AF_INET, type, 0), descriptor)
+      } else if address(of: descriptor, &peer, getpeername), UInt32(bigEndian: peer.sin_addr.s_addr) >> 24 != 127 {
+        shutdown(descriptor, Int32(SHUT_RDWR))
+      }
     }
+  }
+
+  /// Asks for an IPv4 address of a socket; false if it has none.
+  private static func address(
+    of descriptor: Int32, _ address: inout sockaddr_in,
+    _ ask: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+  ) -> Bool {
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { ask(descriptor, $0, &size) == 0 }
+    }
+    return isKnown && address.sin_family == sa_family_t(AF_INET)
   }
 }

@@ -66,6 +66,7 @@ public final class Watchdog: @unchecked Sendable {
     self.job = job
     peers = endpoints.filter { $0.rank != own.rank }.map { Peer(endpoint: $0) }
     dga_stack_prepare()
+    FlightRecorder.enter(FlightRecorder.phase)
     let thread = Thread { [self] in watch() }
     thread.name = "watchdog"
     thread.stackSize = 1 << 19

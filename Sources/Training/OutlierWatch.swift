@@ -3,13 +3,13 @@ import Foundation
 /// Decides whether a step's loss and gradient can be used: they are finite and not far beyond those of the steps before.
 ///
 /// Both are the same on every rank, so every rank decides alike.
-struct OutlierWatch: Codable, Equatable {
+package struct OutlierWatch: Codable, Equatable {
   /// Steps that were used.
   private var count = 0
   /// Running means of the loss, in nats per token, and of the gradient's norm.
   private var loss = 0.0, norm = 0.0
   /// Steps passed over since the last one that was used.
-  private(set) var skipped = 0
+  package private(set) var skipped = 0
 
   /// The share of a running mean that stays at each step.
   private static let decay = 0.95
@@ -19,12 +19,14 @@ struct OutlierWatch: Codable, Equatable {
   static let patience = 3
 
   /// Whether so many steps have been passed over that training does not go on from here.
-  var isLost: Bool { skipped >= Self.patience }
+  package var isLost: Bool { skipped >= Self.patience }
+
+  package init() {}
 
   /// Takes in a step; returns why it cannot be used, or nil if it can.
   ///
   /// - Parameter factor: How many times the running mean a norm or a perplexity may be; 0: any.
-  mutating func objection(loss: Double, norm: Double, factor: Double) -> String? {
+  package mutating func objection(loss: Double, norm: Double, factor: Double) -> String? {
     var reason: String?
     if !loss.isFinite || !norm.isFinite {
       reason = "loss \(loss), gradient norm \(norm)"

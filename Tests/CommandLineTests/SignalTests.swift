@@ -1,0 +1,71 @@
+import Foundation
+import Launching
+import Testing
+
+extension CommandLineTests {
+  /// Commands that last and are asked to stop.
+  @Suite struct SignalTests {
+    @Test("Any request to stop ends a run with a checkpoint and 75", arguments: [SIGUSR1, SIGTERM, SIGHUP, SIGINT])
+    func training(signal: Int32) throws {
+      let workshop = try Workshop()
+      let program = try workshop.start(.alone, ["duration=100000steps"])
+      try wait(for: "the first step", of: program) { (try? workshop.read("run/metrics.jsonl"))?.isEmpty == false }
+      kill(try #require(program.identifier), signal)
+      let outcome = try program.wait()
+      #expect(outcome.status == 75, "\(outcome.output)")
+      let last = try #require(try workshop.metrics().last?.step)
+      #expect(try workshop.checkpoints() == ["step-" + String(format: "%08d", last)])
+      #expect(outcome.lines(with: "error: Stopped by the signal ").count == 1)
+    }
+
+    @Test("An evaluation is given up for a signal, and made by the run that goes on, to the same records")
+    func evaluation() throws {
+      let workshop = try Workshop()
+      // The delay is where an evaluation begins, so that the signal arrives in it.
+      let settings = [
+        "duration=20steps", "evaluation={every: 10steps, sequences: 100000}", "batch.micro=1",
+        "faults=[{kind: delay, rank: 0, step: 10, phase: evaluate, seconds: 1}]",
+      ]
+      let whole = try workshop.finish(.mpirun(2), run: "whole", settings)
+      let program = try workshop.start(.mpirun(2), settings)
+      try wait(for: "step 10", of: program) { (try? workshop.metrics().last?.step ?? 0) ?? 0 >= 10 }
+      kill(try #require(program.identifier), SIGUSR1)
+      let outcome = try program.wait()
+      #expect(outcome.status == 75, "\(outcome.output)")
+      #expect(try workshop.checkpoints() == ["step-00000010"])
+      #expect(try !workshop.timelessMetrics().contains { $0.contains("\"evaluation\"") })
+      #expect(try workshop.finish(.mpirun(2), settings + ["--resume"]) == whole)
+      #expect(try workshop.timelessMetrics() == workshop.timelessMetrics("whole"))
+    }
+
+    @Test("A time limit ends a run with a checkpoint and 75")
+    func timeLimit() throws {
+      let workshop = try Workshop()
+      let outcome = try workshop.start(.mpirun(2), ["duration=1000000steps", "time_limit=1seconds"]).wait()
+      #expect(outcome.status == 75 && outcome.output.contains("Stopped by time_limit after step "), "\(outcome.output)")
+      #expect(try workshop.checkpoints().count == 1)
+    }
+
+    @Test("A build that is stopped leaves nothing behind", arguments: [SIGTERM, SIGUSR1, SIGINT, SIGHUP])
+    func building(signal: Int32) throws {
+      let workshop = try Workshop(build: false)
+      // Enough text that training its tokenizer takes seconds.
+      let text = try String(decoding: workshop.read("texts/twin/0.txt"), as: UTF8.self)
+      for copy in 0..<200 { try workshop.write("texts/twin/long-\(copy).txt", "\(copy) " + String(repeating: text, count: 20)) }
+      let before = try workshop.listing()
+      let program = try Program(
+        Launch.alone.command(
+          "dga",
+          [
+            "corpus", "build", "\(workshop.path)/recipe.yaml", "-o", "\(workshop.path)/corpus", "tokenizer.kind=sentencepiece",
+            "tokenizer.vocabulary=2000",
+          ]))
+      try wait(for: "the output", of: program) { workshop.exists(".corpus.building") }
+      kill(try #require(program.identifier), signal)
+      let outcome = try program.wait()
+      #expect(outcome.status == 75, "\(outcome.output)")
+      #expect(outcome.output.contains("nothing was built"))
+      #expect(try workshop.listing() == before)
+    }
+  }
+}
