@@ -81,6 +81,16 @@ private func makeText(_ words: Int) -> String {
     #expect(whole.count > 3000)
   }
 
+  @Test func `a space and an accent after it are one character, and may be one piece`() throws {
+    let text = String(repeating: "e \u{301}a \u{301}o  \u{301} ", count: 400)
+    let tokenizer = try trained(330, text)
+    let model = try SentencePieceModel(tokenizer.modelFile!, named: "model")
+    var whole: [Int32] = []
+    try Array(text.utf8).withUnsafeBytes { try model.encode($0[...], into: &whole) }
+    #expect(try tokenizer.encode(text) == whole)
+    #expect(try tokenizer.encode(" \u{301}").count == 1)
+  }
+
   @Test func `training twice gives the same bytes`() throws {
     let first = try trained(380, makeText(2000))
     let second = try trained(380, makeText(2000))

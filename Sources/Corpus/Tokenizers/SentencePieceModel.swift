@@ -103,10 +103,21 @@ package final class SentencePieceModel: @unchecked Sendable {
     for id in 0..<csp_vocabulary_size(handle) {
       var count = 0
       let bytes = csp_piece(handle, id, &count)
-      let piece = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
-      boundaries.add(piece.replacing("\u{2581}", with: " ").utf8)
+      boundaries.add(withPlainSpaces(UnsafeRawBufferPointer(start: bytes, count: count)))
     }
     return boundaries
+  }
+
+  /// A piece as it is in texts, with spaces for U+2581.
+  ///
+  /// Of bytes, because in a string U+2581 and an accent after it are one character.
+  static func withPlainSpaces(_ piece: some Sequence<UInt8>) -> [UInt8] {
+    var plain: [UInt8] = []
+    for byte in piece {
+      plain.append(byte)
+      if plain.suffix(3) == [0xE2, 0x96, 0x81] { plain.replaceSubrange((plain.count - 3)..., with: [0x20]) }
+    }
+    return plain
   }
 
   private static func isReversible(_ handle: OpaquePointer) -> Bool {
