@@ -6,8 +6,9 @@ extension Corpus {
   /// document has its end.
   ///
   /// - Parameter progress: is called with the name of each file before it is read.
+  /// - Returns: A sentence that says what was checked.
   /// - Throws: `Failure(.badData)` with file and offset of the first fault.
-  public func verify(progress: (String) -> Void = { _ in }) throws {
+  @discardableResult public func verify(progress: (String) -> Void = { _ in }) throws -> String {
     let manifestPath = "\(path)/\(Manifest.fileName)"
     guard let checksum = manifest.checksum, try manifest.ownChecksum() == checksum else {
       throw Failure(
@@ -30,6 +31,10 @@ extension Corpus {
             + "corpus again.")
       }
     }
+    let indices = parts.values.map(\.index)
+    return "\(path) is whole: the checksums of \(manifest.files.count + 1) files are right, all "
+      + "\(indices.reduce(0) { $0 + $1.tokenCount }) token ids are below \(vocabularySize), and all "
+      + "\(indices.reduce(0) { $0 + $1.documentCount }) documents have their end."
   }
 
   private func checkTokens(of file: TokenFile) throws {

@@ -50,7 +50,10 @@ struct CorpusCommand: ParsableCommand {
 
     func run() throws {
       let corpus = try Corpus(at: corpus)
-      if verify { try corpus.verify() }
+      if verify {
+        let checked = try corpus.verify()
+        FileHandle.standardError.write(Data((checked + "\n").utf8))
+      }
       let report = corpus.report(budget: budget)
       if json {
         print(try JSON.pretty.text(report))

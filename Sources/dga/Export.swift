@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Training
 
 /// Writes a checkpoint for other programs.
@@ -12,5 +13,9 @@ struct Export: ParsableCommand {
   @Option(name: .shortAndLong, help: "The folder to make.")
   var output: String
 
-  func run() throws { try Training.Export.run(checkpoint, to: output) }
+  func run() throws {
+    for line in try Training.Export.run(checkpoint, to: output) {
+      FileHandle.standardError.write(Data((line + "\n").utf8))
+    }
+  }
 }

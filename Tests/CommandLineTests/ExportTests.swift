@@ -5,7 +5,7 @@ import Testing
 extension CommandLineTests {
   /// Checkpoints for other programs.
   @Suite struct ExportTests {
-    @Test("An export is a GPT-2 folder: configuration, tensors under their names and shapes, and the tokenizer")
+    @Test("An export is a GPT-2 folder: configurations, tensors under their names and shapes, tokenizer and card")
     func folder() throws {
       let workshop = try Workshop()
       #expect(try workshop.build(["tokenizer={kind: sentencepiece, vocabulary: 400}"]).status == 0)
@@ -14,7 +14,13 @@ extension CommandLineTests {
       #expect(outcome.status == 0, "\(outcome.output)")
       #expect(
         try FileManager.default.contentsOfDirectory(atPath: workshop.path + "/new/folder").sorted()
-          == ["config.json", "model.safetensors", "tokenizer.model"])
+          == [
+            "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+            "tokenizer.model", "tokenizer_config.json",
+          ])
+      #expect(outcome.lines(with: "new/folder: 39296 parameters").count == 1)
+      #expect(outcome.lines(with: "after step 5, context 32").count == 1)
+      #expect(outcome.lines(with: "tokenizer.json: 400 tokens").count == 1)
       #expect(try FileManager.default.contentsOfDirectory(atPath: workshop.path + "/new") == ["folder"])
       #expect(try workshop.read("new/folder/tokenizer.model") == workshop.read("corpus/tokenizer.model"))
 
@@ -22,6 +28,56 @@ extension CommandLineTests {
       #expect(configuration == GPT2Settings())
       let header = try Self.header(of: workshop.read("new/folder/model.safetensors"))
       #expect(header == Self.shapes)
+
+      #expect(
+        try JSONDecoder().decode([String: Int].self, from: workshop.read("new/folder/generation_config.json"))
+          == ["bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 1, "max_length": 32])
+      let tokenizer = try JSONDecoder().decode(
+        TokenizerSettings.self, from: workshop.read("new/folder/tokenizer_config.json"))
+      #expect(tokenizer == TokenizerSettings())
+    }
+
+    @Test("The card tells mixture and losses of the run as they were at the checkpoint, and the limit of the context")
+    func card() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(
+        .alone, "duration=30steps", "checkpoint.every=20steps", "evaluation.every=10steps", "checkpoint.keep=9")
+      for name in ["step-00000020", "step-00000030"] {
+        #expect(try export(workshop, "run/checkpoints/\(name)", to: name).status == 0)
+      }
+      let last = try card(workshop, "step-00000030")
+      let mixture = try workshop.mixture()
+      for (name, weight) in mixture.final {
+        let weights = String(format: "| %.1f %% | %.1f %% |", 100 * weight, 100 * (mixture.weights[name] ?? -1))
+        #expect(last.contains { $0.hasPrefix("| \(name) \(weights)") }, "\(name): \(weights)")
+      }
+      #expect(last.contains("| trained for | 30 steps, 15360 tokens |"))
+      #expect(last.contains("| corpus | corpus |") && last.contains("| target | target |"))
+      #expect(last.contains { $0.contains("at most 32 tokens") })
+      #expect(last.allSatisfy { !$0.contains(workshop.path) })
+
+      // What the run learnt later is not the earlier checkpoint's.
+      let first = try card(workshop, "step-00000020")
+      #expect(first.contains("| trained for | 20 steps, 10240 tokens |"))
+      #expect(first.contains { $0.hasPrefix("Evaluated after step 20,") })
+      for (lines, step) in [(first, 20), (last, 30)] {
+        let evaluation = try #require(try workshop.metrics().last { $0.kind == "evaluation" && $0.step == step })
+        let loss = String(format: "| target | %.4f (", try #require(evaluation.target))
+        #expect(lines.contains { $0.hasPrefix(loss) }, "\(loss)")
+      }
+      #expect(first.filter { $0.hasPrefix("| twin |") } != last.filter { $0.hasPrefix("| twin |") })
+
+      // Away from its run a checkpoint still has a card, with what it knows.
+      try FileManager.default.copyItem(
+        atPath: workshop.path + "/run/checkpoints/step-00000030", toPath: workshop.path + "/alone")
+      #expect(try export(workshop, "alone", to: "bare").status == 0)
+      let bare = try card(workshop, "bare")
+      #expect(bare.contains("| trained for | 30 steps, 15360 tokens |"))
+      #expect(!bare.contains("## Mixture") && !bare.contains("## Losses"))
+    }
+
+    private func card(_ workshop: Workshop, _ folder: String) throws -> [String] {
+      String(decoding: try workshop.read("\(folder)/README.md"), as: UTF8.self).components(separatedBy: "\n")
     }
 
     @Test("The same checkpoint is exported by its own name and by its run's, to the same bytes")
@@ -68,6 +124,14 @@ extension CommandLineTests {
       var n_layer = 2, n_head = 2, n_embd = 32, n_positions = 32, vocab_size = 400
       var layer_norm_epsilon = 1e-5
       var tie_word_embeddings = true, scale_attn_weights = true
+    }
+
+    /// The words of `transformers` for a tokenizer that adds nothing to a text and takes all of it for text.
+    private struct TokenizerSettings: Decodable, Equatable {
+      var tokenizer_class = "PreTrainedTokenizerFast", eos_token = "</s>"
+      var model_max_length = 32
+      var clean_up_tokenization_spaces = false, split_special_tokens = true
+      var model_input_names = ["input_ids", "attention_mask"]
     }
 
     /// GPT-2's tensors at that size; matrices are stored (in, out), and the output layer is the tied embedding.

@@ -118,7 +118,12 @@ extension Workshop {
       expectFailure(.missingInput, mentioning: [name]) { _ = try Corpus(at: out) }
       try workshop.write("out/" + name, content)
     }
-    try Corpus(at: out).verify()
+    let corpus = try Corpus(at: out)
+    let documents = corpus.domains.reduce(0) { $0 + $1.train.documentCount + $1.validation.documentCount }
+      + corpus.targets.reduce(0) { $0 + $1.steering.documentCount + $1.evaluation.documentCount }
+    let said = try corpus.verify()
+    #expect(said.hasPrefix("\(out) is whole: the checksums of 9 files are right"))
+    #expect(said.hasSuffix("token ids are below 257, and all \(documents) documents have their end."))
   }
 
   @Test func `misspelt names get a suggestion`() throws {

@@ -4,8 +4,8 @@ import Storage
 
 /// A reversible map between text and token ids.
 public struct Tokenizer: Sendable {
-  /// The model's file in a corpus directory.
-  static let modelFileName = "tokenizer.model"
+  /// The model's file in the directories of corpora and checkpoints.
+  package static let modelFileName = "tokenizer.model"
 
   /// The kinds of tokenizers; the raw value is the name in recipes and manifests.
   public enum Kind: String, CaseIterable, Sendable {

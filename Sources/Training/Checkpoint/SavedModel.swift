@@ -12,13 +12,13 @@ public struct SavedModel: ~Copyable {
   public let path: String
   /// The model's shape.
   public let model: ModelConfiguration
-  /// The number of optimizer steps behind it.
-  public let step: Int
-  /// The token that ends a document.
-  let endOfDocument: Int
+  /// What the checkpoint says of the run that wrote it.
+  let state: RunState
   /// All parameters, in the model's layout.
   let parameters: Arena
-  private let tokenizer: String
+
+  /// The number of optimizer steps behind it.
+  public var step: Int { state.step }
 
   /// Reads a checkpoint, or the latest one of a run directory.
   ///
@@ -33,9 +33,22 @@ public struct SavedModel: ~Copyable {
     self.path = checkpoint
     self.model = model
     self.parameters = parameters
-    step = state.step
-    endOfDocument = state.endOfDocument
-    tokenizer = state.tokenizer
+    self.state = state
+  }
+
+  /// The tokenizer that the model was trained with.
+  ///
+  /// - Throws: `Failure(.badData)` if the checkpoint lacks its file or has another's.
+  func tokenizer() throws -> Tokenizer {
+    let file = "\(path)/\(Tokenizer.modelFileName)"
+    let candidates =
+      FileManager.default.fileExists(atPath: file)
+      ? [try Tokenizer(sentencePiece: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), named: file)]
+      : [.bytes, .ids(vocabularySize: model.vocabularySize)]
+    guard let tokenizer = candidates.first(where: { $0.hash.description == state.tokenizer }) else {
+      throw Failure(.badData, "\(path) has not the tokenizer that the model was trained with (hash \(state.tokenizer)).")
+    }
+    return tokenizer
   }
 
   /// Checks that a corpus has the tokenizer that the model was trained with.
@@ -43,10 +56,10 @@ public struct SavedModel: ~Copyable {
   /// - Throws: `Failure(.badData)` with both hashes.
   func checkTokenizer(of corpus: Corpus) throws {
     let other = corpus.tokenizer.hash.description
-    guard other == tokenizer else {
+    guard other == state.tokenizer else {
       throw Failure(
         .badData,
-        "\(corpus.path) was built with another tokenizer (\(other)) than the model in \(path) was trained with (\(tokenizer)); "
+        "\(corpus.path) was built with another tokenizer (\(other)) than the model in \(path) was trained with (\(state.tokenizer)); "
           + "build it with `tokenizer: {file: ...}` naming the model's tokenizer.")
     }
   }
