@@ -80,6 +80,24 @@ extension CommandLineTests {
       String(decoding: try workshop.read("\(folder)/README.md"), as: UTF8.self).components(separatedBy: "\n")
     }
 
+    @Test("A tokenizer that other programs cannot reproduce is not exported as if they could, and the export says so")
+    func otherTokenizer() throws {
+      let workshop = try Workshop(build: false)
+      #expect(try workshop.build(["tokenizer={kind: sentencepiece, vocabulary: 400}"]).status == 0)
+      // The last value of a field counts: the model adds a space in front of every text.
+      try workshop.write("other.model", workshop.read("corpus/tokenizer.model") + [0x1A, 0x02, 0x18, 0x01])
+      let outcome = try workshop.build(output: "other", ["tokenizer={file: \(workshop.path)/other.model}"])
+      #expect(outcome.status == 0, "\(outcome.output)")
+      _ = try workshop.finish(.alone, "duration=1steps", "corpus=\(workshop.path)/other")
+      let exported = try export(workshop, "run", to: "out")
+      #expect(exported.status == 0)
+      #expect(exported.lines(with: "warning: there is no tokenizer.json").count == 1)
+      #expect(exported.output.contains("changes text"))
+      #expect(!workshop.exists("out/tokenizer.json") && !workshop.exists("out/tokenizer.model"))
+      #expect(try workshop.read("out/sentencepiece.model") == workshop.read("other.model"))
+      #expect(try card(workshop, "out").contains { $0.contains("changes text") })
+    }
+
     @Test("The same checkpoint is exported by its own name and by its run's, to the same bytes")
     func names() throws {
       let workshop = try Workshop()

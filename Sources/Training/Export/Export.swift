@@ -41,10 +41,15 @@ public enum Export {
         "tokenizer_config.json": try tokenizerDescription(of: checkpoint, translated),
         "README.md": card.text,
       ]
-      files["tokenizer.json"] = try? translated.get().content
+      var modelFile = Tokenizer.modelFileName
+      switch translated {
+      case .success(let tokenizer): files["tokenizer.json"] = tokenizer.content
+      // Under its usual name newer versions of `transformers` would make another tokenizer of it.
+      case .failure: modelFile = ModelCard.modelFileWithoutTranslation
+      }
       for (name, text) in files { try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/\(name)")) }
       if let model = tokenizer.modelFile {
-        try Data(model).write(to: URL(fileURLWithPath: "\(folder.path)/\(Tokenizer.modelFileName)"))
+        try Data(model).write(to: URL(fileURLWithPath: "\(folder.path)/\(modelFile)"))
       }
     } catch {
       throw (error as? Failure) ?? Failure(.inputOutput, "\(output) cannot be written: \(error.localizedDescription)")

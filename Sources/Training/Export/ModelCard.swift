@@ -9,6 +9,9 @@ struct ModelCard {
   /// The card as Markdown.
   let text: String
 
+  /// The name of a SentencePiece model that has no translation.
+  static let modelFileWithoutTranslation = "sentencepiece.model"
+
   /// The domains in the table; a run may have many thousands.
   private static let shownDomains = 100
 
@@ -60,8 +63,9 @@ struct ModelCard {
         """
     case .failure(let failure):
       return head + """
-        `GPT2LMHeadModel.from_pretrained("this folder")` loads the model. There is no `tokenizer.json`, because the
-        library `tokenizers` could not give the ids of the training: \(failure.message).
+        `GPT2LMHeadModel.from_pretrained("this folder")` loads the model. There is no tokenizer for `AutoTokenizer`,
+        because it could not give the ids of the training: \(failure.message). A SentencePiece model is in
+        `\(modelFileWithoutTranslation)`, for the library `sentencepiece`.
         """
     }
   }
