@@ -1,5 +1,6 @@
 internal import CMPI
 import Glibc
+import Printing
 
 /// The frame of a program that runs under `mpirun`, or alone as a world of one rank.
 ///
@@ -44,8 +45,7 @@ public enum MPI {
 
   /// Writes one line to standard error in one piece, so that lines of several ranks do not mix.
   public static func writeLineToStandardError(_ message: String) {
-    let line = Array((message + "\n").utf8)
-    _ = write(STDERR_FILENO, line, line.count)
+    Console.note(message)
   }
 
   /// Returns the exit code of `body`, or of the failure that every rank of the world leaves with.

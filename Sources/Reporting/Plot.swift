@@ -29,11 +29,30 @@ public enum Plot {
     return try figures.flatMap { try gnuplot.draw($0, in: output) }
   }
 
-  /// Reads runs, each named by its directory.
+  /// Reads runs, each named by its directory; passes over those that have nothing to show yet, and those that are
+  /// named twice.
   ///
-  /// - Throws: `Failure` if there is none, or one cannot be read.
-  public static func read(_ runs: [String]) throws -> [RunRecord] {
+  /// - Parameter report: Called with a sentence about each run that is passed over.
+  /// - Throws: `Failure` if no run is left, or one cannot be read.
+  public static func read(_ runs: [String], reportingTo report: (String) -> Void = { _ in }) throws -> [RunRecord] {
     guard !runs.isEmpty else { throw Failure(.usage, "At least one run directory is needed.") }
-    return try runs.map { try RunRecord(at: $0) }
+    var records: [RunRecord] = []
+    var names: [String: String] = [:]
+    var empty: Failure?
+    for run in runs {
+      let place = URL(fileURLWithPath: run).resolvingSymlinksInPath().standardizedFileURL.path
+      if let first = names.updateValue(run, forKey: place) {
+        report("\(run) is the same run as \(first), so it is shown once.")
+        continue
+      }
+      do {
+        records.append(try RunRecord(at: run))
+      } catch let failure as Failure where failure.kind == .missingInput && FileManager.default.fileExists(atPath: run) {
+        empty = failure
+        report(failure.message)
+      }
+    }
+    if records.isEmpty, let empty { throw empty }
+    return records
   }
 }

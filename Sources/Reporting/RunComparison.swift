@@ -79,7 +79,7 @@ public struct RunComparison: Sendable {
       ["method", "seed", "\(target) loss", "bits/byte", "generic loss", "domains with most weight at the end"],
       [.left, .right, .right, .right, .right, .left])
     for row in rows {
-      let leaders = row.leaders.map { "\($0.name) \(String(format: "%.0f", 100 * $0.weight)) %" }
+      let leaders = row.leaders.map { "\($0.name) \(Words.percent($0.weight))" }
       table.append([
         row.label, "\(row.seed)", Self.decimal(row.last.target), Self.decimal(row.last.bitsPerByte),
         Self.decimal(row.last.generic), leaders.isEmpty ? "(weights do not move)" : leaders.joined(separator: ", "),

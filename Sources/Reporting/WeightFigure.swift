@@ -1,4 +1,5 @@
 import Foundation
+import Printing
 
 /// The picture of the weights: for each run whose weights move, the domains' weights stacked, against tokens.
 struct WeightFigure {
@@ -86,7 +87,7 @@ struct WeightFigure {
     }
     var script = "unset label\n"
     for (entry, height) in zip(entries, Figure.spread(middles, separation: 0.06)) {
-      let text = "\(entry.text) \(String(format: "%.0f", 100 * entry.weight)) %"
+      let text = "\(entry.text) \(Words.percent(entry.weight))"
       script += "set label '■' at graph 1.015, graph \(height) textcolor rgb '\(entry.colour)'\n"
       script += "set label \(Figure.quoted(text)) at graph 1.06, graph \(height) textcolor rgb '#222222'\n"
     }

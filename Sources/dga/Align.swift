@@ -27,19 +27,16 @@ struct Align: Stoppable {
   var json = false
 
   func validate() throws {
-    if repetitions < 1 { throw ValidationError("--repeat starts at 1.") }
+    if !(1...100_000).contains(repetitions) { throw ValidationError("--repeat is from 1 to 100000.") }
   }
 
   func run() throws {
-    let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
       let watchdog = try Watchdog.started(over: world)
       defer { watchdog?.stop() }
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
-      guard world.rank == 0 else { return 0 }
-      if json {
-        print(try JSON.line.text(survey))
-      } else {
-        print(Self.text(survey), terminator: "")
+      try world.agree {
+        if world.rank == 0 { try Console.print(json ? JSON.line.text(survey) + "\n" : Self.text(survey), terminator: "") }
       }
       return 0
     }

@@ -55,8 +55,10 @@ struct Benchmark: Stoppable {
     for name in shape where BenchmarkShape.named(name) == nil {
       throw ValidationError("There is no shape '\(name)'; choose from \(Self.names).")
     }
-    if sequences ?? 1 < 1 || threads < 1 { throw ValidationError("--sequences and --threads start at 1.") }
-    if steps ?? 2 < 2 { throw ValidationError("--steps starts at 2, since the first step does not count.") }
+    try check(sequences, "--sequences", 1...65_536)
+    try check(threads, "--threads", 1...1024)
+    // The first step does not count.
+    try check(steps, "--steps", 2...1_000_000)
     for name in estimator where !AlignmentBenchmark.estimators.contains(name) {
       throw ValidationError(
         "There is no estimator '\(name)'; choose from \(AlignmentBenchmark.estimators.joined(separator: ", ")).")
@@ -68,9 +70,9 @@ struct Benchmark: Stoppable {
     if !estimator.isEmpty && isOfSteps {
       throw ValidationError("--sequences, --steps, --seconds and --steps-only are not for --estimator.")
     }
-    if domains.contains(where: { $0 < 1 }) || probe ?? 1 < 1 || updates ?? 1 < 1 {
-      throw ValidationError("--domains, --probe and --updates start at 1.")
-    }
+    for count in domains { try check(count, "--domains", 1...100_000) }
+    try check(probe, "--probe", 1...65_536)
+    try check(updates, "--updates", 1...100_000)
     var isDirectory: ObjCBool = false
     if let directory,
       !FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory) || !isDirectory.boolValue
@@ -80,8 +82,13 @@ struct Benchmark: Stoppable {
     if !(0...60).contains(seconds ?? 0) { throw ValidationError("--seconds is from 0 to 60.") }
   }
 
+  private func check(_ value: Int?, _ option: String, _ range: ClosedRange<Int>) throws {
+    guard let value, !range.contains(value) else { return }
+    throw ValidationError("\(option) is from \(range.lowerBound) to \(range.upperBound), not \(value).")
+  }
+
   func run() throws {
-    let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
       Threads.start(threads)
       if !estimator.isEmpty {
         try measureEstimators(over: world)
@@ -96,9 +103,9 @@ struct Benchmark: Stoppable {
       benchmark.directory = directory
       let isRoot = world.rank == 0
       let report = try benchmark.run(over: world) { line in
-        if isRoot { MPI.writeLineToStandardError("benchmark: " + line) }
+        if isRoot { Console.note("benchmark: " + line) }
       }
-      if isRoot { print(json ? try report.json() : report.text, terminator: json ? "\n" : "") }
+      try world.agree { if isRoot { try Console.print(json ? report.json() + "\n" : report.text, terminator: "") } }
       return 0
     }
     throw ExitCode(code)
@@ -111,13 +118,14 @@ struct Benchmark: Stoppable {
         shape: shape, updates: updates ?? 3, probeSequences: probe ?? 4, threads: threads, directory: directory)
       for count in domains.isEmpty ? [64] : domains {
         for name in estimator {
-          if world.rank == 0 { MPI.writeLineToStandardError("benchmark: \(shape.name), \(name), \(count) domains") }
+          if world.rank == 0 { Console.note("benchmark: \(shape.name), \(name), \(count) domains") }
           figures.append(try benchmark.run(name, domains: count, over: world))
         }
       }
     }
-    if world.rank == 0 {
-      print(json ? try JSON.line.text(figures) + "\n" : AlignmentBenchmark.text(figures), terminator: "")
+    try world.agree {
+      guard world.rank == 0 else { return }
+      try Console.print(json ? JSON.line.text(figures) + "\n" : AlignmentBenchmark.text(figures), terminator: "")
     }
   }
 }

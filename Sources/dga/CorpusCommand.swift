@@ -1,6 +1,5 @@
 import ArgumentParser
 import Corpus
-import Foundation
 import Printing
 
 /// Builds corpora and looks into them.
@@ -25,10 +24,8 @@ struct CorpusCommand: ParsableCommand {
 
     func run() throws {
       let recipe = try Recipe(contentsOf: recipe, overrides: overrides)
-      let corpus = try Corpus.build(recipe: recipe, output: output) { line in
-        FileHandle.standardError.write(Data((line + "\n").utf8))
-      }
-      print(corpus.report().table)
+      let corpus = try Corpus.build(recipe: recipe, output: output) { Console.note($0) }
+      try Console.print(corpus.report().table)
     }
   }
 
@@ -48,6 +45,10 @@ struct CorpusCommand: ParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
+    func validate() throws {
+      if budget ?? 1 < 1 { throw ValidationError("--budget starts at 1.") }
+    }
+
     func run() throws {
       let corpus = try Corpus(at: corpus)
       if verify {
@@ -55,11 +56,7 @@ struct CorpusCommand: ParsableCommand {
         FileHandle.standardError.write(Data((checked + "\n").utf8))
       }
       let report = corpus.report(budget: budget)
-      if json {
-        print(try JSON.pretty.text(report))
-      } else {
-        print(report.table)
-      }
+      try Console.print(json ? JSON.pretty.text(report) : report.table)
     }
   }
 }

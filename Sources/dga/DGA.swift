@@ -2,6 +2,7 @@ import ArgumentParser
 import Failures
 import Foundation
 import MPI
+import Printing
 import Signals
 
 /// The program: one command a task.
@@ -23,33 +24,52 @@ struct DGA: ParsableCommand {
     ])
 
   static func main() {
+    Console.prepare()
     StopSignal.install()
-    if HelpConfiguration.isAskedFor(by: CommandLine.arguments.dropFirst()) { return HelpConfiguration.run() }
     do {
+      if HelpConfiguration.isAskedFor(by: CommandLine.arguments.dropFirst()) { return try HelpConfiguration.run() }
       var command = try parseAsRoot()
       if !(command is any Stoppable) { StopSignal.restore() }
       try command.run()
-    } catch let failure as Failure {
-      FileHandle.standardError.write(Data("error: \(failure.message)\n".utf8))
-      Foundation.exit(failure.kind.rawValue)
     } catch {
       leave(because: error)
     }
   }
 
-  /// Ends the program as its parser of arguments wants; under `mpirun`, where every rank meets the same error, one says
-  /// it.
+  /// Ends the program; under `mpirun`, where every rank meets the same error, one says it.
   private static func leave(because error: any Error) -> Never {
-    let code = exitCode(for: error).rawValue
-    let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
     // An exit code alone has been explained already, and MPI is over then.
-    guard code != 0, ranks > 1, !(error is ExitCode) else { exit(withError: error) }
+    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+    let failure = failure(of: error)
+    let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
+    guard let failure, ranks > 1 else { Foundation.exit(failure.map(report) ?? 0) }
     Foundation.exit(
-      MPI.run { world in
-        let kind = Failure.Kind(rawValue: code) ?? .internalError
-        try world.agree { throw Failure(kind, fullMessage(for: error)) }
-        return code
+      MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+        try world.agree { throw failure }
+        return 0
       })
+  }
+
+  private static func report(_ failure: Failure) -> Int32 {
+    Console.note("error: \(failure.message)")
+    return failure.kind.rawValue
+  }
+
+  /// The failure that an error is; nil if it was a wish for help, which has been met.
+  private static func failure(of error: any Error) -> Failure? {
+    if let failure = error as? Failure { return failure }
+    switch exitCode(for: error) {
+    case .success:
+      do {
+        try Console.print(fullMessage(for: error))
+        return nil
+      } catch {
+        return error as? Failure
+      }
+    case .validationFailure:
+      return Failure(.usage, UsageMessage(message(for: error), arguments: CommandLine.arguments.dropFirst()).text)
+    default: return Failure(.internalError, message(for: error))
+    }
   }
 }
 

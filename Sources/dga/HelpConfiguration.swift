@@ -1,3 +1,4 @@
+import Printing
 import Runs
 
 /// The command `dga help configuration`, which prints every key with its default and meaning.
@@ -10,5 +11,5 @@ enum HelpConfiguration {
   }
 
   /// Prints the page `docs/configuration.md`.
-  static func run() { print(RunDescription.manual(), terminator: "") }
+  static func run() throws { try Console.print(RunDescription.manual(), terminator: "") }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Printing
 import Reporting
 
 /// Shows runs beside each other.
@@ -13,10 +14,10 @@ struct PlotCommand: ParsableCommand {
   var output: String?
 
   func run() throws {
-    let records = try Plot.read(runs)
-    print(RunComparison(records).text)
+    let records = try Plot.read(runs) { Console.note("note: \($0)") }
+    try Console.print(RunComparison(records).text)
     guard let output else { return }
     let files = try Plot.draw(records, output: output)
-    print("\nPictures: " + files.joined(separator: ", "))
+    try Console.print("\nPictures: " + files.joined(separator: ", "))
   }
 }

@@ -98,6 +98,34 @@ struct PlotTests {
     #expect(RunComparison(uniform + (try dga([4.5, 4.6], tokens: 3_000_000))).findings[0].contains("no comparison"))
   }
 
+  @Test("Runs that have nothing to show yet or are named twice are passed over and told of")
+  func passedOver() throws {
+    let runs = MadeUpRuns()
+    let whole = try runs.make("whole", method: "dga", seed: 1, target: 4)
+    let begun = try runs.make("begun", method: "dga", seed: 2, target: 4)
+    try #"{"kind":"step","step":1}"#.write(toFile: begun + "/metrics.jsonl", atomically: true, encoding: .utf8)
+    let link = runs.directory + "/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: whole)
+    var reports: [String] = []
+    let records = try Plot.read([whole, begun, whole + "/", link, runs.directory + "/begun/../whole"]) {
+      reports.append($0)
+    }
+    #expect(records.map(\.path) == [whole])
+    #expect(reports.count == 4 && reports[0].contains("begun has not been evaluated yet"))
+    #expect(reports.dropFirst().allSatisfy { $0.contains("is the same run as") })
+    #expect { try Plot.read([begun]) } throws: { ($0 as? Failure)?.kind == .missingInput }
+    #expect { try Plot.read([runs.directory + "/none", whole]) } throws: { ($0 as? Failure)?.kind == .missingInput }
+  }
+
+  @Test("Weights of many domains are told from nothing")
+  func smallWeights() throws {
+    let runs = MadeUpRuns()
+    let weights = (0..<2000).map { "\"d\($0)\":0.0005" }.joined(separator: ",")
+    let path = try runs.make(
+      "many", method: "dga", seed: 1, target: 4, ending: #"{"kind":"mixture","tokens":1,"weights":{\#(weights)}}"# + "\n")
+    #expect(try RunComparison([RunRecord(at: path)]).text.contains("d0 0.05 %, "))
+  }
+
   @Test("Runs of one method with other settings are not taken for seeds of each other")
   func settings() throws {
     let runs = MadeUpRuns()

@@ -115,7 +115,7 @@ extension Trainer {
       var damaged = 0
       let newest = try checkpoints.newest {
         damaged += 1
-        MPI.writeLineToStandardError("warning: " + $0)
+        Console.note("warning: " + $0)
       }
       guard newest != nil || damaged == 0 else {
         throw Failure(
@@ -130,7 +130,7 @@ extension Trainer {
 
   private func warnOfOtherRounding(_ state: RunState) {
     guard let micro = state.micro, micro != plan.batch.micro, plan.description.reduction == .canonical else { return }
-    MPI.writeLineToStandardError(
+    Console.note(
       "warning: the run had micro-batches of \(micro) sequences and goes on with \(plan.batch.micro), so results will be "
         + "equal but for rounding; batch.micro=\(micro) gives the same bits.")
   }

@@ -16,8 +16,8 @@ extension Journal {
       let loss = lastEntries[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
       table.append(
         [
-          names[domain], percent(mixture.weights.values[domain]), percent(plan.method.start.values[domain]),
-          percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
+          names[domain], Words.percent(mixture.weights.values[domain]), Words.percent(plan.method.start.values[domain]),
+          Words.percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
           String(format: "%.2f", epochs(cursors)[domain]), loss,
         ] + (isScored ? [score(latest?.values[domain]), score(latest?.errors?[domain])] : []))
     }
@@ -31,8 +31,4 @@ extension Journal {
   }
 
   private static let shownDomains = 5
-
-  private func percent(_ share: Double) -> String {
-    String(format: share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share)
-  }
 }

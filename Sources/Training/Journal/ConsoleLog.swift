@@ -1,5 +1,5 @@
-import Foundation
 import Logging
+import Printing
 
 /// The log of the root rank: one line per message on standard error, for people.
 struct ConsoleLog: LogHandler {
@@ -18,6 +18,6 @@ struct ConsoleLog: LogHandler {
   func log(event: LogEvent) {
     progress.finishLine()
     let prefix = event.level >= .warning ? "\(event.level): " : ""
-    FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
+    Console.note("\(prefix)\(event.message)")
   }
 }

@@ -1,10 +1,11 @@
 import Foundation
 import Mixing
+import Printing
 import Synchronization
 
 /// What a person sees of a run on standard error: a moving line on a terminal, a plain line now and then elsewhere.
 final class Progress: Sendable {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let isTerminal = Console.columns != nil
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   private let shown = Mutex(Shown())
@@ -77,7 +78,12 @@ final class Progress: Sendable {
       parts.append(figures.movers.map(\.text).joined(separator: ", "))
     }
     let line = parts.joined(separator: "  ")
-    write(isTerminal ? "\r\u{1B}[2K" + line : line + "\n")
+    // A line that is wrapped could not be written over; the last column wraps on some terminals.
+    if let columns = Console.columns {
+      Console.show("\r\u{1B}[2K" + Words.cut(line, columns: columns - 1))
+    } else {
+      Console.note(line)
+    }
     if isLast { finishLine() }
   }
 
@@ -87,10 +93,8 @@ final class Progress: Sendable {
       defer { shown.isLineOpen = false }
       return shown.isLineOpen
     }
-    if wasOpen { write("\n") }
+    if wasOpen { Console.show("\n") }
   }
-
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
   private static func time(_ seconds: Double) -> String {
     let total = seconds.isFinite ? Int(seconds.rounded()) : 0
