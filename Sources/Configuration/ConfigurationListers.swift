@@ -1,4 +1,5 @@
 import Failures
+import Foundation
 import Settings
 import Yams
 
@@ -41,6 +42,24 @@ package final class ConfigurationWriter: SettingLister {
     try body(writer)
     if !writer.pairs.isEmpty { pairs.append((Self.quoted(key), writer.node)) }
   }
+
+  /// Writes the path from the root, so that the configuration can be read from any directory.
+  package func path(_ key: String, _ value: inout String, _ meaning: String) throws {
+    var absolute = value.isEmpty ? value : Self.absolute(value)
+    try text(key, &absolute, meaning)
+  }
+
+  package func path(_ key: String, _ value: inout String?, _ meaning: String) throws {
+    var absolute = value.map(Self.absolute)
+    try text(key, &absolute, meaning)
+  }
+
+  package func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+    guard case .run(var run)? = value else { return try list(mixture: key, value, meaning) }
+    try path(key, &run, meaning)
+  }
+
+  private static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 
   package func place(of key: String) -> String { path + key }
 
@@ -92,6 +111,8 @@ package final class Manual: SettingLister {
     append(key, value.map(Self.text), range: range, meaning)
   }
 
+  package var isListingAll: Bool { true }
+
   /// Lists text without a default as required: text that may be left out is visited as an optional.
   package func text(_ key: String, _ value: inout String, _ meaning: String) {
     append(key, value.isEmpty ? nil : value, isRequired: value.isEmpty, range: "text", meaning)
@@ -129,16 +150,23 @@ package final class Manual: SettingLister {
 /// A visitor that makes keys known to a section which nobody reads now: those of another choice than the one made.
 package final class ToleratingVisitor: SettingLister {
   private let section: Section
+  private let choice: String
 
-  package init(_ section: Section) { self.section = section }
+  /// - Parameter choice: The key whose other values have a use for the keys.
+  package init(_ section: Section, besides choice: String) {
+    self.section = section
+    self.choice = choice
+  }
 
-  package func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) { section.tolerate(key) }
+  package func take(_ key: String, _ value: SettingValue?, range: String, _ meaning: String) {
+    section.tolerate(key, besides: choice)
+  }
 
   package func take(
     _ key: String, mappings count: Int, _ meaning: String, visit: (Int, any KeyVisitor) throws -> Void
-  ) { section.tolerate(key) }
+  ) { section.tolerate(key, besides: choice) }
 
   package func section(_ key: String, _ body: (any KeyVisitor) throws -> Void) throws {
-    try body(ToleratingVisitor(section.section(key)))
+    try body(ToleratingVisitor(section.section(key), besides: choice))
   }
 }

@@ -10,6 +10,10 @@ extension Section: KeyVisitor {
     if isPresent(key) { value = try string(key) }
   }
 
+  package func path(_ key: String, _ value: inout String, _ meaning: String) throws { try text(key, &value, meaning) }
+
+  package func path(_ key: String, _ value: inout String?, _ meaning: String) throws { try text(key, &value, meaning) }
+
   package func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
     value = try integer(key, default: value, in: range)
   }
@@ -84,7 +88,9 @@ extension Section: KeyVisitor {
 
   package var isReading: Bool { true }
 
-  package func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws { try visit(ToleratingVisitor(self)) }
+  package func tolerate(besides choice: String, _ visit: (any KeyVisitor) throws -> Void) throws {
+    try visit(ToleratingVisitor(self, besides: choice))
+  }
 
   package func isGiven(_ key: String) -> Bool { contains(key) }
 

@@ -25,7 +25,8 @@ package final class Section {
   private var isRead: Set<String> = []
   /// The mappings that were read, a key's own or those of a list.
   private var sections: [String: [Section]] = [:]
-  private var tolerated: Set<String> = []
+  /// Keys of other choices than those made, with the key that chooses.
+  private var tolerated: [String: String] = [:]
 
   /// Opens a YAML or JSON file and applies overrides of the form `a.b.c=value`, whose values are YAML.
   ///
@@ -106,23 +107,31 @@ package final class Section {
 
   /// Checks, in this section and those read from it, that every key was asked for.
   ///
+  /// - Returns: The paths of keys that have no use with the choices made, but were only given by the file.
   /// - Throws: `Failure(.badConfiguration)` that names the first unknown key, its place and the nearest known key.
-  package func finish() throws {
+  @discardableResult
+  package func finish() throws -> [String] {
+    var idle: [String] = []
     for entry in entries where !isRead.contains(entry.key) {
-      if tolerated.contains(entry.key) {
-        guard isOverridden(entry.key) else { continue }
+      if let choice = tolerated[entry.key] {
+        guard isOverridden(entry.key) else {
+          if !entry.setting.isNull { idle.append(keyPath(entry.key)) }
+          continue
+        }
         throw failure(
-          entry.key, "This key has no use with the method chosen: it belongs to another choice of `method`.",
+          entry.key, "This key has no use with the \(choice) chosen: it belongs to another choice of `\(choice)`.",
           kind: .badConfiguration)
       }
       if isKnown.contains(entry.key) {
+        if entry.setting.isNull { continue }
         throw failure(entry.key, "This key has no use next to the other keys here; remove it.")
       }
       throw failure(entry.key, "This key is not known." + hint(for: entry.key))
     }
     for key in known {
-      for section in sections[key] ?? [] { try section.finish() }
+      for section in sections[key] ?? [] { idle += try section.finish() }
     }
+    return idle
   }
 
   private func hint(for key: String) -> String {
@@ -139,7 +148,7 @@ package final class Section {
 
   /// Makes a key known that nobody reads now, because it belongs to another choice than the one made; on the command
   /// line it would be meant, so there it is not tolerated.
-  func tolerate(_ key: String) { tolerated.insert(key) }
+  func tolerate(_ key: String, besides choice: String) { tolerated[key] = choice }
 
   /// The mappings that a list holds.
   ///

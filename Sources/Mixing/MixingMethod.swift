@@ -16,6 +16,9 @@ public protocol MixingMethod: Sendable {
   /// The word after `mixture.method`.
   static var name: String { get }
 
+  /// Whether the weights start from `mixture.prior`.
+  static var startsFromPrior: Bool { get }
+
   /// Prepares a run.
   ///
   /// - Throws: `SettingFault` if settings and run do not fit.
@@ -27,6 +30,8 @@ public protocol MixingMethod: Sendable {
   var start: Weights { get }
   /// What the weights decide.
   var weighting: Weighting { get }
+  /// Which domains may ever have weight, (domains).
+  var support: [Bool] { get }
   /// The gradients that sequences are scored along, if they are.
   var directions: ScoreDirections { get }
 
@@ -57,8 +62,12 @@ public protocol MixingMethod: Sendable {
 }
 
 extension MixingMethod {
+  /// Weights that move start from the prior.
+  public static var startsFromPrior: Bool { true }
   /// Weights decide what is drawn.
   public var weighting: Weighting { .draws }
+  /// No domain without weight at the start gets any.
+  public var support: [Bool] { start.support }
   /// Sequences are scored along the one combined direction.
   public var directions: ScoreDirections { .combined }
   /// Nothing is wanted.

@@ -28,11 +28,16 @@ public struct Weights: Sendable, Equatable {
 
   /// Creates weights in proportion to shares of any scale, such as token counts or a user's numbers.
   ///
-  /// - Returns: `nil` if there are no shares, if one is negative or not finite, or if their sum is zero or not finite.
+  /// - Returns: `nil` if there are no shares, if one is negative or not finite, or if all are zero.
   public init?(proportionalTo shares: [Double]) {
     guard shares.allSatisfy({ $0 >= 0 && $0.isFinite }) else { return nil }
     let total = compensatedSum(shares)
-    guard total > 0, total.isFinite else { return nil }
+    // The sum of large shares can overflow where each is finite.
+    if !total.isFinite, let largest = shares.max() {
+      self.init(proportionalTo: shares.map { $0 / largest })
+      return
+    }
+    guard total > 0 else { return nil }
     self.init(unchecked: shares.map { $0 / total })
   }
 

@@ -9,6 +9,8 @@ public struct BatchSettings: Configurable, Sendable {
   public var tokens: Int?
   /// Sequences of a micro-batch; nil for at most 8.
   public var micro: Int?
+  /// The most sequences of a step.
+  static let mostSequences = 1 << 24
   /// Where the keys stand, for failures that show later.
   private var places = ["sequences": "batch.sequences", "tokens": "batch.tokens", "micro": "batch.micro"]
 
@@ -20,15 +22,15 @@ public struct BatchSettings: Configurable, Sendable {
     if keys.isOverridden("tokens") { keys.setAside(["sequences"]) }
     if keys.isOverridden("sequences") { keys.setAside(["tokens"]) }
     try keys.integer(
-      "tokens", &tokens, in: 1...Int.max, "tokens per step, all ranks together; given instead of `sequences`")
+      "tokens", &tokens, in: 1...1 << 48, "tokens per step, all ranks together; given instead of `sequences`")
     if tokens == nil {
-      try keys.integer("sequences", &sequences, in: 1...Int.max, "sequences per step, all ranks together")
+      try keys.integer("sequences", &sequences, in: 1...Self.mostSequences, "sequences per step, all ranks together")
     } else {
       // Known even where it has no use: next to `tokens` it is too much, not misspelt.
       _ = keys.isGiven("sequences")
     }
     try keys.integer(
-      "micro", &micro, in: 1...Int.max,
+      "micro", &micro, in: 1...Self.mostSequences,
       "sequences per micro-batch; if nothing is said, the largest number up to 8 that divides a rank's share")
     for key in places.keys { places[key] = keys.place(of: key) }
   }
@@ -48,13 +50,14 @@ public struct BatchSettings: Configurable, Sendable {
     if let tokens {
       guard tokens % length == 0 else {
         let below = tokens / length * length
+        let nearest = below == 0 ? "nearest is \(length)" : "nearest are \(below) and \(below + length)"
         throw failure(
-          "tokens",
-          "\(tokens) tokens are no whole number of sequences of \(length); the nearest are \(below) and "
-            + "\(below + length)"
-        )
+          "tokens", "\(tokens) tokens are no whole number of sequences of \(length); the \(nearest)")
       }
       total = tokens / length
+      guard total <= Self.mostSequences else {
+        throw failure("tokens", "\(tokens) tokens are \(total) sequences, and at most \(Self.mostSequences) are possible")
+      }
     } else {
       total = sequences
     }

@@ -11,6 +11,18 @@ extension RunDescription {
     return introduction + "\n" + rows + "\n\n" + recipes
   }
 
+  /// The path of the key that a name most likely means: a whole path, or the last word of a single one.
+  public static func keyPath(meantBy name: String) -> String? {
+    let manual = Manual()
+    var defaults = RunDescription()
+    try? defaults.visit(manual)
+    let paths = manual.entries.map(\.path)
+    let name = name.replacing("-", with: "_")
+    if paths.contains(name) { return name }
+    let longer = paths.filter { $0.hasSuffix("." + name) }
+    return longer.count == 1 ? longer[0] : nil
+  }
+
   private static func row(_ entry: Manual.Entry) -> String {
     let value = entry.isRequired ? "required" : entry.value.map { "`\($0)`" } ?? "none"
     let cells = ["`\(entry.path)`", value, entry.range, entry.meaning]
@@ -26,11 +38,13 @@ extension RunDescription {
     - **On the command line**, `key.path=value` sets any key, such as `optimizer.learning_rate=3e-4`. It takes the place
       of what the file says, also where the file says the same in another way: `mixture.eta` replaces `mixture.kl`, and
       a preset replaces the keys that it has defaults for. `key=null` takes back what the file says.
-    - **Amounts** have a unit: `1000steps`, `2e9tokens`, `1epoch`, `50documents`, `50e6bytes`. Numbers can be written as
-      `1e6` or `1_000_000`.
+    - **Amounts** have a unit: `1000steps`, `2e9tokens`, `1epoch`, `50documents`, `50e6bytes`, `10minutes`. Numbers can be
+      written as `1e6` or `1_000_000`.
     - **A required key** has to be in the file or on the command line. A key without a default can be left out.
-    - **`config.yaml`** in a run directory holds all keys of the run, defaults included, and can be the configuration of
-      another run.
+    - **`config.yaml`** in a run directory holds all keys of the run, defaults included and paths from the root, and can
+      be the configuration of another run. With `--resume` its corpus is taken if there is none at the path given.
+    - **Keys without a use** next to the others are errors on the command line; those of a file are named in a line before
+      the first step.
 
     `dga help configuration` prints this page. It is made from the declarations of the keys in `Sources/Runs` and
     `Sources/Mixing`, so change those.
@@ -63,7 +77,7 @@ extension RunDescription {
     of `tokenizer` |
     | `validation.share` | `0.02` | a number from 0.0001 to 0.5 | the share of each domain's documents that is never \
     trained on |
-    | `seed` | `1` | a whole number of at least 0 | the number that decides which documents go where |
+    | `seed` | `1` | a whole number from 0 to 9223372036854775807 | the number that decides which documents go where |
     | `domains.NAME.paths` | required | a list of text | the files and directories of a domain: a document per UTF-8 \
     file, or per line of a `.jsonl` or `.ndjson` file; each may be compressed by gzip |
     | `domains.NAME.include` | every file | a list of text | patterns such as `*.pod` for the files that are taken of \

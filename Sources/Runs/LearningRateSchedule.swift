@@ -3,7 +3,8 @@ import Foundation
 /// The learning rate of every step: linear warm-up, then the configured shape.
 public struct LearningRateSchedule: Sendable {
   private let settings: (peak: Double, finalShare: Double, decayShare: Double, shape: OptimizerSettings.Schedule)
-  private let warmupSteps: Int
+  /// Steps of warm-up, at most all.
+  public let warmupSteps: Int
   private let totalSteps: Int
 
   /// Plans a run of `totalSteps` steps.
@@ -12,8 +13,15 @@ public struct LearningRateSchedule: Sendable {
     finalShare: Double, decayShare: Double
   ) {
     settings = (peak, finalShare, decayShare, shape)
-    self.warmupSteps = warmupSteps
+    self.warmupSteps = min(warmupSteps, totalSteps)
     self.totalSteps = totalSteps
+  }
+
+  /// Plans a run with an optimizer's settings, its warm-up and length in steps.
+  public init(_ optimizer: OptimizerSettings, warmupSteps: Int, totalSteps: Int) {
+    self.init(
+      peak: optimizer.learningRate, shape: optimizer.schedule, warmupSteps: warmupSteps, totalSteps: totalSteps,
+      finalShare: optimizer.finalShare, decayShare: optimizer.decayShare)
   }
 
   /// The rate of step `step`, counted from 1 to the total.

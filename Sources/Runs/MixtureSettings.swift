@@ -13,8 +13,8 @@ public struct MixtureSettings: Configurable, Sendable {
   public private(set) var method = DynamicGradientAlignment.name
   /// The method's own keys.
   public private(set) var own: any MethodSettings = DynamicGradientAlignment.Settings()
-  /// The time between moves of the weights.
-  public var every = Self.defaultInterval
+  /// The time between moves of the weights; nil for ``defaultInterval(steps:)``.
+  public var every: Quantity?
   /// The weights that a method which moves them starts from; nil for uniform.
   public var prior: MixtureSource?
   /// How often a domain may be read at most; nil for no limit.
@@ -25,7 +25,6 @@ public struct MixtureSettings: Configurable, Sendable {
   public var steering = SteeringSettings() {
     didSet { if steering.estimation != oldValue.estimation, let remake { own = remake(steering.estimation) } }
   }
-  private static let defaultInterval = Quantity(50, .steps)
   /// Where keys stand, for failures that show when the corpus is known.
   private var places: [String: String] = [:]
   /// Makes the method's settings for another way of scoring; nil if they were read.
@@ -47,7 +46,7 @@ public struct MixtureSettings: Configurable, Sendable {
       return settings
     }
     (method, own, self.remake) = (Method.name, remake(steering.estimation), remake)
-    every = Method.Settings.defaultInterval ?? Self.defaultInterval
+    every = nil
   }
 
   /// Visits the keys.
@@ -67,7 +66,8 @@ public struct MixtureSettings: Configurable, Sendable {
     if keys.isReading { restart(type, isOther: isOther) }
     try visitOwn(keys)
     // A file serves every method: `mixture.method=uniform` on the command line makes a baseline of it.
-    try keys.tolerate { others in
+    try refuseWeights(of: type, keys)
+    try keys.tolerate(besides: "method") { others in
       for other in mixingMethods where other.name != method { try Self.visitDefaults(of: other, others) }
     }
     try visitShared(keys)
@@ -76,16 +76,22 @@ public struct MixtureSettings: Configurable, Sendable {
 
   /// Visits the keys that all methods share, after those of the method.
   private mutating func visitShared(_ keys: any KeyVisitor) throws {
-    try keys.amount("every", &every, in: [.steps, .tokens], "the time between two updates of the weights")
-    guard every.value > 0 else { throw keys.failure("every", "an update needs at least a step before it") }
-    try keys.mixture(
-      "prior", &prior,
-      "the weights that a method which moves them starts from: given here, or the average weights of another run "
-        + "(its directory or its `mixture.json`); uniform if nothing is said")
+    try keys.amount(
+      "every", &every, in: [.steps, .tokens],
+      "the time between two updates of the weights; if nothing is said 50 steps, or a single one for methods that "
+        + "follow losses, but at most a tenth of the run")
+    if every?.value == 0 { throw keys.failure("every", "an update needs at least a step before it") }
+    let type = mixingMethods.first { $0.name == method }!
+    try keys.visit(if: type.startsFromPrior, by: "method") { keys in
+      try keys.mixture(
+        "prior", &prior,
+        "the weights that a method which moves them starts from: given here, or the average weights of another run "
+          + "(its directory or its `mixture.json`); uniform if nothing is said")
+    }
     try keys.limit(
       "repetitions", &repetitions, in: 1...Int.max,
       "the most often that any domain may be read; its weight is capped accordingly")
-    try keys.text("reference", &reference, "the run whose model's losses `doremi` compares with")
+    try keys.path("reference", &reference, "the run whose model's losses `doremi` compares with")
   }
 
   private mutating func notePlaces(_ keys: any KeyVisitor) throws {
@@ -95,6 +101,17 @@ public struct MixtureSettings: Configurable, Sendable {
     for key in ["method", "every", "prior", "repetitions", "reference"] + own { places[key] = keys.place(of: key) }
   }
 
+  /// Refuses weights of the file for a method that moves them, and is not the command line's wish: a prior is meant.
+  private func refuseWeights(of type: any MixingMethod.Type, _ keys: any KeyVisitor) throws {
+    guard keys.isReading, type.startsFromPrior, !keys.isOverridden("method") else { return }
+    for key in ["weights", "file"] where keys.isGiven(key) {
+      throw keys.failure(
+        key,
+        "the method '\(method)' moves the weights: give those that it is to start from as `prior`, or choose the method "
+          + "'fixed'")
+    }
+  }
+
   private static func needsNorms(_ type: any MixingMethod.Type) -> Bool {
     func needsNorms<Method: MixingMethod>(_ type: Method.Type) -> Bool { Method.Settings.needsNorms }
     return needsNorms(type)
@@ -102,12 +119,11 @@ public struct MixtureSettings: Configurable, Sendable {
 
   /// Takes a method's defaults.
   private mutating func restart(_ type: any MixingMethod.Type, isOther: Bool) {
-    func settings<Method: MixingMethod>(_ type: Method.Type) -> (any MethodSettings, Quantity?) {
-      (Method.Settings(for: steering.estimation), Method.Settings.defaultInterval)
+    func settings<Method: MixingMethod>(_ type: Method.Type) -> any MethodSettings {
+      Method.Settings(for: steering.estimation)
     }
-    let (own, interval) = settings(type)
-    (self.own, remake) = (own, nil)
-    if isOther { every = interval ?? Self.defaultInterval }
+    (own, remake) = (settings(type), nil)
+    if isOther { every = nil }
   }
 
   private mutating func visitOwn(_ keys: any KeyVisitor) throws {
@@ -128,6 +144,12 @@ public struct MixtureSettings: Configurable, Sendable {
   }
 
   // MARK: When the corpus is known
+
+  /// The time between moves if nothing is said: the method's own, but at most a tenth of the run.
+  public func defaultInterval(steps: Int) -> Quantity {
+    let usual = (type(of: own).defaultInterval ?? Quantity(50, .steps)).count
+    return Quantity(Double(min(usual, max(1, steps / 10))), .steps)
+  }
 
   /// Makes the method of a run.
   ///

@@ -14,8 +14,8 @@ public struct OptimizerSettings: Configurable, Sendable {
 
   /// The highest learning rate.
   public var learningRate = 1e-3
-  /// Steps or tokens of linear warm-up.
-  public var warmup = Quantity(100, .steps)
+  /// Steps or tokens of linear warm-up; nil for ``defaultWarmup(steps:)``.
+  public var warmup: Quantity?
   /// The shape after warm-up.
   public var schedule = Schedule.cosine
   /// The learning rate at the end, as a share of the highest.
@@ -39,17 +39,29 @@ public struct OptimizerSettings: Configurable, Sendable {
   /// The largest norm of a gradient; nil: no limit.
   public var clippingLimit: Double? { clip == 0 ? nil : clip }
 
+  /// The warm-up of a run if nothing is said: 100 steps, but at most a tenth of the run.
+  public static func defaultWarmup(steps: Int) -> Quantity { Quantity(Double(min(100, steps / 10)), .steps) }
+
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.number("learning_rate", &learningRate, in: 0...1e3, "the highest learning rate of AdamW")
-    try keys.amount("warmup", &warmup, in: [.steps, .tokens], "the length of the linear warm-up of the learning rate")
+    try keys.amount(
+      "warmup", &warmup, in: [.steps, .tokens],
+      "the length of the linear warm-up of the learning rate; if nothing is said 100 steps, but at most a tenth of the "
+        + "run")
     try keys.choice(
       "schedule", &schedule,
       "the shape of the learning rate after the warm-up: `cosine` falls along half a cosine, `constant` stays, `wsd` "
         + "stays and then falls linearly")
-    try keys.number("final_share", &finalShare, in: 0...1, "the learning rate at the end, as a share of the highest")
-    try keys.number(
-      "decay_share", &decayShare, in: 0...1, "the last part of the run, over which `wsd` lowers the learning rate")
+    try keys.visit(if: schedule != .constant, by: "schedule") { keys in
+      try keys.number(
+        "final_share", &finalShare, in: 0...1,
+        "with `cosine` and `wsd`, the learning rate at the end, as a share of the highest")
+    }
+    try keys.visit(if: schedule == .wsd, by: "schedule") { keys in
+      try keys.number(
+        "decay_share", &decayShare, in: 0...1, "the last part of the run, over which `wsd` lowers the learning rate")
+    }
     try keys.number(
       "weight_decay", &weightDecay, in: 0...1e3, "the decoupled weight decay of matrices; vectors have none")
     try keys.number("clip", &clip, in: 0...1e9, "the norm to which larger gradients are scaled down; 0 is no limit")

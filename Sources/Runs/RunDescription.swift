@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import Settings
 
 /// Everything that a run is told. A value: made in code, or read from YAML and checked as far as the file alone allows.
@@ -27,7 +28,7 @@ public struct RunDescription: Configurable, Sendable {
   public var tokensPerDomain: Int?
   /// When to evaluate (nil: only at the end), and on how many sequences of each part at most.
   public var evaluation = EvaluationSettings()
-  /// When to write checkpoints (nil: only at the end), and how many to keep.
+  /// When to write checkpoints, and how many to keep.
   public var checkpoint = CheckpointSettings()
   /// Decides initial weights and every draw.
   public var seed = 1
@@ -41,6 +42,9 @@ public struct RunDescription: Configurable, Sendable {
   public var watchdog = WatchdogSettings()
   /// Faults that are injected.
   public var faults: [FaultSettings] = []
+
+  /// Keys that the file gives, but that have no use with the choices made, such as those of another mixing method.
+  public private(set) var idleKeys: [String] = []
 
   /// The orders in which gradients are added.
   public enum Reduction: String, CaseIterable, Sendable {
@@ -65,24 +69,34 @@ public struct RunDescription: Configurable, Sendable {
     self.init()
     let root = try Section(contentsOf: path, overrides: overrides)
     try visit(root)
-    try root.finish()
+    idleKeys = try root.finish()
   }
 
-  /// The whole description as YAML, defaults included.
+  /// Takes the corpus that the run began with if there is none at the path given: for a run that goes on from another
+  /// directory, to which a relative path would lead somewhere else.
+  public mutating func findCorpus() {
+    guard !FileManager.default.fileExists(atPath: corpus),
+      let before = try? RunDescription(contentsOf: run + "/config.yaml")
+    else { return }
+    corpus = before.corpus
+  }
+
+  /// The whole description as YAML, defaults included and paths from the root.
   ///
   /// - Throws: What the settings say of values that no configuration could give.
   public func yaml() throws -> String { try ConfigurationWriter.yaml(of: self) }
 
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
-    try keys.text("run", &run, "the run directory, which is created")
-    try keys.text("corpus", &corpus, "the corpus directory")
+    try keys.path("run", &run, "the run directory, which is created")
+    try keys.path("corpus", &corpus, "the corpus directory")
     try keys.text("target", &target, "the target of the corpus that the model is to become good at")
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }
     try keys.amount(
       "duration", &duration, in: [.steps, .tokens, .epochs],
-      "the length of training; an epoch is one pass over all training text that may be read")
+      "the length of training; an epoch is as much text as there is to train on, in whole steps")
+    guard duration.value > 0 else { throw keys.failure("duration", "a run has at least a step") }
     try keys.section("optimizer") { try optimizer.visit($0) }
     try keys.section("mixture") { try mixture.visit($0) }
     try keys.limit(
@@ -123,6 +137,7 @@ public struct EvaluationSettings: Configurable, Sendable {
     try keys.amount(
       "every", &every, in: [.steps, .tokens],
       "the time between two evaluations; without it the model is evaluated at the end only")
+    if every?.value == 0 { throw keys.failure("every", "there is at least a step between two evaluations") }
     try keys.integer(
       "sequences", &sequences, in: 1...Int.max, "the most sequences of each domain and target that an evaluation reads")
   }
@@ -130,8 +145,8 @@ public struct EvaluationSettings: Configurable, Sendable {
 
 /// When to write checkpoints.
 public struct CheckpointSettings: Configurable, Sendable {
-  /// The time between checkpoints; nil: only at the end.
-  public var every: Quantity?
+  /// The time between checkpoints; one is written at the end in any case.
+  public var every = Quantity(10, .minutes)
   /// How many to keep, the newest.
   public var keep = 2
 
@@ -141,8 +156,9 @@ public struct CheckpointSettings: Configurable, Sendable {
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.amount(
-      "every", &every, in: [.steps, .tokens],
-      "the time between two checkpoints; without it one is written at the end only")
+      "every", &every, in: [.steps, .tokens, .seconds, .minutes, .hours],
+      "the time between two checkpoints, in training or by the clock; one is written at the end in any case")
+    guard every.value > 0 else { throw keys.failure("every", "there is at least a step between two checkpoints") }
     try keys.integer("keep", &keep, in: 1...Int.max, "the number of checkpoints that are kept, the newest")
   }
 }

@@ -1,6 +1,8 @@
 extension ClosedRange<Int> {
-  /// The bounds in words, such as ` from 1 to 10` or ` of at least 1`; empty if there are none.
-  public var bounds: String { words(within: Int.min...Int.max) }
+  /// The bounds in words, such as ` from 1 to 10`; the largest number there is counts as a bound, too.
+  public var bounds: String {
+    lowerBound == Int.min ? words(within: Int.min...Int.max) : " from \(lowerBound) to \(upperBound)"
+  }
 }
 
 extension ClosedRange<Double> {

@@ -10,6 +10,10 @@ public protocol KeyVisitor: AnyObject {
   func text(_ key: String, _ value: inout String, _ meaning: String) throws
   /// Visits text that may be left out.
   func text(_ key: String, _ value: inout String?, _ meaning: String) throws
+  /// Visits the path of a file or directory.
+  func path(_ key: String, _ value: inout String, _ meaning: String) throws
+  /// Visits the path of a file or directory that may be left out.
+  func path(_ key: String, _ value: inout String?, _ meaning: String) throws
   /// Visits a whole number.
   func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws
   /// Visits a whole number that may be left out.
@@ -41,9 +45,11 @@ public protocol KeyVisitor: AnyObject {
 
   /// Whether this visitor changes properties: a reader does, a writer and a manual do not.
   var isReading: Bool { get }
-  /// Makes a reader accept the keys that `visit` visits, without reading them: they belong to another choice than the
-  /// one made.
-  func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws
+  /// Whether this visitor lists all keys, those of choices that are not made included: a manual does.
+  var isListingAll: Bool { get }
+  /// Makes a reader accept the keys that `visit` visits, without reading them: they belong to another value of the key
+  /// `choice` than the one given. A reader notes those that the file gives; on the command line they are errors.
+  func tolerate(besides choice: String, _ visit: (any KeyVisitor) throws -> Void) throws
   /// Whether a reader's file or command line gives the key; for other visitors no.
   func isGiven(_ key: String) -> Bool
   /// Whether the command line gives the key: what it says takes the place of other ways to say the same in the file.
@@ -63,8 +69,15 @@ public protocol KeyVisitor: AnyObject {
 extension KeyVisitor {
   /// Only readers change properties.
   public var isReading: Bool { false }
+  /// Only manuals list everything.
+  public var isListingAll: Bool { false }
   /// Only readers come upon keys that nobody reads.
-  public func tolerate(_ visit: (any KeyVisitor) throws -> Void) throws {}
+  public func tolerate(besides choice: String, _ visit: (any KeyVisitor) throws -> Void) throws {}
+
+  /// Visits keys that have a use with some values of the key `choice` only.
+  public func visit(if isUsed: Bool, by choice: String, _ visit: (any KeyVisitor) throws -> Void) throws {
+    if isUsed || isListingAll { try visit(self) } else { try tolerate(besides: choice, visit) }
+  }
   /// Says that a key is missing.
   public func absence(of key: String) -> any Error { failure(key, "This key is required, but missing.") }
 

@@ -85,7 +85,7 @@ public struct Quantity: Equatable, Sendable, CustomStringConvertible {
 
   /// The shortest text that is read back as this amount.
   public var description: String {
-    let number = value == value.rounded() && value < 1e15 ? String(Int(value)) : String(value)
+    let number = value == value.rounded() && value <= 0x1p53 ? String(Int(value)) : String(value)
     return number + (value == 1 ? unit.spellings.last! : unit.spellings[0])
   }
 

@@ -39,6 +39,14 @@ extension SettingLister {
     try take(key, value.map { .text($0) }, range: "text", meaning)
   }
 
+  package func path(_ key: String, _ value: inout String, _ meaning: String) throws {
+    try text(key, &value, meaning)
+  }
+
+  package func path(_ key: String, _ value: inout String?, _ meaning: String) throws {
+    try text(key, &value, meaning)
+  }
+
   package func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
     try take(key, .plain("\(value)"), range: "a whole number" + range.bounds, meaning)
   }
@@ -90,6 +98,11 @@ extension SettingLister {
   }
 
   package func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
+    try list(mixture: key, value, meaning)
+  }
+
+  /// Takes the shares of a mixture as they are.
+  package func list(mixture key: String, _ value: MixtureSource?, _ meaning: String) throws {
     let setting: SettingValue? =
       switch value {
       case .shares(let shares): Self.mapping(of: shares)

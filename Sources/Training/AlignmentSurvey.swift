@@ -65,6 +65,7 @@ public struct AlignmentSurvey: Encodable {
     let ranks = world.size
     let plan = try world.agree { try Self.plan(run, overrides, ranks: ranks) }
     Threads.start(plan.description.threads)
+    try plan.checkMemory(over: world)
     let rank = world.rank
     var bench = try world.agree { try Bench(plan, run: run, rank: rank) }
     var gradients = Gradients<Local>(layout: bench.replica.model.layout, levels: plan.tree.levels)

@@ -1,3 +1,4 @@
+import Configuration
 import Corpus
 import Failures
 import Foundation
@@ -22,6 +23,17 @@ public struct ModelEvaluation: ~Copyable {
   public init(at path: String) throws {
     saved = try SavedModel(at: path)
     model = GPT2(saved.model, sequences: Self.capacity, length: saved.model.context)
+  }
+
+  /// The corpus of the run that wrote the checkpoint, by the run's configuration.
+  ///
+  /// - Throws: `Failure(.usage)` if the checkpoint is not in a run directory.
+  public func corpusOfRun() throws -> String {
+    let file = URL(fileURLWithPath: saved.path).appending(path: "../../config.yaml").standardizedFileURL.path
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw Failure(.usage, "\(saved.path) is in no run directory that names its corpus; give one with --corpus.")
+    }
+    return try Section(contentsOf: file).string("corpus")
   }
 
   /// The loss on every domain's validation part and on every target's evaluation part.

@@ -51,6 +51,8 @@ public struct Trainer: ~Copyable {
   private let stops: StopConditions
   /// Whether the evaluation of the present step was given up, to be made by the run that goes on.
   var owesEvaluation = false
+  /// When the last checkpoint was written, or the session began.
+  private var saved = ContinuousClock.now
 
   /// Seconds of the whole run, earlier sessions included; evaluations and checkpoints are not in `steps`.
   struct Times: Codable {
@@ -195,7 +197,7 @@ public struct Trainer: ~Copyable {
   ) throws -> StopSignal.Request {
     let request = stops.request
     record[extra: Self.stops] = request == .stop ? 1 : 0
-    record[extra: Self.checkpoints] = request == .checkpoint ? 1 : 0
+    record[extra: Self.checkpoints] = request == .checkpoint || isCheckpointDue ? 1 : 0
     try record.sumLosses(over: world)
     watch.lap(\.wait)
     if steering.isScored(step) {
@@ -204,6 +206,12 @@ public struct Trainer: ~Copyable {
     }
     StopSignal.acknowledge()
     return record[extra: Self.stops] > 0 ? .stop : record[extra: Self.checkpoints] > 0 ? .checkpoint : .none
+  }
+
+  /// Whether it is time for a checkpoint by the clock, which is the root rank's alone so that ranks agree.
+  private var isCheckpointDue: Bool {
+    guard root != nil, let seconds = plan.checkpointSeconds else { return false }
+    return saved.duration(to: .now) / .seconds(1) >= seconds
   }
 
   /// Updates the parameters; passes the step over, on all ranks alike, if its loss or gradient cannot be used.
@@ -272,7 +280,7 @@ public struct Trainer: ~Copyable {
   private mutating func save(_ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator) throws {
     try checkMemory(of: parameters, over: world)
     try writeCheckpoint(parameters, over: world)
-    (owesCheckpoint, returns) = (false, 0)
+    (owesCheckpoint, returns, saved) = (false, 0, .now)
   }
 
   // MARK: Stopping

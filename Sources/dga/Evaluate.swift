@@ -13,7 +13,7 @@ struct Evaluate: Stoppable {
   @Argument(help: "A checkpoint, or a run directory, whose latest checkpoint is taken.")
   var checkpoint: String
 
-  @Option(help: "The corpus to evaluate on.")
+  @Option(help: "The corpus to evaluate on; without it that of the run.")
   var corpus: String?
 
   @Option(help: "Sequences of each domain and target at most.")
@@ -29,8 +29,9 @@ struct Evaluate: Stoppable {
   var json = false
 
   func validate() throws {
-    if (corpus == nil) == (after == nil) { throw ValidationError("Give either --corpus or --after.") }
-    if sequences < 1 || threads < 1 { throw ValidationError("--sequences and --threads start at 1.") }
+    if corpus != nil && after != nil { throw ValidationError("Give either --corpus or --after.") }
+    if sequences < 1 { throw ValidationError("--sequences starts at 1.") }
+    if !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
   }
 
   func run() throws {
@@ -40,10 +41,11 @@ struct Evaluate: Stoppable {
       let tokens = after.split(separator: ",").map { Int32($0.trimmingCharacters(in: .whitespaces)) }
       guard tokens.allSatisfy({ $0 != nil }) else { throw ValidationError("--after takes token ids, such as 5,9,100.") }
       let values = try evaluation.nextTokenLogProbabilities(after: tokens.compactMap { $0 })
-      print(try JSON.line.text(values))
-    } else if let corpus {
-      let parts = try evaluation.losses(on: Corpus(at: corpus), sequences: sequences)
-      print(json ? try JSON.line.text(parts) + "\n" : Self.table(parts), terminator: "")
+      try Console.print(JSON.line.text(values))
+    } else {
+      let corpus = try Corpus(at: corpus ?? evaluation.corpusOfRun())
+      let parts = try evaluation.losses(on: corpus, sequences: sequences)
+      try Console.print(json ? JSON.line.text(parts) + "\n" : Self.table(parts), terminator: "")
     }
   }
 

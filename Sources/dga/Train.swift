@@ -28,24 +28,27 @@ struct Train: Stoppable {
   var json = false
 
   func run() throws {
-    let code = MPI.run(reportingFailuresTo: { MPI.writeLineToStandardError("error: " + $0) }) { world in
+    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
       let watchdog = try Watchdog.started(over: world)
       defer { watchdog?.stop() }
-      let description = try world.agree { try RunDescription(contentsOf: file, overrides: overrides) }
+      let description = try world.agree {
+        var description = try RunDescription(contentsOf: file, overrides: overrides)
+        if resume { description.findCorpus() }
+        return description
+      }
       watchdog?.follow(description)
       let plan = try world.agree {
         Threads.start(description.threads)
         return try RunPlan(description, ranks: world.size)
       }
+      try plan.checkMemory(over: world)
       if dryRun {
-        if world.rank == 0 { print(try plan.describe(), terminator: "") }
+        try world.agree { if world.rank == 0 { try Console.print(plan.describe(), terminator: "") } }
         return 0
       }
       var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       let outcome = try trainer.run(resume: resume, over: world)
-      if json && world.rank == 0 {
-        print(try JSON.line.text(outcome))
-      }
+      try world.agree { if json && world.rank == 0 { try Console.print(JSON.line.text(outcome)) } }
       return 0
     }
     throw ExitCode(code)

@@ -53,8 +53,16 @@ extension CommandLineTests {
           "a mixture file that is none", ["mixture.method=fixed", "mixture.file=PATH/run.yaml"], 65, "mixture.file",
           "PATH/run.yaml"),
         Refusal(
-          "a key of another method on the command line", ["mixture.weights={twin: 1}"], 78, "mixture.weights",
+          "a key of another method on the command line", ["mixture.exponent=0.5"], 78, "mixture.exponent",
           "another choice"),
+        Refusal("weights where a prior is meant", ["mixture.weights={twin: 1}"], 78, "mixture.weights", "`prior`"),
+        Refusal("more sequences than there can be", ["batch.sequences=10000000000000000"], 78, "16777216"),
+        Refusal("more steps than there can be", ["duration=1e15epochs"], 78, "duration", "at most 100000000"),
+        Refusal(
+          "a model that no node has memory for", ["model.width=100000", "model.heads=1"], 78, "TB of memory per rank",
+          "the node has"),
+        Refusal("a seed that is too large", ["seed=9223372036854775808"], 78, "to 9223372036854775807"),
+        Refusal("an interval of nothing", ["evaluation.every=0steps"], 78, "evaluation.every", "at least a step"),
         Refusal("a misspelt target", ["target=tagret"], 78, "'tagret'", "Did you mean 'target'?"),
         Refusal("a missing corpus", ["corpus=PATH/none"], 66, "PATH/none", "dga corpus build"),
         Refusal("a corpus that is none", ["corpus=PATH/texts"], 66, "PATH/texts", "manifest.json"),
@@ -164,6 +172,11 @@ extension CommandLineTests {
       try expectUsage(["corpus", "build", "recipe.yaml"], .alone, mentioning: "'--output <output>'")
       try expectUsage(["corpus", "inspect", "corpus", "--budget", "much"], .alone, mentioning: "'much'")
       try expectUsage(["export", "run"], .alone, mentioning: "'--output <output>'")
+      try expectUsage(["train", "run.yaml", "--run=x"], .alone, mentioning: "without dashes: run=x.")
+      try expectUsage(
+        ["train", "run.yaml", "--learning-rate", "1e-3"], .alone, mentioning: "optimizer.learning_rate=1e-3.")
+      try expectUsage(["corpus", "build", "recipe.yaml", "-o", "x", "--seed=3"], .alone, mentioning: "without dashes: seed=3.")
+      try expectUsage(["train", "run.yaml", "--jso"], .alone, mentioning: "'--json'")
       // Every rank finds out; one says it.
       try expectUsage(["train"], .mpirun(2), mentioning: "'<file>'")
     }
@@ -171,7 +184,7 @@ extension CommandLineTests {
     private func expectUsage(_ arguments: [String], _ launch: Launch, mentioning fragment: String) throws {
       let outcome = try run(launch.command("dga", arguments))
       #expect(outcome.status == 64, "\(outcome.output)")
-      let errors = outcome.lines(with: "Error:")
+      let errors = outcome.lines(with: "error: ")
       #expect(errors.count == 1 && errors[0].contains(fragment), "\(outcome.output)")
     }
   }

@@ -157,7 +157,7 @@ private let example = """
     expectFailure(.badConfiguration, mentioning: "warmup", "3epochs") {
       _ = try root.quantity("warmup", units: [.steps])
     }
-    expectFailure(.badConfiguration, mentioning: "at least 1") { _ = try open("a: 0").integer("a", in: 1...Int.max) }
+    expectFailure(.badConfiguration, mentioning: "from 1 to") { _ = try open("a: 0").integer("a", in: 1...Int.max) }
     for text in ["nan", ".nan", "inf", ".inf", "1e999", "0x10", "_1", "1__0", "true"] {
       expectFailure(.badConfiguration) { _ = try open("a: \(text)").number("a") }
     }

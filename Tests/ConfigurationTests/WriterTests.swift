@@ -22,7 +22,7 @@ private struct Sample: Configurable, Equatable {
   var time = Quantity(1, .epochs), wait: Quantity?
   var betas = [0.9, 0.95, 1e300]
   var shares = [Share("a: b", 0.5), Share("~", 2)]
-  var mixture: MixtureSource? = .run("runs/1"), other: MixtureSource? = .shares([Share("x", 1)])
+  var mixture: MixtureSource? = .run("/runs/1"), other: MixtureSource? = .shares([Share("x", 1)])
   var stages = [Stage(from: "0"), Stage(from: "0.5")]
 
   struct Stage: Configurable, Equatable {
@@ -91,10 +91,10 @@ private struct Sample: Configurable, Equatable {
     }
     let root = try open("deep: {rate: 7}\n")
     var other = Other()
-    try other.visit(ToleratingVisitor(root))
+    try other.visit(ToleratingVisitor(root, besides: "method"))
     try root.finish()
     let wrong = try open("deep: {rat: 7}\n")
-    try other.visit(ToleratingVisitor(wrong))
+    try other.visit(ToleratingVisitor(wrong, besides: "method"))
     expectFailure(.badConfiguration, mentioning: "deep.rat") { try wrong.finish() }
   }
 

@@ -25,6 +25,8 @@ final class GivenKeys: KeyVisitor {
 
   func text(_ key: String, _ value: inout String, _ meaning: String) throws { try read(key, &value, meaning) }
   func text(_ key: String, _ value: inout String?, _ meaning: String) throws { try read(key, &value, meaning) }
+  func path(_ key: String, _ value: inout String, _ meaning: String) throws { try read(key, &value, meaning) }
+  func path(_ key: String, _ value: inout String?, _ meaning: String) throws { try read(key, &value, meaning) }
   func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) throws {
     try read(key, &value, meaning)
     try check(key, value, range)

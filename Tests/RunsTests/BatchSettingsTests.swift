@@ -57,6 +57,8 @@ struct BatchSettingsTests {
     ("{sequences: 12}", 5, ["batch.sequences", "12 sequences", "5 ranks", "1, 2, 3, 4, 6, 12,", "multiple of 5"]),
     ("{sequences: 2}", 4, ["batch.sequences", "can be 1, 2,"]),
     ("{tokens: 1536}", 8, ["batch.tokens", "12 sequences", "can be 1, 2, 3, 4, 6, 12,"]),
+    ("{tokens: 100}", 1, ["batch.tokens", "sequences of 128; the nearest is 128"]),
+    ("{tokens: 274877906944}", 1, ["batch.tokens", "2147483648 sequences", "at most 16777216"]),
     ("{tokens: 1000}", 1, ["batch.tokens", "sequences of 128", "896 and 1024"]),
     ("{sequences: 36, micro: 5}", 3, ["batch.micro", "12 of the 36", "batches of 5", "possible: 1, 2, 3, 4, 6, 12"]),
     ("{sequences: 8, micro: 16}", 2, ["batch.micro", "possible: 1, 2, 4"]),

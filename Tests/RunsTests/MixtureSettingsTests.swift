@@ -62,13 +62,16 @@ struct MixtureSettingsTests {
     }
   }
 
-  @Test func `Weights that do not fit are refused with the place of their key`() {
+  @Test func `Weights that do not fit are refused with the place of their key`() throws {
     expectFailure(mentioning: [":4: mixture.weights: ", "no domain `uper`; did you mean `upper`?"]) {
       _ = try start("{method: fixed, weights: {twin: 1, uper: 2}}")
     }
     expectFailure(mentioning: [":4: mixture.weights: ", "at least one weight"]) {
       _ = try start("{method: fixed, weights: {twin: 0}}")
     }
+    #expect(isNear(try start("{method: fixed, weights: {twin: 1e308, upper: 1e308}}"), [0.5, 0.5, 0]))
+    let large = "{method: fixed, weights: {twin: 1e308, upper: 1e308, digits: 1e308}}"
+    #expect(isNear(try start(large), [1 / 3.0, 1 / 3.0, 1 / 3.0]))
     expectFailure(mentioning: [":4: mixture.weights: ", "`weights: {domain: share"]) {
       _ = try start("{method: fixed}")
     }

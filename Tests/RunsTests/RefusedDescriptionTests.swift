@@ -45,8 +45,15 @@ struct RefusedDescriptionTests {
     ),
     ("optimizer: {betas: [0.9]}", [":4: optimizer.betas: two numbers from 0 up to but not including 1"]),
     ("optimizer: {clip: much}", [":4: optimizer.clip: The value has to be a number from 0 to 1000000000, not much."]),
+    ("seed: 9223372036854775808", [":4: seed: ", "from 0 to 9223372036854775807, not 9223372036854775808."]),
+    ("batch: {sequences: 10000000000000000}", [":4: batch.sequences: ", "from 1 to 16777216"]),
+    ("duration: 0steps", [":4: duration: a run has at least a step"]),
+    ("evaluation: {every: 0steps}", [":4: evaluation.every: there is at least a step between"]),
+    ("checkpoint: {every: 0minutes}", [":4: checkpoint.every: there is at least a step between"]),
+    ("mixture: {weights: {a: 1}}", [":4: mixture.weights: the method 'dga' moves the weights", "`prior`", "'fixed'"]),
+    ("mixture: {method: doge, file: runs/x}", [":4: mixture.file: the method 'doge' moves", "`prior`"]),
     ("duration: 5fortnights", [":4: duration: ", "such as 100steps or 100tokens or 100epochs", "5fortnights"]),
-    ("seed: -1", [":4: seed: The value has to be a whole number of at least 0, not -1."]),
+    ("seed: -1", [":4: seed: The value has to be a whole number from 0 to 9223372036854775807, not -1."]),
   ])
   func `A value that is not possible is refused with file, line and key`(text: String, fragments: [String]) {
     expectFailure(mentioning: fragments + [".yaml:"]) { _ = try describe(text) }
@@ -63,8 +70,11 @@ struct RefusedDescriptionTests {
     expectFailure(mentioning: ["Command line, 'mixture.etaa=1': mixture.etaa", "Did you mean 'eta'?"]) {
       _ = try describe(overrides: ["mixture.etaa=1"])
     }
-    expectFailure(mentioning: ["mixture.weights", "another choice of `method`"]) {
-      _ = try describe(overrides: ["mixture.weights={a: 1}"])
+    expectFailure(mentioning: ["mixture.exponent", "another choice of `method`"]) {
+      _ = try describe(overrides: ["mixture.exponent=0.5"])
+    }
+    expectFailure(mentioning: ["optimizer.decay_share", "another choice of `schedule`"]) {
+      _ = try describe(overrides: ["optimizer.schedule=constant", "optimizer.decay_share=0.3"])
     }
     expectFailure(.usage, mentioning: ["'seed'", "key.path=value"]) { _ = try describe(overrides: ["seed"]) }
     expectFailure(.missingInput, mentioning: ["none.yaml"]) { _ = try RunDescription(contentsOf: "none.yaml") }

@@ -13,7 +13,8 @@ struct RunDescriptionTests {
     #expect(run.duration == Quantity(1000, .steps) && run.tokensPerDomain == nil && run.reduction == .canonical)
     #expect(run.evaluation.every == nil && run.evaluation.sequences == 64 && run.checkpoint.keep == 2)
     #expect(run.optimizer.learningRate == 1e-3 && run.optimizer.clippingLimit == 1)
-    #expect(run.mixture.method == "dga" && run.mixture.every == Quantity(50, .steps))
+    #expect(run.mixture.method == "dga" && run.mixture.every == nil)
+    #expect(run.optimizer.warmup == nil && run.checkpoint.every == Quantity(10, .minutes) && run.idleKeys.isEmpty)
     let shape = run.model.configuration(vocabularySize: 256)
     #expect(shape.layers == 4 && shape.heads == 4 && shape.width == 128 && shape.context == 128)
   }
@@ -108,15 +109,51 @@ struct RunDescriptionTests {
   @Test func `Everything is written, defaults included`() throws {
     let text = try described().yaml()
     for part in [
-      "run: runs/one\n", "model:\n  family: gpt2\n  preset: nano\n  layers: 4\n", "batch:\n  sequences: 32\n",
+      "/runs/one\n", "model:\n  family: gpt2\n  preset: nano\n  layers: 4\n", "batch:\n  sequences: 32\n",
       "duration: 1000steps\n", "  betas: [0.9, 0.95]\n", "mixture:\n  method: dga\n", "  kl: 0.3\n",
-      "  caution: evidence\n", "  smoothing:\n    new_weight: 0.5\n", "  every: 50steps\n",
+      "  caution: evidence\n", "  smoothing:\n    new_weight: 0.5\n", "  every: 10minutes\n",
       "  repetitions: unlimited\n",
       "tokens_per_domain: unlimited\n", "reduction: canonical\n",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")
     }
-    for absent in ["eta:", "micro:", "prior:", "targets:", "reference:"] { #expect(!text.contains(absent)) }
+    for absent in ["eta:", "micro:", "prior:", "targets:", "reference:", "decay_share:"] { #expect(!text.contains(absent)) }
+  }
+
+  @Test func `Paths are written from the root, so that they are read from any directory`() throws {
+    let here = FileManager.default.currentDirectoryPath
+    var run = described()
+    run.mixture.use(ConstantMixture<FixedWeights>.self) { $0.file = "../other/mixture.json" }
+    let parent = URL(fileURLWithPath: here).deletingLastPathComponent().path
+    for part in ["run: \(here)/runs/one\n", "corpus: \(here)/texts\n", "file: \(parent)/other/mixture.json\n"] {
+      #expect(try run.yaml().contains(part))
+    }
+    run = described()
+    run.mixture.prior = .run("runs/other")
+    run.mixture.reference = "/runs/third"
+    #expect(try run.yaml().contains("prior: \(here)/runs/other\n"))
+    #expect(try run.yaml().contains("reference: /runs/third\n"))
+  }
+
+  @Test func `Keys of the file that have no use with the choices made are noted`() throws {
+    let file =
+      "mixture: {method: uniform, kl: 0.3, smoothing: {memory: 0.5}}\noptimizer: {schedule: constant, decay_share: 0.3}"
+    #expect(
+      try describe(file).idleKeys.sorted() == ["mixture.kl", "mixture.smoothing.memory", "optimizer.decay_share"])
+    #expect(try describe("optimizer: {schedule: wsd, decay_share: 0.3}").idleKeys.isEmpty)
+    // What is written has no idle keys.
+    #expect(try read(describe(file).yaml()).idleKeys.isEmpty)
+    // A file with weights serves the command line's choice of a method, too.
+    #expect(try describe("mixture: {weights: {a: 1}}", overrides: ["mixture.method=dga"]).idleKeys == ["mixture.weights"])
+  }
+
+  @Test(arguments: [(20, 2, 2), (50, 5, 5), (100, 10, 10), (1000, 100, 50), (1_000_000, 100, 50), (1, 0, 1)])
+  func `Warm-up and updates fit a short run if nothing is said`(steps: Int, warmup: Int, interval: Int) {
+    #expect(OptimizerSettings.defaultWarmup(steps: steps).count == warmup)
+    var mixture = MixtureSettings()
+    #expect(mixture.defaultInterval(steps: steps).count == interval)
+    mixture.use(OnlineDataMixing.self)
+    #expect(mixture.defaultInterval(steps: steps).count == 1)
   }
 
   @Test(arguments: [

@@ -21,6 +21,7 @@ extension ConstantWeights {
 /// Weights that never move.
 package struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
   package static var name: String { Settings.name }
+  package static var startsFromPrior: Bool { false }
 
   package var state = NoState()
   package let start: Weights
@@ -60,7 +61,7 @@ package struct FixedWeights: ConstantWeights, Equatable {
     if keys.isOverridden("file") { keys.setAside(["weights"]) }
     if keys.isOverridden("weights") { keys.setAside(["file"]) }
     try keys.shares("weights", &weights, "the domains' weights, of any scale; a domain that is not named is not read")
-    try keys.text("file", &file, "instead of `weights`, a `mixture.json` or a run that wrote one")
+    try keys.path("file", &file, "instead of `weights`, a `mixture.json` or a run that wrote one")
     if keys.isGiven("weights") && keys.isGiven("file") {
       throw keys.failure("file", "`weights` and `file` are two ways to give the weights; give one of them")
     }

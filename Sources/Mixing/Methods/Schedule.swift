@@ -11,6 +11,7 @@ import Settings
 /// one stage to the next.
 package struct Schedule: MixingMethod {
   package static let name = "schedule"
+  package static let startsFromPrior = false
 
   /// How weights go from one stage to the next.
   package enum Interpolation: String, CaseIterable, Sendable {
@@ -45,6 +46,10 @@ package struct Schedule: MixingMethod {
     let places = starts.map { $0 < run.steps ? "\($0)steps" : "\($0)steps (after the run's end)" }
     summary =
       "stages from \(places.joined(separator: ", "))" + (interpolation == .linear ? ", with weights in between" : "")
+  }
+
+  package var support: [Bool] {
+    start.values.indices.map { domain in weights.contains { $0.values[domain] > 0 } }
   }
 
   package func wants(before step: Int) -> Measurements {
@@ -107,7 +112,7 @@ extension Schedule {
           "from", "'\(from)' is no amount such as 1000steps or 2e9tokens, and no share of the run in 0...1")
       }
       try keys.shares("weights", &weights, "the domains' weights, of any scale; a domain that is not named is not read")
-      try keys.text("file", &file, "instead of `weights`, a `mixture.json` or a run that wrote one")
+      try keys.path("file", &file, "instead of `weights`, a `mixture.json` or a run that wrote one")
       try keys.text("method", &method, "instead of `weights`, `uniform` or `natural`")
       if let method, Self.rules[method] == nil {
         throw keys.failure("method", "a stage's method is `uniform` or `natural`, not '\(method)'")

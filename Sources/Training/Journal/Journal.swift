@@ -21,6 +21,8 @@ final class Journal {
   private let firstStep: Int
   /// What a run that goes on has other settings in than before.
   private let changes: [String]
+  /// The sentence about a learning rate that jumps where the run goes on.
+  private let rateJump: String?
   let names: [String]
   /// The scores of the last update.
   private(set) var latest: Scores?
@@ -40,6 +42,8 @@ final class Journal {
     let resolved = try plan.description.yaml()
     let before = try? String(contentsOfFile: directory.configurationFile, encoding: .utf8)
     changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
+    let former = firstStep == 0 ? nil : try? RunDescription(contentsOf: directory.configurationFile)
+    rateJump = former.flatMap { try? plan.rateJump(from: $0, after: firstStep) }
     // `metrics.jsonl` marks the directory as a run, so it is created last.
     if firstStep < plan.steps { try directory.write(resolved, to: directory.configurationFile) }
     metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
@@ -65,35 +69,37 @@ final class Journal {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
       """
-      \(plan.description.run): \(parameters) parameters, \(names.count) domains, target \(plan.target.name), \
-      \(plan.description.mixture.method); \(plan.steps) steps of \(plan.tokensPerStep) tokens
+      \(plan.description.run): \(parameters) parameters, \(Words.count(names.count, "domain")), target \(plan.target.name), \
+      \(plan.description.mixture.method); \(Words.count(plan.steps, "step")) of \(plan.tokensPerStep) tokens
       """)
     log.info(
       """
-      \(world.size) ranks on \(placement.nodes) nodes, \(plan.description.threads) threads each; products by \
+      \(Words.count(world.size, "rank")) on \(Words.count(placement.nodes, "node")), \
+      \(Words.count(plan.description.threads, "thread"))\(world.size == 1 ? "" : " each"); products by \
       \(Products.name), OpenBLAS \(BLAS.coreName) sgemm \(String(format: "%.0f", ceiling / 1e9)) GFLOP/s together; \
       \(MPI.libraryVersion)
       """)
     for warning in placement.warnings { log.warning("\(warning)") }
+    for remark in plan.remarks where firstStep < plan.steps { log.info("note: \(remark)") }
     logMixture()
     if plan.lacksCanonicalOrder {
       log.info(
         "reduction: the canonical order is for 1, 2, 4 or 8 ranks; results on \(world.size) are equal but for rounding")
     }
     if firstStep >= plan.steps {
-      log.info("the run is complete after \(firstStep) steps; give it a longer `duration` to go on")
+      log.info("the run is complete after \(Words.count(firstStep, "step")); give it a longer `duration` to go on")
     } else if firstStep > 0 {
       log.info("going on after step \(firstStep)")
       if !changes.isEmpty {
         try event(firstStep, "settings", "Goes on with \(changes.joined(separator: ", ")).", isWarning: false)
       }
+      if let rateJump { try event(firstStep, "settings", rateJump) }
     } else if isResumed {
       log.info("there is no checkpoint to go on from yet: the run begins anew")
     }
     if !skipped.isEmpty {
-      let more = skipped.count > 5 ? " and \(skipped.count - 5) more" : ""
       log.warning(
-        "Too little validation text for one sequence, so not evaluated: \(skipped.prefix(5).joined(separator: ", "))\(more)."
+        "Too little validation text for one sequence, so not evaluated: \(Words.list(skipped))."
       )
     }
   }
@@ -105,7 +111,7 @@ final class Journal {
     let isScored = plan.wishes.contains(.scores)
     let targets = plan.steeringTargets.map(\.name).joined(separator: ", ")
     let scores = isScored ? ", by \(plan.description.mixture.steering.estimator.rawValue), towards \(targets)" : ""
-    log.info("mixture: every \(plan.interval) steps\(scores)\(summary)")
+    log.info("mixture: every \(Words.count(plan.interval, "step"))\(scores)\(summary)")
   }
 
   /// Records a step.

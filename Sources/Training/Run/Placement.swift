@@ -1,5 +1,6 @@
 import Foundation
 import MPI
+import Printing
 
 /// Where the ranks of a run are, and whether the cores that they may use are enough for their threads.
 package struct Placement {
@@ -15,29 +16,38 @@ package struct Placement {
     let mask = Self.affinityMask
     let names = try world.allGather(Array(world.processorName.utf8))
     let masks = try world.allGather(mask)
+    let processors = try world.allGather(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     self.init(
-      nodeNames: names.map { String(decoding: $0, as: UTF8.self) }, masks: masks, threads: threads)
+      nodeNames: names.map { String(decoding: $0, as: UTF8.self) }, masks: masks, processors: processors,
+      threads: threads)
   }
 
   /// Judges the ranks' nodes and masks: a byte for each processor, 1 where the rank may run.
-  package init(nodeNames: [String], masks: [[UInt8]], threads: Int) {
+  ///
+  /// - Parameter processors: Those that each rank's node has.
+  package init(nodeNames: [String], masks: [[UInt8]], processors: [Int], threads: Int) {
     let ranksByNode = Dictionary(grouping: nodeNames.indices, by: { nodeNames[$0] })
     nodes = ranksByNode.count
     var warnings: [String] = []
     if let rank = masks.indices.first(where: { Self.count(masks[$0]) < threads }) {
       let cores = Self.count(masks[rank])
+      // Only a node with enough cores can give a rank more of them.
+      let remedy =
+        processors[rank] >= threads
+        ? "start mpirun with --map-by slot:PE=\(threads), or with --bind-to none"
+        : "set threads to at most \(processors[rank]) here"
       warnings.append(
-        "Rank \(rank) has \(threads) threads but may use \(cores) \(cores == 1 ? "core" : "cores") only, so they take turns: "
-          + "start mpirun with --map-by slot:PE=\(threads), or with --bind-to none.")
+        "Rank \(rank) has \(Words.count(threads, "thread")) but may use \(Words.count(cores, "core")) only, so they take "
+          + "turns: \(remedy).")
     }
     for (node, ranks) in ranksByNode.sorted(by: { $0.key < $1.key }) {
       let length = ranks.map { masks[$0].count }.max() ?? 0
       let union = (0..<length).count { place in ranks.contains { place < masks[$0].count && masks[$0][place] == 1 } }
       guard ranks.count * threads > union, warnings.isEmpty || threads == 1 else { continue }
+      let remedy = processors[ranks[0]] > union ? "start mpirun with --bind-to none, or fewer ranks there" : "start fewer ranks there"
       warnings.append(
-        "\(ranks.count) \(ranks.count == 1 ? "rank" : "ranks") of \(threads) \(threads == 1 ? "thread" : "threads") share "
-          + "\(union) \(union == 1 ? "core" : "cores") of \(node): start fewer ranks there, or mpirun with --bind-to none "
-          + "if the node has more cores.")
+        "\(Words.count(ranks.count, "rank")) of \(Words.count(threads, "thread")) share \(Words.count(union, "core")) of "
+          + "\(node): \(remedy).")
     }
     self.warnings = warnings
   }

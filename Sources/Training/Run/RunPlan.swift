@@ -4,6 +4,7 @@ import Foundation
 import Kernels
 import Mixing
 import Parallel
+import Printing
 import Runs
 import Settings
 import Steering
@@ -24,7 +25,11 @@ public struct RunPlan: Sendable {
   /// Windows of every domain that may be drawn, token limits considered.
   let windowCounts: [Int]
   let schedule: LearningRateSchedule
+  let clock: StepClock
+  /// Steps between evaluations, and between checkpoints if they are counted in steps.
   let evaluateEvery, checkpointEvery: Int?
+  /// Seconds between checkpoints, if they are told by the clock.
+  let checkpointSeconds: Double?
   /// Steps between two comparisons of every rank's memory.
   let memoryCheckEvery: Int
   /// Steps between updates of the mixture, and between records of what each domain gets.
@@ -49,29 +54,33 @@ public struct RunPlan: Sendable {
   ///
   /// - Throws: `Failure` that names the key, domain or target that is wrong.
   package init(_ description: RunDescription, corpus: Corpus, ranks: Int) throws {
-    self.description = description
     self.corpus = corpus
     target = try corpus.target(named: description.target)
     steeringTargets = try Self.steeringTargets(description, corpus, target)
     model = description.model.configuration(vocabularySize: corpus.vocabularySize)
     batch = try description.batch.divided(among: ranks, length: model.context)
+    try Self.checkSize(model, micro: batch.micro)
     let limit = description.tokensPerDomain
     let context = model.context
     windowCounts = corpus.domains.map { windowCount(tokens: $0.train.tokenCount, context: context, limit: limit) }
 
     let clock = StepClock(
-      tokensPerStep: batch.sequences * model.context,
-      tokensPerEpoch: corpus.domains.reduce(0) { $0 + min($1.train.tokenCount, limit ?? .max) })
-    let total = max(1, clock.steps(description.duration))
+      sequences: batch.sequences, context: model.context, windows: windowCounts.reduce(0, +))
+    self.clock = clock
+    let total = try clock.steps(ofRun: description.duration)
     steps = total
-    let optimizer = description.optimizer
-    schedule = LearningRateSchedule(
-      peak: optimizer.learningRate, shape: optimizer.schedule, warmupSteps: min(clock.steps(optimizer.warmup), total),
-      totalSteps: total, finalShare: optimizer.finalShare, decayShare: optimizer.decayShare)
+    // What follows from the length of the run is resolved like every other default.
+    let warmup = description.optimizer.warmup ?? OptimizerSettings.defaultWarmup(steps: total)
+    let every = description.mixture.every ?? description.mixture.defaultInterval(steps: total)
+    var resolved = description
+    (resolved.optimizer.warmup, resolved.mixture.every) = (warmup, every)
+    self.description = resolved
+    schedule = LearningRateSchedule(description.optimizer, warmupSteps: clock.steps(warmup), totalSteps: total)
     evaluateEvery = description.evaluation.every.map { max(1, clock.steps($0)) }
-    checkpointEvery = description.checkpoint.every.map { max(1, clock.steps($0)) }
+    checkpointSeconds = description.checkpoint.every.seconds
+    checkpointEvery = checkpointSeconds == nil ? max(1, clock.steps(description.checkpoint.every)) : nil
     memoryCheckEvery = max(1, clock.steps(description.watchdog.memory))
-    interval = max(1, clock.steps(description.mixture.every))
+    interval = max(1, clock.steps(every))
 
     var facts = RunFacts(
       domains: corpus.domains.map(\.name), tokens: corpus.domains.map { min($0.train.tokenCount, limit ?? .max) },
@@ -260,9 +269,11 @@ public struct RunPlan: Sendable {
     if !text.hasSuffix("\n") { text += "\n" }
     let parameters = ParameterLayout(model).elementCount
     text +=
-      "\n# \(steps) steps of \(batch.sequences) sequences of \(model.context) tokens: \(steps * tokensPerStep) tokens\n"
-    text += "# \(batch.ranks) ranks, \(batch.accumulation) micro-batches of \(batch.micro) sequences each\n"
-    text += "# \(parameters) parameters; memory a rank:"
+      "\n# \(Words.count(steps, "step")) of \(Words.count(batch.sequences, "sequence")) of \(model.context) tokens: "
+      + "\(steps * tokensPerStep) tokens\n"
+    text += "# \(Words.count(batch.ranks, "rank")), \(batch.accumulation) micro-batches of "
+      + "\(Words.count(batch.micro, "sequence")) each\n"
+    text += "# \(parameters) parameters; memory per rank:"
     text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
     text += String(format: "; together %.1f MB\n", Double(memory.reduce(0) { $0 + $1.bytes }) / 1e6)
     text += "# domain: weight at the start, training tokens that may be read, times each is read if the weight stays\n"
@@ -272,21 +283,7 @@ public struct RunPlan: Sendable {
       let epochs = tokens == 0 ? 0 : weights[index] * Double(steps * tokensPerStep) / Double(tokens)
       text += String(format: "#   %@: %.4f, %ld, %.2f\n", domain.name, weights[index], tokens, epochs)
     }
+    for remark in remarks { text += "# note: \(remark)\n" }
     return text
-  }
-}
-
-/// The conversion of amounts to steps.
-private struct StepClock {
-  let tokensPerStep: Int
-  /// Tokens of all domains together that may be read.
-  let tokensPerEpoch: Int
-
-  func steps(_ quantity: Quantity) -> Int {
-    switch quantity.unit {
-    case .tokens: Int((quantity.value / Double(tokensPerStep)).rounded(.up))
-    case .epochs: Int((quantity.value * Double(tokensPerEpoch) / Double(tokensPerStep)).rounded(.up))
-    default: quantity.count
-    }
   }
 }
