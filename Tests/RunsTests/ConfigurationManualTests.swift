@@ -54,6 +54,7 @@ struct ConfigurationManualTests {
     "batch.tokens=4096", "mixture.eta=0.3", "mixture.direction.targets={git: 1, libc: 2}", "mixture.prior={a: 1}",
     "mixture.prior=runs/other", "mixture.reference=runs/other", "evaluation.every=10steps",
     "batch.micro=2", "mixture.every=10steps", "optimizer.warmup=10steps",
+    "time_limit=90minutes", "watchdog.limit=60seconds",
   ])
   func `A reader knows every key without a default`(override: String) throws {
     let path = override.prefix { $0 != "=" }
@@ -62,7 +63,7 @@ struct ConfigurationManualTests {
   }
 
   @Test func `No key without a default is missing above`() throws {
-    #expect(try Self.entries.count { $0.value == nil } == 9)
+    #expect(try Self.entries.count { $0.value == nil } == 12)
   }
 
   @Test func `The manual does not change with the list of methods`() throws {
