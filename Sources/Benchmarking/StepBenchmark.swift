@@ -81,6 +81,7 @@ struct StepBenchmark {
     }
     Machine.resetPeakMemory()
     let plan = try world.agree { try RunPlan(description(in: path, ranks: ranks), ranks: ranks) }
+    try plan.checkMemory(over: world)
     var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
     let ceiling = ProductCeiling(seconds: 0.1)
     var products: [Rate] = []

@@ -36,8 +36,9 @@ extension CommandLineTests {
       try wait(for: "the first step", of: program) { (try? workshop.read("stopped/metrics.jsonl"))?.isEmpty == false }
       kill(try #require(program.identifier), SIGUSR1)
       #expect(try program.wait().status == 75)
+      let last = try workshop.metrics("stopped").last!.step
       let going = try workshop.start(.alone, run: "stopped", ["duration=100000steps", "--resume"])
-      try wait(for: "a later step", of: going) { try workshop.metrics("stopped").last!.step > 1 }
+      try wait(for: "a later step", of: going) { try workshop.metrics("stopped").last!.step > last }
       kill(try #require(going.identifier), SIGUSR1)
       #expect(try going.wait().lines(with: "jumps").isEmpty)
     }
@@ -57,13 +58,13 @@ extension CommandLineTests {
     func directories() throws {
       let workshop = try Workshop()
       func dga(from directory: String, _ arguments: [String]) throws -> Outcome {
-        try run(["bash", "-c", "cd \"$0\" && exec \"$@\"", directory] + Launch.alone.command("dga", arguments))
+        try Launching.run(["bash", "-c", "cd \"$0\" && exec \"$@\"", directory] + Launch.alone.command("dga", arguments))
       }
-      let run = ["train", "\(workshop.path)/run.yaml", "corpus=corpus", "run=\(workshop.path)/run"]
-      #expect(try dga(from: workshop.path, run + ["duration=5steps"]).status == 0)
-      #expect(try dga(from: "/", run + ["duration=5steps", "run=\(workshop.path)/new"]).status == 66)
+      let training = ["train", "\(workshop.path)/run.yaml", "corpus=corpus", "run=\(workshop.path)/run"]
+      #expect(try dga(from: workshop.path, training + ["duration=5steps"]).status == 0)
+      #expect(try dga(from: "/", training + ["duration=5steps", "run=\(workshop.path)/new"]).status == 66)
       for command in [
-        run + ["duration=8steps", "--resume"], ["train", "\(workshop.path)/run/config.yaml", "duration=10steps", "--resume"],
+        training + ["duration=8steps", "--resume"], ["train", "\(workshop.path)/run/config.yaml", "duration=10steps", "--resume"],
         ["evaluate", "\(workshop.path)/run"], ["evaluate", "\(workshop.path)/run/checkpoints/step-00000010"],
         ["align", "\(workshop.path)/run"],
       ] {
