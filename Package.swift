@@ -32,6 +32,9 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CIntrinsics"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .target(
       name: "CSentencePiece",
@@ -55,7 +58,8 @@ let package = Package(
     .target(
       name: "Corpus",
       dependencies: [
-        "Failures", "Signals", "Settings", "Configuration", "Storage", "Printing", "CSentencePiece", "CZlib",
+        "Failures", "Signals", "Settings", "Configuration", "Storage", "Printing", "CSentencePiece", "CZlib", "CZstd",
+        "CLZMA", "CBzip2",
       ],
       swiftSettings: strict),
     .target(

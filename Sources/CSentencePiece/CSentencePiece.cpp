@@ -87,6 +87,8 @@ int32_t csp_vocabulary_size(const csp_model *model) { return model->processor.Ge
 
 int32_t csp_end_of_sentence(const csp_model *model) { return model->processor.eos_id(); }
 
+int32_t csp_unknown(const csp_model *model) { return model->processor.unk_id(); }
+
 const char *csp_piece(const csp_model *model, int32_t id, size_t *count) {
   const std::string &piece = model->processor.IdToPiece(id);
   *count = piece.size();

@@ -51,6 +51,8 @@ public struct CorpusReport: Codable, Equatable, Sendable {
   public let naturalEpochs: Double?
   /// What was left out when the corpus was built.
   public let removed: Manifest.Removed
+  /// What was found in the text of domains and targets; nil in corpora of older programs.
+  public let findings: [Manifest.Finding]?
 }
 
 extension Corpus {
@@ -87,7 +89,7 @@ extension Corpus {
       },
       tokens: all, bytes: domains.reduce(0) { $0 + $1.train.byteCount }, budget: budget,
       naturalEpochs: budget.flatMap { allReadable > 0 ? Double($0) / Double(allReadable) : nil },
-      removed: manifest.removed)
+      removed: manifest.removed, findings: manifest.findings)
   }
 }
 
@@ -131,9 +133,26 @@ extension CorpusReport {
       "",
       "Left out: \(removed.duplicates) duplicates, \(removed.targetDocuments) documents that belong to a target, "
         + "\(removed.empty) empty ones, \(removed.binary) files that are not text; \(removed.repaired) documents had "
-        + "invalid UTF-8.",
+        + "invalid text.",
     ]
+    lines += CorpusReport.lines(of: findings ?? [])
     return lines.joined(separator: "\n")
+  }
+
+  /// A line for each kind of finding; where it is about a share of a domain's text, one for each domain.
+  private static func lines(of findings: [Manifest.Finding]) -> [String] {
+    var lines: [String] = []
+    var sums: [Manifest.Finding] = []
+    for finding in findings {
+      if finding.share != nil {
+        lines.append("  \(finding.owner): \(finding.words)")
+      } else if let place = sums.firstIndex(where: { $0.kind == finding.kind }) {
+        sums[place].count += finding.count
+      } else {
+        sums.append(finding)
+      }
+    }
+    return (sums.map { "  \($0.words)" } + lines).map(\.printable)
   }
 
   private static func grouped(_ number: Int) -> String {

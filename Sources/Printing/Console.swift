@@ -18,8 +18,9 @@ public enum Console {
     }
   }
 
-  /// Writes a line to standard error in one piece, so that lines of several ranks do not mix.
-  public static func note(_ line: String) { show(line + "\n") }
+  /// Writes lines to standard error in one piece, so that those of several ranks do not mix; control characters, as in
+  /// the names of files, do not reach the terminal.
+  public static func note(_ lines: String) { show(lines.printableLines + "\n") }
 
   /// Writes text to standard error as it is, such as a part of a moving line.
   public static func show(_ text: String) { _ = write(text, to: STDERR_FILENO, patience: 1000) }

@@ -78,12 +78,16 @@ extension RunDescription {
     | `validation.share` | `0.02` | a number from 0.0001 to 0.5 | the share of each domain's documents that is never \
     trained on |
     | `seed` | `1` | a whole number from 0 to 9223372036854775807 | the number that decides which documents go where |
-    | `domains.NAME.paths` | required | a list of text | the files and directories of a domain: a document per UTF-8 \
-    file, or per line of a `.jsonl` or `.ndjson` file; each may be compressed by gzip |
+    | `on_error` | `stop` | `stop` or `skip` | what happens to a file or document that cannot be read: all faults of the \
+    file are named and nothing is built, or it is left out and counted |
+    | `duplicates` | `drop` | `drop` or `keep` | what happens to a text that is there more than once: it stays in the \
+    first domain that has it, or in every place; a target never has a text twice |
+    | `domains.NAME.paths` | required | a list of text | the files and directories of a domain; see below for what files \
+    may hold |
     | `domains.NAME.include` | every file | a list of text | patterns such as `*.pod` for the files that are taken of \
     directories; a pattern with a slash is for the path below the directory |
-    | `domains.NAME.field` | `text` in `.jsonl` and `.ndjson` | text | the key of the text in JSON lines; if it is \
-    given, all files hold JSON lines |
+    | `domains.NAME.field` | `text` in `.jsonl` and `.ndjson`, else none | text | the key of the text if the files hold \
+    JSON objects, or a path of keys such as `meta.text`; `none` takes any file for plain text |
     | `domains.NAME.limit` | none | an amount in documents or bytes | the most that is taken of the domain |
     | `targets.NAME.paths`, `.include`, `.field` | as for domains | as for domains | the files of a target, which are \
     never trained on |
@@ -91,6 +95,29 @@ extension RunDescription {
     the target that steers the mixture |
     | `targets.NAME.evaluation` | what `steering` leaves | an amount in tokens or documents | the part of the target \
     that is only ever evaluated |
+
+    ### What files may hold
+
+    A file's content decides, not its name.
+
+    - **Text** in UTF-8, or in UTF-16 with a byte order mark: the file is one document. Bytes that are not UTF-8 become
+      U+FFFD, and the documents are counted.
+    - **JSON**, if `field` names a key: an object per line, or an array of objects. Each object is a document. Its other
+      fields may hold anything. Half of a surrogate pair becomes U+FFFD. The names `.jsonl` and `.ndjson` stand for
+      `field: text`. In other files, what looks like JSON objects is refused until `field` says what is meant.
+    - Either may be **compressed** by gzip, zstd, xz or bzip2, in one member or several.
+    - Formats with text in them that are not read, such as Parquet, zip and PDF, are faults (`on_error`). Files that are
+      not text at all are left out and counted.
+
+    Of directories, hidden names and names that are not UTF-8 are left out. Links to files are read; links to
+    directories are not followed. `dga corpus build` and `dga corpus inspect` name the first of each kind that is left
+    out, with the count.
+
+    Two texts are the same if they differ only in line ends, in white space at the ends of lines, in blank lines at the
+    beginning and the end, in a byte order mark, or in accents that are written as characters of their own. So a
+    document of a target is kept out of the domains in any of these forms. A document that shares half of its sequences
+    of eight words with the targets, or that has half of those of one document of a target, is counted as a near copy;
+    it stays, with a warning.
 
     """
 }

@@ -52,6 +52,11 @@ final class Workshop {
       progress: progress)
   }
 
+  /// The texts that one domain with these options yields, sorted.
+  func texts(_ options: String) throws -> [String] {
+    try build("tokenizer: {kind: bytes}\ndomains:\n  d: {\(options)}\n").allDocuments()
+  }
+
   /// A corpus of two domains and a target, on bytes.
   func buildExample() throws -> Corpus {
     for i in 0..<20 {
@@ -78,6 +83,24 @@ extension Corpus {
     try slice.tokens(0..<slice.tokenCount).split(separator: tokenizer.endOfDocument, omittingEmptySubsequences: false)
       .dropLast().map { try tokenizer.decode(Array($0)) }
   }
+}
+
+/// The names of findings in manifests.
+enum FindingName: String {
+  case hidden, nameNotUTF8, danglingLink, directoryLink, special, unmatched
+  case faulty, notText, empty, duplicate, ofTarget
+  case repaired, nearCopy, heldOutElsewhere
+  case unknownPieces, lossy, normalised
+}
+
+extension Corpus {
+  /// The documents of all domains as texts, sorted.
+  func allDocuments() throws -> [String] {
+    try domains.flatMap { try documents($0.train) + documents($0.validation) }.sorted()
+  }
+
+  /// The first finding of a kind.
+  func found(_ kind: FindingName) -> Manifest.Finding? { manifest.findings?.first { $0.kind == kind.rawValue } }
 }
 
 /// Runs something that has to fail and checks the exit code and what the sentence mentions.

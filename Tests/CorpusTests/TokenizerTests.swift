@@ -133,6 +133,52 @@ private func makeText(_ words: Int) -> String {
     #expect(try workshop.contents() == ["d.txt", "my.model", "out", "recipe.yaml"])
   }
 
+  /// A model that was trained with bytes for unknown characters, changed into one without them.
+  private func withoutBytes(_ model: [UInt8]) -> [UInt8] {
+    var model = model
+    for place in model.indices.dropLast(15) {
+      // A piece: its text, a score, and its type, which becomes "unused" instead of "byte".
+      if model[place...].starts(with: [0x0A, 6, 0x3C, 0x30, 0x78]), model[place + 13] == 0x18 { model[place + 14] = 5 }
+      // The trainer's flag `byte_fallback`.
+      if model[place...].starts(with: [0x98, 2, 1]) { model[place + 2] = 0 }
+    }
+    return model
+  }
+
+  @Test func `pieces that a model does not know are counted, and what they stand for`() throws {
+    let workshop = try Workshop()
+    try workshop.write("my.model", withoutBytes(try trained(400, makeText(2000)).modelFile!))
+    try workshop.write("en/1", makeText(200))
+    try workshop.write("en/2", makeText(300))
+    for i in 0..<3 { try workshop.write("zh/\(i)", String(repeating: "漢字\(i) ", count: 500)) }
+    nonisolated(unsafe) var said: [String] = []
+    let corpus = try workshop.build(
+      "tokenizer: {file: my.model}\ndomains: {en: {paths: en}, zh: {paths: zh}}"
+    ) { said.append($0) }
+    let finding = try #require(corpus.found(.unknownPieces))
+    #expect(finding.owner == "domain 'zh'")
+    #expect(finding.count >= 1500)
+    // Six of eight bytes, and the digit if it is no piece.
+    #expect((0.7...0.9).contains(try #require(finding.share)))
+    #expect(
+      said.contains { $0.contains("Warning: pieces that the tokenizer does not know") && $0.contains(" % of the text") }
+    )
+    #expect(corpus.report().table.contains("domain 'zh': Warning: pieces"))
+    let lossy = try #require(corpus.found(.lossy))
+    #expect(lossy.owner == "domain 'zh'")
+    #expect(lossy.count == 3)
+  }
+
+  @Test func `a tokenizer that gives its text back is not warned about`() throws {
+    let workshop = try Workshop()
+    try workshop.write("d/1", nasty.joined(separator: " ") + makeText(2000))
+    try workshop.write("d/2", makeText(300))
+    let corpus = try workshop.build("tokenizer: {vocabulary: 400}\ndomains: {d: {paths: d}}")
+    #expect(corpus.found(.lossy) == nil)
+    #expect(corpus.found(.normalised) == nil)
+    #expect(corpus.found(.unknownPieces) == nil)
+  }
+
   @Test func `ids beyond the vocabulary are not decoded`() {
     expectFailure(.badData, mentioning: ["Token 1", "257"]) { _ = try Tokenizer.bytes.decode([65, 257]) }
     expectFailure(.badData) { _ = try Tokenizer.bytes.decode([-1]) }

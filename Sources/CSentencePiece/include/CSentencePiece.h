@@ -19,6 +19,8 @@ void csp_unload(csp_model *_Nonnull model);
 int32_t csp_vocabulary_size(const csp_model *_Nonnull model);
 int32_t csp_end_of_sentence(const csp_model *_Nonnull model);  // -1 if the model has none
 
+int32_t csp_unknown(const csp_model *_Nonnull model);  // the piece of characters that the model does not know, or -1
+
 // The bytes of a piece, which live as long as the model.
 const char *_Nonnull csp_piece(const csp_model *_Nonnull model, int32_t id, size_t *_Nonnull count);
 

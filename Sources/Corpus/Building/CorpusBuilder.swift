@@ -19,15 +19,15 @@ extension Corpus {
     let domainFiles = try recipe.domains.map { try $0.source.files() }
     let targetFiles = try recipe.targets.map { try $0.source.files() }
     var directory = try OutputDirectory(output, mayReplace: isReplaceable)
-    var reading = TextReading(spool: try Spool(directory.path + "/text.spool"), progress: progress)
+    var reading = TextReading(
+      spool: try Spool(directory.path + "/text.spool"), recipe: recipe, progress: progress)
     let targets = try zip(recipe.targets, targetFiles).map { try reading.read($0.source, files: $1) }
     reading.beginDomains()
     let domains = try zip(recipe.domains, domainFiles).map { try reading.read($0.source, files: $1) }
-    let (spool, removed) = try reading.finish()
+    let spool = try reading.finish()
 
     var builder = try CorpusBuilder(
-      recipe: recipe, directory: directory.path, spool: spool, targets: targets, domains: domains, removed: removed,
-      progress: progress)
+      recipe: recipe, directory: directory.path, spool: spool, targets: targets, domains: domains, progress: progress)
     try builder.writeTargets()
     try builder.writeDomains()
     try builder.finish()
@@ -50,20 +50,23 @@ struct CorpusBuilder: ~Copyable {
   private let recipe: Recipe
   private let directory: String
   private let spool: SpooledText
-  private let targets: [[Spool.Document]]
-  private let domains: [[Spool.Document]]
+  private let targets: [TextReading.Documents]
+  private let domains: [TextReading.Documents]
   private let progress: (String) -> Void
   private let selection: DocumentSelection
   private let tokenizer: Tokenizer
   private var encoder: Tokenizer.Encoder
   private var manifest: Manifest
 
-  /// Texts that belong to targets and so may not be trained on.
-  private var withheld: Set<Checksum.Digest> = []
+  /// Counts pieces for an owner anew from this; nil if the tokenizer spells all text.
+  private let unknownPieces: UnknownPieces?
+
+  /// Documents that belong to targets, whose texts may not be trained on.
+  private var withheld: [Spool.Document] = []
 
   init(
-    recipe: Recipe, directory: String, spool: SpooledText, targets: [[Spool.Document]], domains: [[Spool.Document]],
-    removed: Manifest.Removed, progress: @escaping (String) -> Void
+    recipe: Recipe, directory: String, spool: SpooledText, targets: [TextReading.Documents],
+    domains: [TextReading.Documents], progress: @escaping (String) -> Void
   ) throws {
     self.recipe = recipe
     self.directory = directory
@@ -72,52 +75,13 @@ struct CorpusBuilder: ~Copyable {
     self.domains = domains
     self.progress = progress
     selection = DocumentSelection(seed: UInt64(recipe.seed), spool: spool)
-    tokenizer = try CorpusBuilder.tokenizer(recipe, selection, targets: targets, domains: domains, progress)
+    tokenizer = try selection.tokenizer(
+      for: recipe, targets: targets.map(\.documents), domains: domains.map(\.documents), progress)
     encoder = tokenizer.encoder()
+    unknownPieces = UnknownPieces(of: tokenizer)
     manifest = Manifest(
-      seed: recipe.seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: removed, files: [:])
-  }
-
-  // MARK: - Tokenizer
-
-  private static func tokenizer(
-    _ recipe: Recipe, _ selection: DocumentSelection, targets: [[Spool.Document]], domains: [[Spool.Document]],
-    _ progress: (String) -> Void
-  ) throws -> Tokenizer {
-    switch recipe.tokenizer {
-    case .bytes: return .bytes
-    case .file(let path): return try Tokenizer(sentencePiece: try MappedFile(path).content, named: path)
-    case .sentencePiece(let vocabulary, let sampleBytes):
-      // No text of a target is looked at, so that what is evaluated is unseen by the tokenizer too.
-      let excluded = Set(targets.joined().map(\.digest))
-      var training = SentencePieceTraining()
-      for documents in domains {
-        // Every domain has the same part in the sample, whatever its size.
-        var rest = max(1, sampleBytes / domains.count)
-        for document in selection.shuffled(documents) where rest > 0 && !excluded.contains(document.digest) {
-          selection.spool.withText(of: document) { text in
-            let length = CorpusBuilder.wholeCharacters(of: text, upTo: rest)
-            training.add(UnsafeRawBufferPointer(rebasing: text[..<length]))
-          }
-          rest -= document.count
-        }
-      }
-      progress("Training the tokenizer on \(training.byteCount) bytes.")
-      let model = try training.train(vocabularySize: vocabulary)
-      let tokenizer = try Tokenizer(sentencePiece: model, named: "The new tokenizer")
-      if tokenizer.vocabularySize < vocabulary {
-        progress("The text has only enough pieces for a vocabulary of \(tokenizer.vocabularySize), not \(vocabulary).")
-      }
-      return tokenizer
-    }
-  }
-
-  /// The length of the longest prefix of at most `limit` bytes that ends with a character.
-  private static func wholeCharacters(of text: UnsafeRawBufferPointer, upTo limit: Int) -> Int {
-    guard limit < text.count else { return text.count }
-    var length = limit
-    while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
-    return length
+      seed: recipe.seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(),
+      files: [:])
   }
 
   // MARK: - Targets
@@ -126,8 +90,8 @@ struct CorpusBuilder: ~Copyable {
   mutating func writeTargets() throws {
     var steering = try writer(.steering)
     var evaluation = try writer(.evaluation)
-    for (plan, documents) in zip(recipe.targets, targets) {
-      var documents = selection.shuffled(documents)
+    for (plan, read) in zip(recipe.targets, targets) {
+      var documents = selection.shuffled(read.documents)
       if documents.count == 1, let cut = selection.cut(documents[0], tailShare: 0.8) {
         documents = [cut.head, cut.tail]
       }
@@ -138,15 +102,16 @@ struct CorpusBuilder: ~Copyable {
       }
       let counts = try division(of: plan, documents)
       let used = documents[..<(counts.steering + counts.evaluation)]
-      manifest.targets.append(
-        Manifest.TargetRecord(
-          name: plan.name, steering: try write(used[..<counts.steering], to: &steering),
-          evaluation: try write(used[counts.steering...], to: &evaluation)))
-      withheld.formUnion(used.map(\.digest))
-      let record = manifest.targets.last!
+      var pieces = unknownPieces
+      let record = Manifest.TargetRecord(
+        name: plan.name, steering: try write(used[..<counts.steering], to: &steering, &pieces),
+        evaluation: try write(used[counts.steering...], to: &evaluation, &pieces))
+      manifest.targets.append(record)
+      withheld += used
       progress(
         "Target \(plan.name): \(record.steering.documents) documents (\(record.steering.tokens) tokens) steer, "
           + "\(record.evaluation.documents) (\(record.evaluation.tokens)) are evaluated.")
+      try report(plan.source.owner, read, Tally(), pieces, sample: used)
     }
     try close(&steering, .steering)
     try close(&evaluation, .evaluation)
@@ -196,9 +161,16 @@ struct CorpusBuilder: ~Copyable {
   mutating func writeDomains() throws {
     var train = try writer(.train)
     var validation = try writer(.validation)
-    for (plan, all) in zip(recipe.domains, domains) {
-      let documents = all.filter { !withheld.contains($0.digest) }
-      manifest.removed.targetDocuments += all.count - documents.count
+    let withheldTexts = Set(withheld.map(\.identity))
+    var nearCopies = withheld.isEmpty ? nil : NearCopies(of: withheld, in: spool)
+    var elsewhere = DocumentSelection.Parts()
+    for (plan, read) in zip(recipe.domains, domains) {
+      var tally = Tally()
+      let documents = read.documents.filter { document in
+        guard withheldTexts.contains(document.identity) else { return true }
+        tally.note(.ofTarget, first: spool.name(of: document))
+        return false
+      }
       guard !documents.isEmpty else {
         throw plan.source.section.failure(
           "paths",
@@ -206,22 +178,57 @@ struct CorpusBuilder: ~Copyable {
           kind: .badData)
       }
       let chosen = selection.limited(selection.shuffled(documents), to: plan.limit)
-      guard let parts = selection.split(chosen, validationShare: recipe.validationShare) else {
+      guard let parts = selection.split(chosen, validationShare: recipe.validationShare, elsewhere: elsewhere) else {
         throw plan.source.section.failure(
           "paths", "The \(plan.source.owner) is a single document too short to be cut into training and validation.",
           kind: .badData)
       }
-      manifest.domains.append(
-        Manifest.DomainRecord(
-          name: plan.name, train: try write(parts.train[...], to: &train),
-          validation: try write(parts.validation[...], to: &validation)))
-      let record = manifest.domains.last!
+      if recipe.duplicates == .keep {
+        for document in elsewhere.add(train: parts.train, heldOut: parts.validation) {
+          tally.note(.heldOutElsewhere, first: spool.name(of: document))
+        }
+      }
+      for document in chosen {
+        if let copied = spool.withText(of: document, { nearCopies?.match($0) }) {
+          tally.note(.nearCopy, first: "\(spool.name(of: document)), like \(spool.name(of: withheld[copied]))")
+        }
+      }
+      var pieces = unknownPieces
+      let record = Manifest.DomainRecord(
+        name: plan.name, train: try write(parts.train[...], to: &train, &pieces),
+        validation: try write(parts.validation[...], to: &validation, &pieces))
+      manifest.domains.append(record)
       progress(
         "Domain \(plan.name): \(record.train.documents) documents (\(record.train.tokens) tokens) to train on, "
           + "\(record.validation.documents) (\(record.validation.tokens)) held out.")
+      try report(plan.source.owner, read, tally, pieces, sample: chosen[...])
     }
     try close(&train, .train)
     try close(&validation, .validation)
+  }
+
+  // MARK: - Findings
+
+  /// Takes what was found in an owner's text into the manifest, and says what is new since it was read.
+  private mutating func report(
+    _ owner: String, _ read: TextReading.Documents, _ found: Tally, _ pieces: UnknownPieces?,
+    sample: ArraySlice<Spool.Document>
+  ) throws {
+    var tally = found
+    if let pieces, let first = pieces.first {
+      tally.note(.unknownPieces, count: pieces.count, share: pieces.share, first: spool.name(of: first))
+    }
+    if tokenizer.kind == .sentencepiece {
+      let bytes = max(1024, (1 << 20) / (domains.count + targets.count))
+      try selection.checkRoundTrip(of: sample, by: tokenizer, &encoder, bytes: bytes, &tally)
+    }
+    for finding in tally.findings(of: owner) { progress("  \(finding.words).") }
+    manifest.findings = (manifest.findings ?? []) + read.tally.findings(of: owner) + tally.findings(of: owner)
+    manifest.removed.duplicates += read.tally.count(.duplicate)
+    manifest.removed.empty += read.tally.count(.empty)
+    manifest.removed.binary += read.tally.count(.notText)
+    manifest.removed.repaired += read.tally.count(.repaired)
+    manifest.removed.targetDocuments += tally.count(.ofTarget)
   }
 
   // MARK: - Files
@@ -255,13 +262,14 @@ struct CorpusBuilder: ~Copyable {
     return tokens
   }
 
-  private mutating func write(_ documents: ArraySlice<Spool.Document>, to writer: inout TokenFileWriter) throws
-    -> Manifest.Extent
-  {
+  private mutating func write(
+    _ documents: ArraySlice<Spool.Document>, to writer: inout TokenFileWriter, _ pieces: inout UnknownPieces?
+  ) throws -> Manifest.Extent {
     var extent = Manifest.Extent(
       firstDocument: writer.documentCount, documents: documents.count, tokens: 0, bytes: 0)
     for document in documents {
       let tokens = try encode(document)
+      pieces?.add(tokens, of: document)
       try writer.append(tokens)
       extent.tokens += tokens.count
       extent.bytes += document.count

@@ -1,4 +1,5 @@
 import Settings
+import Storage
 
 /// Which documents go where, decided by keyed hashes of their text.
 ///
@@ -34,23 +35,44 @@ struct DocumentSelection {
     }.map(\.element)
   }
 
+  /// In which parts texts are that several domains hold, so that none is trained on in one and held out in another.
+  struct Parts {
+    fileprivate(set) var trained: Set<Checksum.Digest> = []
+    fileprivate(set) var heldOut: Set<Checksum.Digest> = []
+
+    /// Takes in what a domain trains on and holds out; returns the documents that are in the other part elsewhere.
+    mutating func add(train: [Spool.Document], heldOut documents: [Spool.Document]) -> [Spool.Document] {
+      let conflicts =
+        train.filter { heldOut.contains($0.identity) } + documents.filter { trained.contains($0.identity) }
+      trained.formUnion(train.map(\.identity))
+      heldOut.formUnion(documents.map(\.identity))
+      return conflicts
+    }
+  }
+
   /// Splits a domain by document; both parts keep the shuffled order, and neither is empty.
   ///
   /// The share counts documents, at least one. A document that holds over a quarter of the domain's bytes stays in
-  /// training; if all do, the smallest is held out. A single document is cut at the end of a line. Nil if that is
-  /// impossible because it is too short.
+  /// training; if all do, the smallest is held out. Copies of a text are in the same part, here and, where that is
+  /// possible, in other domains. A single document is cut at the end of a line. Nil if that is impossible because it is
+  /// too short.
   func split(
-    _ documents: [Spool.Document], validationShare share: Double
+    _ documents: [Spool.Document], validationShare share: Double, elsewhere: Parts
   ) -> (train: [Spool.Document], validation: [Spool.Document])? {
-    if documents.count == 1 {
+    let texts = Set(documents.map(\.identity))
+    if texts.count == 1 {
       return cut(documents[0], tailShare: share).map { ([$0.head], [$0.tail]) }
     }
     let bytes = documents.reduce(0) { $0 + $1.count }
-    let wanted = min(max(1, Int((share * Double(documents.count)).rounded())), documents.count - 1)
-    var heldOut = Set(
-      sorted(documents.filter { $0.count <= bytes / 4 }, for: .validation).prefix(wanted).map(\.offset))
-    if heldOut.isEmpty, let smallest = documents.min(by: { $0.count < $1.count }) { heldOut = [smallest.offset] }
-    return (documents.filter { !heldOut.contains($0.offset) }, documents.filter { heldOut.contains($0.offset) })
+    let wanted = min(max(1, Int((share * Double(texts.count)).rounded())), texts.count - 1)
+    var heldOut = texts.intersection(elsewhere.heldOut)
+    if heldOut.count == texts.count { heldOut = [] }
+    let candidates = documents.filter { $0.count <= bytes / 4 && !elsewhere.trained.contains($0.identity) }
+    for document in sorted(candidates, for: .validation) where heldOut.count < wanted {
+      heldOut.insert(document.identity)
+    }
+    if heldOut.isEmpty, let smallest = documents.min(by: { $0.count < $1.count }) { heldOut = [smallest.identity] }
+    return (documents.filter { !heldOut.contains($0.identity) }, documents.filter { heldOut.contains($0.identity) })
   }
 
   /// Cuts a document in two after the last line that lies in the head's share, or else after its first line, or else,
@@ -59,9 +81,11 @@ struct DocumentSelection {
     guard let place = spool.withText(of: document, { DocumentSelection.cut($0, tailShare: tailShare) }) else {
       return nil
     }
-    let head = Spool.Document(offset: document.offset, count: place, digest: document.digest)
-    let tail = Spool.Document(
-      offset: document.offset + place, count: document.count - place, digest: document.digest)
+    var head = document
+    head.count = place
+    var tail = document
+    tail.offset += place
+    tail.count -= place
     return (head, tail)
   }
 

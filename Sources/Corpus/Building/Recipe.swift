@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Printing
 import Settings
 
 /// What a corpus is made of: the configuration of `dga corpus build`.
@@ -33,7 +34,15 @@ public struct Recipe {
     let evaluation: Quantity?
   }
 
+  /// What happens to a file or document that cannot be read.
+  enum ErrorHandling: String, CaseIterable { case stop, skip }
+
+  /// What happens to a text that was there before.
+  enum Duplicates: String, CaseIterable { case drop, keep }
+
   let seed: Int
+  let onError: ErrorHandling
+  let duplicates: Duplicates
   let tokenizer: TokenizerChoice
   let validationShare: Double
   let domains: [DomainPlan]
@@ -50,7 +59,10 @@ public struct Recipe {
     tokenizer = try Recipe.tokenizer(try root.section("tokenizer"), located)
     validationShare = try root.section("validation").number("share", default: 0.02, in: 0.0001...0.5)
     seed = try root.integer("seed", default: 1, in: 0...Int.max)
+    onError = try root.choice("on_error", default: .stop)
+    duplicates = try root.choice("duplicates", default: .drop)
     domains = try root.entries("domains").map { name, section in
+      try Recipe.checkName(name, section)
       let units: Set<Quantity.Unit> = [.documents, .bytes]
       let limit = section.contains("limit") ? try section.quantity("limit", units: units) : nil
       if let limit, limit.value == 0 { throw section.failure("limit", "A limit of nothing leaves an empty domain.") }
@@ -58,6 +70,7 @@ public struct Recipe {
         name: name, source: try Recipe.source(section, "domain '\(name)'", located), limit: limit)
     }
     targets = try root.entries("targets").map { name, section in
+      try Recipe.checkName(name, section)
       func amount(_ key: String) throws -> Quantity? {
         guard section.contains(key) else { return nil }
         let amount = try section.quantity(key, units: [.documents, .tokens])
@@ -70,6 +83,13 @@ public struct Recipe {
     }
     guard !domains.isEmpty else { throw root.failure("domains", "A corpus needs at least one domain.") }
     try root.finish()
+  }
+
+  /// Names are printed as they are, so they may not move a terminal's cursor.
+  private static func checkName(_ name: String, _ section: Section) throws {
+    guard name.printable == name else {
+      throw section.failure("paths", "The name '\(name.printable)' has control characters; choose another.")
+    }
   }
 
   private static func tokenizer(_ section: Section, _ located: (String) -> String) throws -> TokenizerChoice {
@@ -92,8 +112,14 @@ public struct Recipe {
   ) throws -> TextSource {
     let paths = try section.strings("paths").map(located)
     guard !paths.isEmpty else { throw section.failure("paths", "At least one file or directory is needed.") }
+    let content: TextSource.Content =
+      switch try section.optionalString("field") {
+      case nil: .unstated
+      case "none": .plain
+      case let name?: .json(JSONField(name))
+      }
     return TextSource(
-      paths: paths, include: try section.strings("include", default: []), field: try section.optionalString("field"),
-      section: section, owner: owner)
+      paths: paths, include: try section.strings("include", default: []), content: content, section: section,
+      owner: owner)
   }
 }

@@ -35,6 +35,9 @@ public struct Manifest: Codable, Equatable, Sendable {
   /// What was left out on the way.
   public var removed: Removed
 
+  /// What was found in the text of domains and targets; nil in corpora of older programs.
+  public var findings: [Finding]?
+
   /// Size and checksum of every other file of the corpus, by name.
   public var files: [String: FileRecord]
 
@@ -155,7 +158,11 @@ extension Manifest {
     for (kind, names) in [("domain", domains.map(\.name)), ("target", targets.map(\.name))] {
       var seen: Set<String> = []
       for name in names where name.isEmpty || !seen.insert(name).inserted {
-        throw bad("The \(kind) name '\(name)' is empty or used twice.")
+        throw bad("The \(kind) name '\(name.printable)' is empty or used twice.")
+      }
+      // Names are printed as they are.
+      for name in names where name.printable != name {
+        throw bad("The \(kind) name '\(name.printable)' has control characters.")
       }
     }
     for part in Part.allCases {

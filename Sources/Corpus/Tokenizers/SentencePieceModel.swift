@@ -11,6 +11,9 @@ package final class SentencePieceModel: @unchecked Sendable {
   /// Where texts may be cut without changing their tokens.
   let boundaries: WordBoundaries
 
+  /// The piece of characters that the model does not know; nil if it spells them in bytes.
+  let unknown: Int32?
+
   private let handle: OpaquePointer
 
   /// The byte pieces of U+2581, if the model has byte pieces.
@@ -31,6 +34,8 @@ package final class SentencePieceModel: @unchecked Sendable {
     self.handle = handle
     vocabularySize = Int(csp_vocabulary_size(handle))
     endOfSentence = csp_end_of_sentence(handle)
+    let spellsAll = (0...255).allSatisfy { csp_byte_piece(handle, $0) >= 0 }
+    unknown = spellsAll ? nil : csp_unknown(handle)
     let bytes = "\u{2581}".utf8.map { csp_byte_piece(handle, $0) }
     spaceSymbol = bytes.contains(-1) ? nil : bytes
     boundaries = SentencePieceModel.boundaries(of: handle)
@@ -79,6 +84,18 @@ package final class SentencePieceModel: @unchecked Sendable {
     tokens.append(contentsOf: UnsafeBufferPointer(start: ids, count: Int(count)))
   }
 
+  /// The number of bytes of text that each piece stands for, those that control something included.
+  var pieceLengths: [Int32] {
+    (0..<csp_vocabulary_size(handle)).map { Int32(SentencePieceModel.bytes(of: $0, in: handle).count) }
+  }
+
+  /// A piece as it is in texts.
+  private static func bytes(of id: Int32, in handle: OpaquePointer) -> [UInt8] {
+    var count = 0
+    let bytes = csp_piece(handle, id, &count)
+    return withPlainSpaces(UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+
   /// Decodes ids of the vocabulary.
   ///
   /// - Throws: `Failure(.internalError)` with the library's message.
@@ -100,11 +117,7 @@ package final class SentencePieceModel: @unchecked Sendable {
     // bytes joins neighbouring unknown characters.
     guard csp_byte_piece(handle, 0) >= 0, isReversible(handle) else { return WordBoundaries(joined: true) }
     var boundaries = WordBoundaries(joined: false)
-    for id in 0..<csp_vocabulary_size(handle) {
-      var count = 0
-      let bytes = csp_piece(handle, id, &count)
-      boundaries.add(withPlainSpaces(UnsafeRawBufferPointer(start: bytes, count: count)))
-    }
+    for id in 0..<csp_vocabulary_size(handle) { boundaries.add(bytes(of: id, in: handle)) }
     return boundaries
   }
 

@@ -102,6 +102,12 @@ public struct Tokenizer: Sendable {
       file: model == nil ? nil : Tokenizer.modelFileName, hash: hash)
   }
 
+  /// The piece of characters that are not known, and the bytes that each piece stands for; nil if all text is spelt.
+  var unknownPiece: (id: Int32, lengths: [Int32])? {
+    guard let model, let unknown = model.unknown else { return nil }
+    return (unknown, model.pieceLengths)
+  }
+
   /// The content of the model's file, if the tokenizer needs one.
   public var modelFile: [UInt8]? { model?.content }
 
