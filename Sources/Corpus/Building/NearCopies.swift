@@ -79,7 +79,7 @@ struct NearCopies {
     let base: UInt64 = 0x9E37_79B9_7F4A_7C15
     // A polynomial over the last words; the oldest leaves with this factor.
     let leaving = (0..<sequenceLength).reduce(1 as UInt64) { product, _ in product &* base }
-    var words = [UInt64](repeating: 0, count: sequenceLength)
+    var words = InlineArray<8, UInt64>(repeating: 0)
     var count = 0
     var sum: UInt64 = 0
     var word: UInt64 = 0

@@ -61,8 +61,8 @@ extension TextSource {
       let kind = format == .jsonLines ? "JSON lines" : "a JSON array of objects"
       throw section.failure(
         "field",
-        "\(name) of \(owner) looks like \(kind); say `field: text`, or whichever key has the text, or `field: none` to "
-          + "take the JSON itself for text.", kind: .badData)
+        "\(name) of \(owner) looks like \(kind); say `field: text`, or `field: none` to take the JSON itself for text. "
+          + "`field` is the key that the text is under.", kind: .badData)
     }
   }
 
