@@ -116,7 +116,7 @@ extension CommandLineTests {
         Refusal("a domain of blank files", ["domains.greek.paths=PATH/blank"], 65, "domain 'greek'", "1 are empty"),
         Refusal("a domain of binary files", ["domains.greek.paths=PATH/binary"], 65, "domain 'greek'", "1 not text"),
         Refusal(
-          "a domain of known texts", ["domains.greek.paths=PATH/texts/twin"], 65, "domain 'greek'", "earlier places"),
+          "a domain of known texts", ["domains.greek.paths=PATH/texts/twin"], 65, "domain 'greek'", "also in"),
         Refusal(
           "a domain of the target's texts", ["domains.greek.paths=PATH/texts/target"], 65, "domain 'greek' is empty",
           "belongs to a target"),

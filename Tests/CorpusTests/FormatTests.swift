@@ -1,4 +1,5 @@
 import Corpus
+import Failures
 import Foundation
 import Testing
 
@@ -182,5 +183,34 @@ private let foreign: [String: [UInt8]] = [
       "tokenizer: {kind: bytes}\non_error: skip\ndomains: {d: {paths: d, field: text}}")
     #expect(corpus.found(.faulty)?.count == 1)
     #expect(corpus.found(.faulty)?.first.contains(name) == true)
+  }
+
+  // MARK: - Damage
+
+  @Test(arguments: 1...40)
+  func `whatever happens to bytes, a build ends with a corpus or a sentence`(seed: Int) throws {
+    var generator = SplitMix(state: UInt64(seed))
+    let workshop = try Workshop()
+    let seeds = packed.keys.sorted().map { member($0) + member($0) } + [Array(lines.utf8), Array("[\(lines)]".utf8)]
+    for _ in 0..<5 {
+      var bytes = seeds.randomElement(using: &generator)!
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        let place = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+        case 1: bytes.insert(Array("{}[]\"\\,\n\0".utf8).randomElement(using: &generator)!, at: place)
+        case 2: bytes.removeSubrange(place..<min(place + 4, bytes.count - 1))
+        default: bytes.insert(contentsOf: Array(#"\ud83d"#.utf8), at: place)
+        }
+      }
+      try workshop.write("a", bytes)
+      let field = ["", ", field: text", ", field: none", ", field: a.b"].randomElement(using: &generator)!
+      let handling = ["stop", "skip"].randomElement(using: &generator)!
+      do {
+        try workshop.build("tokenizer: {kind: bytes}\non_error: \(handling)\ndomains: {d: {paths: a\(field)}}").verify()
+      } catch let failure as Failure {
+        #expect(failure.kind == .badData, "\(failure)")
+      }
+    }
   }
 }
