@@ -28,16 +28,19 @@ public struct TokenSlice: Sendable {
   /// Copies tokens into a span as 32-bit ids, from place `offset` of it on.
   ///
   /// - Precondition: `range` lies within `0..<tokenCount`; `tokens` has room for it.
-  /// - Throws: `Failure(.badData)` with file, offset and id if an id is beyond the vocabulary.
+  /// - Throws: `Failure`: `.badData` with file, offset and id if an id is beyond the vocabulary, `.inputOutput` if the
+  ///   file has become shorter.
   public func copy(_ range: Range<Int>, into tokens: inout MutableSpan<Int32>, at offset: Int = 0) throws(Failure) {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= tokenCount, "tokens \(range) of a slice of \(tokenCount) tokens")
     precondition(
       offset >= 0 && range.count <= tokens.count - offset, "\(range.count) tokens do not fit into \(tokens.count)")
     let first = start + range.lowerBound
+    try file.data.checkSize()
     let largest = tokens.withUnsafeMutableBufferPointer {
       file.copy(from: first, into: UnsafeMutableBufferPointer(rebasing: $0[offset..<(offset + range.count)]))
     }
+    try file.data.checkSize()
     guard largest < file.vocabularySize || range.isEmpty else {
       throw file.outsideVocabulary(tokens.span.extracting(offset..<(offset + range.count)), from: first)
     }

@@ -42,4 +42,21 @@ public struct JSON: Sendable {
     }
     return try decoder.decode(type, from: data)
   }
+
+  /// What is wrong with a text that could not be read, in a sentence with the key.
+  public static func explanation(of error: any Error) -> String {
+    func place(_ path: [any CodingKey]) -> String {
+      path.isEmpty
+        ? "the top level" : path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+    switch error as? DecodingError {
+    case .keyNotFound(let key, let context)?:
+      return "The key '\(key.stringValue)' is missing in \(place(context.codingPath))."
+    case .typeMismatch(_, let context)?, .valueNotFound(_, let context)?:
+      return "The value of \(place(context.codingPath)) has the wrong type."
+    case .dataCorrupted(let context)? where !context.codingPath.isEmpty:
+      return "The value of \(place(context.codingPath)) is invalid."
+    default: return "This is not well-formed JSON."
+    }
+  }
 }

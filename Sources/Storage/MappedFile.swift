@@ -3,15 +3,15 @@ import Foundation
 
 /// A file mapped into memory for reading; nothing of it is loaded before it is touched.
 ///
-/// A file that shrinks while it is mapped ends the process when the lost part is read (SIGBUS); corpora are therefore
-/// replaced by renaming, never rewritten in place.
+/// Corpora are replaced by renaming, never rewritten in place. A file that shrinks all the same, while it is mapped, is
+/// found by ``checkSize()``; a read of the lost part ends the process with 74 and the file's name.
 package final class MappedFile: @unchecked Sendable {
   /// The path the file was opened by.
   package let path: String
 
   private let bytes: UnsafeRawBufferPointer
-  /// Whether the bytes are mapped from a file, or memory of their own.
-  private let isMapped: Bool
+  /// The open file, or -1 for bytes in memory of their own.
+  private let descriptor: Int32
 
   /// Maps a file.
   ///
@@ -21,22 +21,49 @@ package final class MappedFile: @unchecked Sendable {
     guard descriptor >= 0 else {
       throw Failure(.missingInput, "The file \(path) cannot be opened: \(String(cString: strerror(errno))).")
     }
-    defer { close(descriptor) }
+    do {
+      bytes = try Self.map(descriptor, path)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    self.path = path
+    self.descriptor = descriptor
+    if !bytes.isEmpty { MappedRanges.insert(bytes, sentence: Self.shrunk(path)) }
+  }
+
+  private static func map(_ descriptor: Int32, _ path: String) throws -> UnsafeRawBufferPointer {
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw Failure(.badData, "\(path) is not a regular file.")
     }
-    self.path = path
-    isMapped = true
     let count = Int(status.st_size)
-    guard count > 0 else {
-      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-      return
-    }
+    guard count > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
       throw Failure(.inputOutput, "\(path) cannot be mapped into memory: \(String(cString: strerror(errno))).")
     }
-    bytes = UnsafeRawBufferPointer(start: base, count: count)
+    return UnsafeRawBufferPointer(start: base, count: count)
+  }
+
+  private static func shrunk(_ path: String) -> String {
+    "\(path) has become shorter while it was read. Put the whole file back; a run goes on from its last checkpoint "
+      + "with --resume."
+  }
+
+  /// Says which process this is, such as `rank 3`, where one has to end because a file has become shorter.
+  package static func setReader(_ name: String) { MappedRanges.setPrefix("error: \(name): ") }
+
+  /// Checks that the file is as long as it was when it was mapped.
+  ///
+  /// A reader looks before and after: beyond the file's new end the last page reads as zeros, without any signal.
+  ///
+  /// - Throws: `Failure(.inputOutput)` that names the file.
+  package func checkSize() throws(Failure) {
+    guard descriptor >= 0 else { return }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, Int(status.st_size) >= count else {
+      throw Failure(.inputOutput, Self.shrunk(path))
+    }
   }
 
   /// Takes bytes in memory for a file.
@@ -47,7 +74,7 @@ package final class MappedFile: @unchecked Sendable {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: memory.count, alignment: 16)
     copy.copyBytes(from: memory)
     bytes = UnsafeRawBufferPointer(copy)
-    isMapped = false
+    descriptor = -1
   }
 
   /// The size of the file.
@@ -73,7 +100,11 @@ package final class MappedFile: @unchecked Sendable {
   package var content: [UInt8] { withBytes { Array($0) } }
 
   deinit {
-    guard isMapped else { return bytes.deallocate() }
-    if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+    guard descriptor >= 0 else { return bytes.deallocate() }
+    if let base = bytes.baseAddress {
+      MappedRanges.remove(bytes)
+      munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+    }
+    close(descriptor)
   }
 }

@@ -3,51 +3,99 @@ import Foundation
 
 /// A directory that appears whole or not at all.
 ///
-/// It is written beside its destination under a hidden name, which is locked: a second writer is refused, and what a
-/// dead one left behind is cleared away.
+/// It is written beside its destination under a hidden name of ours, which is locked: a second writer is refused, and
+/// what a dead one left behind is cleared away. An older directory gives way only if it is empty or, where that is
+/// allowed, of the same kind and without files of somebody else; the two then change places in one step.
 package struct OutputDirectory: ~Copyable {
   /// Where it will appear.
   package let destination: String
-
   /// Where it is being written.
   package let path: String
 
-  private let lock: Int32
+  private let replacement: Replacement?
+  private let lock: FileLock
   private let createdParents: [String]
   private var isCommitted = false
 
+  /// What an older directory has to be to give way.
+  package struct Replacement: Sendable {
+    /// The kind of directory, and the newest version of its format that is known.
+    let kind: DirectoryMarker.Kind
+    let newest: Int
+    /// What a person has to do to have it replaced; nil if that has been done.
+    let condition: String?
+
+    package init(_ kind: DirectoryMarker.Kind, newest: Int, condition: String?) {
+      (self.kind, self.newest, self.condition) = (kind, newest, condition)
+    }
+  }
+
   /// Creates the hidden directory, and the parents of the destination where they are missing.
   ///
+  /// - Parameters:
+  ///   - replacement: What may be replaced, besides an empty directory; nil for nothing.
+  ///   - report: Is called with what a person should know.
   /// - Throws: `Failure(.cannotCreate)` if that fails, another process is writing there, or the destination exists and
-  ///   `mayReplace` says no.
-  package init(_ destination: String, mayReplace: (String) -> Bool) throws {
-    let url = URL(fileURLWithPath: destination).standardizedFileURL
+  ///   does not give way; `.badData` if that has a newer format.
+  package init(
+    _ destination: String, replacing replacement: Replacement? = nil, report: (String) -> Void = { _ in }
+  ) throws {
+    // What a link leads to is replaced, not the link.
+    let url = URL(fileURLWithPath: destination).standardizedFileURL.resolvingSymlinksInPath()
     let parent = url.deletingLastPathComponent().path
-    let path = parent + "/." + url.lastPathComponent + ".building"
+    let path = parent + "/." + url.lastPathComponent + ".dga-building"
     guard url.path != "/" else { throw Failure(.cannotCreate, "The root directory cannot be an output.") }
-    if FileManager.default.fileExists(atPath: url.path), !mayReplace(url.path) {
-      throw Failure(
-        .cannotCreate, "\(destination) exists and is not a corpus, so it is not replaced; choose another output.")
-    }
+    Exchange.recover(url.path, from: path)
+    try Self.check(url.path, replacement)
     let parents = try OutputDirectory.createDirectories(parent)
-    let lock: Int32
+    let lock: FileLock
     do {
       lock = try OutputDirectory.createLocked(path, for: destination)
     } catch {
       for parent in parents.reversed() { rmdir(parent) }
       throw error
     }
+    if let warning = lock.warning { report(warning) }
     self.destination = url.path
     self.path = path
+    self.replacement = replacement
     self.lock = lock
     createdParents = parents
   }
 
   deinit {
-    close(lock)
     guard !isCommitted else { return }
     try? FileManager.default.removeItem(atPath: path)
     for parent in createdParents.reversed() { rmdir(parent) }
+  }
+
+  /// Checks that what is at the destination gives way; returns its marker if it has one.
+  @discardableResult
+  private static func check(_ path: String, _ replacement: Replacement?) throws -> DirectoryMarker? {
+    guard entryExists(path) else { return nil }
+    let entries = try? FileManager.default.contentsOfDirectory(atPath: path)
+    if entries?.isEmpty == true { return nil }
+    guard let replacement, let marker = DirectoryMarker(replacement.kind, of: path) else {
+      let kind = replacement.map { " and is not a \($0.kind.noun)" } ?? " already"
+      throw Failure(.cannotCreate, "\(path) exists\(kind), so it is not replaced; choose another output.")
+    }
+    try marker.checkVersion(of: path, newest: replacement.newest)
+    if let foreign = marker.foreignEntry(in: path) {
+      throw Failure(
+        .cannotCreate,
+        "\(path) is a \(replacement.kind.noun), but \(foreign) in it is none of its files, so it is not replaced; move "
+          + "that elsewhere or choose another output.")
+    }
+    if let condition = replacement.condition {
+      throw Failure(.cannotCreate, "\(path) is a \(replacement.kind.noun) already; \(condition).")
+    }
+    return marker
+  }
+
+  /// Whether there is anything under a name, be it a link that leads nowhere.
+  private static func entryExists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
   }
 
   /// Creates a directory and the parents that it lacks; returns what it has created, the outermost first.
@@ -72,62 +120,51 @@ package struct OutputDirectory: ~Copyable {
     return created
   }
 
-  private static func createLocked(_ path: String, for destination: String) throws -> Int32 {
+  private static func createLocked(_ path: String, for destination: String) throws -> FileLock {
     for attempt in 0... {
       let isNew = mkdir(path, 0o755) == 0
       guard isNew || (errno == EEXIST && attempt < 2) else {
         throw Failure(.cannotCreate, "\(destination) cannot be created: \(String(cString: strerror(errno))).")
       }
-      let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       guard descriptor >= 0 else {
         throw Failure(.cannotCreate, "\(path) cannot be opened: \(String(cString: strerror(errno))).")
       }
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        close(descriptor)
+      guard let lock = FileLock(descriptor, of: path) else {
         throw Failure(.cannotCreate, "Another process is building \(destination) right now.")
       }
-      if isNew { return descriptor }
+      if isNew { return lock }
       // Nobody holds the lock, so whoever made this died.
       try? FileManager.default.removeItem(atPath: path)
-      close(descriptor)
     }
     preconditionFailure("the loop above returns or throws")
   }
 
   /// Makes the directory appear at its destination in one step; what it replaces is gone afterwards.
   ///
+  /// - Parameters:
+  ///   - call: What lets the two change places; another one for tests.
+  ///   - report: Is called with what a person should know.
   /// - Precondition: every file in it is finished.
   /// - Throws: `Failure(.inputOutput)` or `.cannotCreate`; then the destination is as it was.
-  package mutating func commit() throws {
-    let parent = URL(fileURLWithPath: destination).deletingLastPathComponent().path
-    guard fsync(lock) == 0 else {
-      throw Failure(.inputOutput, "\(path) cannot be synchronised: \(String(cString: strerror(errno))).")
+  package mutating func commit(
+    exchangingBy call: Exchange.Call = Exchange.atOnce, report: (String) -> Void = { _ in }
+  ) throws {
+    try DurableFile.flush(path)
+    // Somebody may have put something there in the meantime.
+    if let old = try Self.check(destination, replacement) {
+      if try !Exchange.swap(path, destination, by: call) {
+        report("The file system of \(destination) cannot exchange directories, so the old one was renamed first.")
+      }
+      isCommitted = true
+      old.remove(path)
+    } else {
+      // An empty directory gives way as well.
+      guard rename(path, destination) == 0 else {
+        throw Failure(.cannotCreate, "\(destination) cannot be created: \(String(cString: strerror(errno))).")
+      }
+      isCommitted = true
     }
-    if FileManager.default.fileExists(atPath: destination) {
-      try replace()
-    } else if rename(path, destination) != 0 {
-      throw Failure(.cannotCreate, "\(destination) cannot be created: \(String(cString: strerror(errno))).")
-    }
-    isCommitted = true
-    let descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if descriptor >= 0 {
-      fsync(descriptor)
-      close(descriptor)
-    }
-  }
-
-  /// Moves what is there aside, then this into its place.
-  private func replace() throws {
-    let old = path + ".old"
-    try? FileManager.default.removeItem(atPath: old)
-    guard rename(destination, old) == 0 else {
-      throw Failure(.cannotCreate, "\(destination) cannot be replaced: \(String(cString: strerror(errno))).")
-    }
-    guard rename(path, destination) == 0 else {
-      let reason = String(cString: strerror(errno))
-      rename(old, destination)
-      throw Failure(.cannotCreate, "\(destination) cannot be replaced: \(reason).")
-    }
-    try? FileManager.default.removeItem(atPath: old)
+    try? DurableFile.flush(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
   }
 }

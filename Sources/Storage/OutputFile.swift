@@ -13,9 +13,11 @@ package struct OutputFile: ~Copyable {
 
   /// Creates the file, or empties an existing one.
   ///
+  /// - Parameter isNew: Whether there must not be one, nor a link of that name.
   /// - Throws: `Failure(.cannotCreate)`.
-  package init(_ path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+  package init(_ path: String, isNew: Bool = false) throws {
+    let flags = isNew ? O_EXCL : O_TRUNC
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o644)
     guard descriptor >= 0 else {
       throw Failure(.cannotCreate, "\(path) cannot be created: \(String(cString: strerror(errno))).")
     }

@@ -144,6 +144,36 @@ public struct SafetensorsReader {
   ) throws(Failure) {
     precondition(part.lowerBound >= 0 && part.upperBound <= count, "the part lies within the tensor")
     precondition(start >= 0 && start + part.count <= values.count, "the part fits into the values")
+    let tensor = try tensor(name, count: count)
+    var bytes = values.mutableBytes
+    let width = MemoryLayout<Float>.stride
+    try Self.fill(
+      &bytes, start * width..<(start + part.count) * width, from: tensor.bytes.lowerBound + part.lowerBound * width,
+      of: file.fileDescriptor, path)
+  }
+
+  /// Reads a tensor of `count` floats a piece at a time and checks that all are finite.
+  ///
+  /// - Throws: `Failure(.badData)` if there is no such tensor, it is not of type F32, has not `count` elements, or one
+  ///   of them is not finite; `.inputOutput` if reading fails.
+  package func checkFinite(_ name: String, count: Int) throws(Failure) {
+    _ = try tensor(name, count: count)
+    var piece = [Float](repeating: 0, count: min(count, 1 << 16))
+    for first in stride(from: 0, to: count, by: max(piece.count, 1)) {
+      let part = first..<min(first + piece.count, count)
+      var span = piece.mutableSpan
+      try read(name, count: count, elements: part, into: &span, at: 0)
+      // A sum of zeros times values is zero unless one of them is not finite.
+      var sum: Float = 0
+      for place in 0..<part.count { sum += 0 * piece[place] }
+      guard sum != 0 else { continue }
+      let place = part.lowerBound + (piece.firstIndex { !$0.isFinite } ?? 0)
+      throw Failure(
+        .badData, "The tensor \(name) of \(path) has the value \(piece[place - part.lowerBound]) at element \(place).")
+    }
+  }
+
+  private func tensor(_ name: String, count: Int) throws(Failure) -> Tensor {
     guard let tensor = header.tensors.first(where: { $0.name == name }) else {
       throw Failure(.badData, "\(path) has no tensor \(name).")
     }
@@ -154,11 +184,7 @@ public struct SafetensorsReader {
       throw Failure(
         .badData, "The tensor \(name) of \(path) has the shape \(tensor.shape), but \(count) elements are expected.")
     }
-    var bytes = values.mutableBytes
-    let width = MemoryLayout<Float>.stride
-    try Self.fill(
-      &bytes, start * width..<(start + part.count) * width, from: tensor.bytes.lowerBound + part.lowerBound * width,
-      of: file.fileDescriptor, path)
+    return tensor
   }
 
   private static func bytes(_ range: Range<Int>, of descriptor: Int32, _ path: String) throws(Failure) -> [UInt8] {

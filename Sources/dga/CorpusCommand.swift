@@ -22,9 +22,12 @@ struct CorpusCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The corpus directory to make.")
     var output: String
 
+    @Flag(help: "Replace a corpus that is there; its files alone are removed.")
+    var replace = false
+
     func run() throws {
       let recipe = try Recipe(contentsOf: recipe, overrides: overrides)
-      let corpus = try Corpus.build(recipe: recipe, output: output) { Console.note($0) }
+      let corpus = try Corpus.build(recipe: recipe, output: output, replace: replace) { Console.note($0) }
       try Console.print(corpus.report().table)
     }
   }

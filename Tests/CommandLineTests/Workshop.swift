@@ -83,9 +83,9 @@ final class Workshop {
 
   // MARK: Commands
 
-  /// Runs `dga corpus build`.
+  /// Runs `dga corpus build`, which replaces an older corpus.
   func build(output: String = "corpus", _ overrides: [String] = []) throws -> Outcome {
-    try dga(["corpus", "build", "\(path)/recipe.yaml", "-o", "\(path)/\(output)"] + overrides)
+    try dga(["corpus", "build", "\(path)/recipe.yaml", "-o", "\(path)/\(output)", "--replace"] + overrides)
   }
 
   /// Runs `dga` without `mpirun`.

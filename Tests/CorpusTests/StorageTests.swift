@@ -9,7 +9,7 @@ extension Workshop {
   fileprivate func editManifest(_ edit: (inout Manifest) -> Void) throws {
     var manifest = try JSONDecoder().decode(Manifest.self, from: Data(read("out/manifest.json")))
     edit(&manifest)
-    try write("out/manifest.json", Array(JSONEncoder().encode(manifest)))
+    try write("out/manifest.json", Array(manifest.encoded()))
   }
 
   /// Replaces the training part by one document of 32-bit ids.
@@ -171,6 +171,35 @@ extension Workshop {
         }
       }
       try workshop.write("out/" + name, content)
+    }
+  }
+
+  @Test func `a manifest that was changed is found when the corpus is opened`() throws {
+    let workshop = try Workshop()
+    _ = try workshop.buildExample()
+    let text = String(decoding: try workshop.read("out/manifest.json"), as: UTF8.self)
+    let changes = [
+      text.replacing("\"seed\" : 1", with: "\"seed\" : 2"), text.replacing("\n}", with: "\n }"),
+      String(text.split(separator: "\n").filter { !$0.contains("\"checksum\" : ") || $0.hasPrefix("      ") }.joined(separator: "\n")),
+    ]
+    for changed in changes {
+      #expect(changed != text)
+      try workshop.write("out/manifest.json", changed)
+      expectFailure(.badData, mentioning: ["out/manifest.json", "its own checksum"]) {
+        _ = try Corpus(at: workshop.path + "/out")
+      }
+    }
+  }
+
+  @Test func `a file that becomes shorter while it is read is named, not read as zeros`() throws {
+    let workshop = try Workshop()
+    let corpus = try workshop.buildExample()
+    let slice = corpus.domains[0].train
+    _ = try slice.tokens(0..<slice.tokenCount)
+    // Within the last page, whose rest reads as zeros without any signal.
+    truncate(workshop.path + "/out/train.bin", 10)
+    expectFailure(.inputOutput, mentioning: ["out/train.bin has become shorter"]) {
+      _ = try slice.tokens(0..<slice.tokenCount)
     }
   }
 

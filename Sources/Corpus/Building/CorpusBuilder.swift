@@ -6,19 +6,26 @@ import Storage
 extension Corpus {
   /// Builds a corpus from a recipe and opens it.
   ///
-  /// The directory appears when it is complete; on any failure nothing is left and an older corpus stays as it was. A
-  /// corpus at the same place is replaced, anything else there is not.
+  /// The directory appears when it is complete; on any failure nothing is left and an older corpus stays as it was.
   ///
-  /// - Parameter progress: is called with one line of text now and then.
+  /// - Parameters:
+  ///   - replace: Whether a corpus at the same place is replaced, if nothing but its own files is in its directory.
+  ///   - progress: is called with one line of text now and then.
   /// - Throws: `Failure`: `.missingInput` or `.badData` for texts, with domain and path; `.badConfiguration` for
-  ///   amounts that a target cannot give; `.cannotCreate` or `.inputOutput` for the output.
+  ///   amounts that a target cannot give; `.cannotCreate` or `.inputOutput` for the output, `.badData` if a newer dga
+  ///   has written what is there.
   public static func build(
-    recipe: Recipe, output: String, progress: @escaping (String) -> Void = { _ in }
+    recipe: Recipe, output: String, replace: Bool = false, progress: @escaping (String) -> Void = { _ in }
   ) throws -> Corpus {
     // Everything that can be seen without reading is seen before the output exists.
     let domainFiles = try recipe.domains.map { try $0.source.files() }
     let targetFiles = try recipe.targets.map { try $0.source.files() }
-    var directory = try OutputDirectory(output, mayReplace: isReplaceable)
+    let condition = "add --replace to build it anew, or choose another output; runs on it go on with the same corpus only"
+    var directory = try OutputDirectory(
+      output,
+      replacing: OutputDirectory.Replacement(
+        .corpus, newest: Manifest.version, condition: replace ? nil : condition),
+      report: progress)
     var reading = TextReading(
       spool: try Spool(directory.path + "/text.spool"), recipe: recipe, progress: progress)
     let targets = try zip(recipe.targets, targetFiles).map { try reading.read($0.source, files: $1) }
@@ -31,17 +38,8 @@ extension Corpus {
     try builder.writeTargets()
     try builder.writeDomains()
     try builder.finish()
-    try directory.commit()
+    try directory.commit(report: progress)
     return try Corpus(at: directory.destination)
-  }
-
-  /// Tells whether a directory may give way to a corpus: it is empty or a corpus itself.
-  private static func isReplaceable(_ path: String) -> Bool {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return false }
-    if names.isEmpty { return true }
-    guard let manifest = try? MappedFile(path + "/" + Manifest.fileName) else { return false }
-    // A damaged corpus may be replaced too, so the manifest is not parsed.
-    return manifest.withBytes { String(decoding: $0, as: UTF8.self).contains("\"\(Manifest.format)\"") }
   }
 }
 

@@ -44,7 +44,7 @@ package struct RandomCorpus {
   /// - Throws: `Failure(.cannotCreate)` if something is there already; `.inputOutput`.
   @discardableResult
   package func write(to output: String) throws -> Corpus {
-    var directory = try OutputDirectory(output) { _ in false }
+    var directory = try OutputDirectory(output)
     let path = directory.path
     let manifest = try describe { part, documents in
       var writer = try TokenFileWriter(prefix: "\(path)/\(part)", vocabularySize: tokenizer.vocabularySize)

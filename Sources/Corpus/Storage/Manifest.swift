@@ -132,20 +132,31 @@ extension Manifest {
     guard file.count <= 1 << 30 else {
       throw Failure(.badData, "\(path) is larger than 1 GiB; it is no manifest.")
     }
+    let text = file.content
     do {
-      self = try JSONDecoder().decode(Manifest.self, from: Data(file.content))
-    } catch let error as DecodingError {
-      throw Failure(.badData, "\(path): \(Manifest.explanation(of: error))")
+      self = try JSONDecoder().decode(Manifest.self, from: Data(text))
     } catch {
-      throw Failure(.badData, "\(path): This is not well-formed JSON.")
+      try Manifest.checkVersion(path)
+      throw Failure(.badData, "\(path): \(JSON.explanation(of: error))")
     }
     try validate(path)
+    guard let checksum, OwnChecksum.computed(from: text) == checksum else {
+      throw Failure(
+        .badData, "\(path) was changed after the corpus was built: its own checksum is wrong. Build the corpus again.")
+    }
+  }
+
+  /// Refuses a corpus that a newer program has written, whatever else its manifest says.
+  private static func checkVersion(_ path: String) throws {
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    try DirectoryMarker(.corpus, of: directory)?.checkVersion(of: directory, newest: version)
   }
 
   private func validate(_ path: String) throws {
     func bad(_ problem: String) -> Failure { Failure(.badData, "\(path): \(problem)") }
     guard format == Manifest.format else { throw bad("The format is '\(format)', not '\(Manifest.format)'.") }
     guard version == Manifest.version else {
+      try Manifest.checkVersion(path)
       throw bad("The corpus has format version \(version), where \(Manifest.version) is known. Build it again.")
     }
     guard (1...Int(Int32.max)).contains(tokenizer.vocabularySize),
@@ -182,34 +193,12 @@ extension Manifest {
     }
   }
 
-  private static func explanation(of error: DecodingError) -> String {
-    func place(_ path: [any CodingKey]) -> String {
-      path.isEmpty
-        ? "the top level" : path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-    }
-    switch error {
-    case .keyNotFound(let key, let context):
-      return "The key '\(key.stringValue)' is missing in \(place(context.codingPath))."
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "The value of \(place(context.codingPath)) has the wrong type."
-    case .dataCorrupted(let context) where context.codingPath.isEmpty: return "This is not well-formed JSON."
-    case .dataCorrupted(let context): return "The value of \(place(context.codingPath)) is invalid."
-    @unknown default: return "This is not a manifest."
-    }
-  }
-
   /// The text of the file, its own checksum included.
-  func encoded() throws -> Data {
+  package func encoded() throws -> Data {
     var sealed = self
-    sealed.checksum = try ownChecksum()
+    sealed.checksum = nil
+    sealed.checksum = Checksum.digest(of: try sealed.json())
     return try sealed.json()
-  }
-
-  /// The checksum of the text without its checksum.
-  func ownChecksum() throws -> Checksum.Digest {
-    var bare = self
-    bare.checksum = nil
-    return Checksum.digest(of: try bare.json())
   }
 
   private func json() throws -> Data { try JSON.pretty.data(self) + Data("\n".utf8) }

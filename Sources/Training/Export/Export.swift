@@ -32,7 +32,7 @@ public enum Export {
     guard !FileManager.default.fileExists(atPath: output) else {
       throw Failure(.cannotCreate, "\(output) exists already; choose another output folder, or remove it.")
     }
-    var folder = try OutputDirectory(output) { _ in false }
+    var folder = try OutputDirectory(output)
     do {
       try writeTensors(checkpoint, to: folder.path)
       var files = [
