@@ -1,4 +1,3 @@
-import Corpus
 import Failures
 import Foundation
 import Printing
@@ -7,148 +6,138 @@ import Storage
 /// The checkpoints of a run: directories that are complete or invisible, and verified before they are used.
 ///
 /// A checkpoint is written into a temporary directory, its manifest with a checksum of every file last, and renamed.
-/// Each file and directory is flushed to disk before the step that relies on it.
-package struct CheckpointStore {
+/// Each file and directory is flushed to disk before the step that relies on it. Damaged checkpoints stay where they
+/// are, and so does whatever is not a checkpoint.
+package final class CheckpointStore {
   /// The directory that holds the checkpoints.
   package let path: String
   /// How many to keep, the newest.
   package let keep: Int
+  /// Damaged checkpoints that were found, by name; they do not count among those that are kept.
+  private var passedOver: Set<String> = []
 
   package init(path: String, keep: Int) { (self.path, self.keep) = (path, keep) }
-
-  /// The version of what is in a checkpoint; 1 had no file of the mixing method.
-  static let version = 2
-
-  /// What is in a checkpoint: name, size and checksum of every file.
-  struct Manifest: Codable {
-    var format = "dga checkpoint"
-    var version = CheckpointStore.version
-    var files: [String: FileRecord]
-
-    func checkVersion(of directory: String) throws {
-      guard version != CheckpointStore.version else { return }
-      throw Failure(
-        .badData,
-        version < CheckpointStore.version
-          ? "\(directory) was written by an older dga, whose checkpoints this one cannot go on from; start another `run`."
-          : "\(directory) has format version \(version), which a newer dga has written.")
-    }
-  }
 
   /// Writes the checkpoint of a step: `body` writes its files into the directory that it is given.
   ///
   /// - Throws: `Failure(.inputOutput)` if anything cannot be written; earlier checkpoints are intact and nothing is
   ///   left behind.
   package func write(step: Int, _ body: (_ directory: String) throws -> Void) throws {
-    let name = Self.name(of: step)
-    let temporary = "\(path)/.\(name).partial"
+    let directory = "\(path)/\(Self.name(of: step))"
+    let temporary = temporary(Self.name(of: step))
     let files = FileManager.default
     do {
       try? files.removeItem(atPath: temporary)
       try files.createDirectory(atPath: temporary, withIntermediateDirectories: true)
       try body(temporary)
-      var manifest = Manifest(files: [:])
-      for file in try files.contentsOfDirectory(atPath: temporary) {
-        manifest.files[file] = try Self.describe("\(temporary)/\(file)")
-        try Self.flush("\(temporary)/\(file)")
-      }
-      try JSON.pretty.data(manifest).write(to: URL(fileURLWithPath: "\(temporary)/manifest.json"))
-      try Self.flush("\(temporary)/manifest.json")
-      try Self.flush(temporary)
-      // A checkpoint of this step can only be a damaged one that was passed over, or the same bits.
-      try? files.removeItem(atPath: "\(path)/\(name)")
-      guard rename(temporary, "\(path)/\(name)") == 0 else { throw Self.systemFailure("renaming \(temporary)") }
-      try Self.flush(path)
-      try Data((name + "\n").utf8).write(to: URL(fileURLWithPath: "\(path)/latest"), options: .atomic)
+      try CheckpointManifest.seal(temporary)
+      try put(temporary, at: directory)
+      try DurableFile.flush(path)
+      try DurableFile.replace("\(path)/latest", with: Array((Self.name(of: step) + "\n").utf8))
     } catch {
       try? files.removeItem(atPath: temporary)
-      throw (error as? Failure)
-        ?? Failure(
-          .inputOutput,
-          "The checkpoint \(path)/\(name) cannot be written: \(error.localizedDescription) Earlier checkpoints are intact."
-        )
+      let reason = (error as? Failure)?.message ?? error.localizedDescription
+      throw Failure(
+        .inputOutput, "The checkpoint \(directory) cannot be written: \(reason) Earlier checkpoints are intact.")
     }
-    for old in names().dropFirst(keep) { try? files.removeItem(atPath: "\(path)/\(old)") }
+    prune(after: step)
   }
 
-  /// Finds the newest checkpoint that is whole; damaged ones are renamed out of the way and named in `report`.
+  /// Gives a finished checkpoint its name.
   ///
-  /// - Returns: Its directory, or nil if there is none.
-  /// - Throws: `Failure(.badData)` if the newest was written by another version of dga; it stays untouched.
-  package func newest(report: (String) -> Void) throws -> String? {
-    // What a run was writing when it was killed is of no use to anybody.
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
+  /// What has the name already is the same checkpoint, which is replaced, or a damaged one, which is kept beside it.
+  private func put(_ temporary: String, at directory: String) throws {
+    if FileManager.default.fileExists(atPath: directory) {
+      if let marker = DirectoryMarker(.checkpoint, of: directory), (try? CheckpointManifest.verify(directory)) != nil,
+        marker.foreignEntry(in: directory) == nil
+      {
+        _ = try Exchange.swap(temporary, directory)
+        return marker.remove(temporary)
+      }
+      let aside = (1...).lazy.map { $0 == 1 ? directory + ".damaged" : "\(directory).damaged-\($0)" }
+        .first { !FileManager.default.fileExists(atPath: $0) }!
+      rename(directory, aside)
+      passedOver.remove(URL(fileURLWithPath: directory).lastPathComponent)
+    }
+    guard rename(temporary, directory) == 0 else {
+      throw Failure(.inputOutput, "\(temporary) cannot be renamed: \(String(cString: strerror(errno))).")
+    }
+  }
+
+  /// Removes all but the newest checkpoints up to a step; those that hold a file which is none of theirs are left.
+  private func prune(after step: Int) {
+    let prunable = names().filter { name in
+      guard let number = Self.step(of: name), number <= step, !passedOver.contains(name) else { return false }
+      let marker = DirectoryMarker(.checkpoint, of: "\(path)/\(name)")
+      return marker.map { $0.version <= CheckpointManifest.newest && $0.foreignEntry(in: "\(path)/\(name)") == nil } ?? false
+    }
+    for old in prunable.dropFirst(keep) {
+      guard let marker = DirectoryMarker(.checkpoint, of: "\(path)/\(old)") else { continue }
+      // Under a hidden name first: half a checkpoint would look like a damaged one.
+      guard rename("\(path)/\(old)", temporary(old)) == 0 else { continue }
+      marker.remove(temporary(old))
+    }
+  }
+
+  /// Removes what a run was writing or pruning when it was killed, which is of no use to anybody.
+  package func removeUnfinished() {
+    DurableFile.removeUnfinished("\(path)/latest")
+    for name in entries() where name.hasPrefix(".step-") && name.hasSuffix(".partial") {
       try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
     }
+  }
+
+  /// Finds the newest checkpoint that is whole; damaged ones are named in `report` and left where they are.
+  ///
+  /// - Parameter examine: Checks what is in a checkpoint whose files are those that were written.
+  /// - Returns: Its directory, or nil if there are no checkpoints.
+  /// - Throws: `Failure(.badData)` if there are, but none is whole, or the newest was written by another version of dga;
+  ///   `.badConfiguration` from `examine`.
+  package func newest(
+    examine: (String) throws -> Void = { _ in }, report: (String) -> Void
+  ) throws -> String? {
+    var first: String?
     for name in names() {
       let directory = "\(path)/\(name)"
-      if let manifest = try? Self.manifest(of: directory) { try manifest.checkVersion(of: directory) }
+      try CheckpointManifest.checkVersion(of: directory)
       do {
-        try Self.verify(directory)
+        try CheckpointManifest.verify(directory)
+        try examine(directory)
         return directory
       } catch {
+        if let failure = error as? Failure, failure.kind == .badConfiguration { throw failure }
         let reason = (error as? Failure)?.message ?? error.localizedDescription
-        report("The checkpoint \(directory) is damaged and kept aside as \(name).damaged: \(reason)")
-        try? FileManager.default.removeItem(atPath: directory + ".damaged")
-        rename(directory, directory + ".damaged")
+        passedOver.insert(name)
+        report("The checkpoint \(directory) is damaged and passed over: \(reason)")
+        first = first ?? reason
       }
     }
-    return nil
+    guard holdsCheckpoints else { return nil }
+    throw Failure(
+      .badData,
+      "No checkpoint in \(path) is whole, so there is nothing to go on from; start another `run`. "
+        + (first ?? "All that is left was set aside as damaged."))
   }
 
-  private static func manifest(of directory: String) throws -> Manifest {
-    guard let data = FileManager.default.contents(atPath: directory + "/manifest.json") else {
-      throw Failure(.missingInput, "\(directory) is no checkpoint: it has no manifest.json.")
-    }
-    guard let manifest = try? JSON.pretty.decode(Manifest.self, from: data),
-      manifest.format == Manifest(files: [:]).format
-    else { throw Failure(.badData, "\(directory)/manifest.json is not the manifest of a checkpoint.") }
-    return manifest
-  }
+  /// Whether there are checkpoints, whole or not.
+  package var holdsCheckpoints: Bool { entries().contains { $0.hasPrefix("step-") } }
 
-  /// Checks size and checksum of every file of a checkpoint.
-  ///
-  /// - Throws: `Failure`: `.missingInput` without a manifest, `.badData` that names the first file that differs.
-  package static func verify(_ directory: String) throws {
-    let manifest = try manifest(of: directory)
-    try manifest.checkVersion(of: directory)
-    for (name, expected) in manifest.files.sorted(by: { $0.key < $1.key }) {
-      let file = "\(directory)/\(name)"
-      guard FileManager.default.fileExists(atPath: file) else { throw Failure(.badData, "\(file) is missing.") }
-      let found = try describe(file)
-      guard found.bytes == expected.bytes else {
-        throw Failure(.badData, "\(file) has \(found.bytes) bytes instead of \(expected.bytes).")
-      }
-      guard found.checksum == expected.checksum else {
-        throw Failure(.badData, "\(file) has been changed: its checksum differs.")
-      }
-    }
-  }
+  // MARK: Names
+
+  private func entries() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 
   /// The names of all checkpoints, the newest first.
   private func names() -> [String] {
-    let all = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    return all.filter { $0.hasPrefix("step-") && $0.dropFirst(5).allSatisfy(\.isNumber) }.sorted(by: >)
+    entries().compactMap { name in Self.step(of: name).map { (name, $0) } }.sorted { $0.1 > $1.1 }.map(\.0)
   }
+
+  private func temporary(_ name: String) -> String { "\(path)/.\(name).partial" }
 
   private static func name(of step: Int) -> String { "step-" + String(format: "%08d", step) }
 
-  private static func describe(_ file: String) throws -> FileRecord {
-    let attributes = try FileManager.default.attributesOfItem(atPath: file)
-    return FileRecord(bytes: attributes[.size] as? Int ?? 0, checksum: try Checksum.digest(ofFile: file))
-  }
-
-  private static func flush(_ file: String) throws {
-    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw systemFailure("opening \(file)") }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw systemFailure("flushing \(file)") }
-  }
-
-  private static func systemFailure(_ what: String) -> Failure {
-    Failure(
-      .inputOutput,
-      "The checkpoint cannot be written: \(what): \(String(cString: strerror(errno))). Earlier checkpoints are intact.")
+  /// The step in the name of a checkpoint's directory; nil for other names.
+  package static func step(of name: String) -> Int? {
+    guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), Self.name(of: step) == name else { return nil }
+    return step
   }
 }

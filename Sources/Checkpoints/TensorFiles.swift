@@ -11,7 +11,8 @@ import Transformer
 package enum TensorFiles {
   /// The file with the parameters.
   package static let parametersFile = "model.safetensors"
-  private static let optimizerFile = "optimizer.safetensors"
+  /// The file with AdamW's moments.
+  package static let optimizerFile = "optimizer.safetensors"
 
   /// The name of a tensor's moment.
   private static func name(_ moment: MomentGathering.Moment, _ tensor: String) -> String {
@@ -109,6 +110,22 @@ package enum TensorFiles {
           name(moment, tensor.name), count: tensor.count,
           elements: range.lowerBound - tensor.offset..<range.upperBound - tensor.offset,
           into: &values, at: offset + range.lowerBound - own.lowerBound)
+      }
+    }
+  }
+
+  /// Checks that the files of a checkpoint are those of a model with this layout, and that all numbers are finite.
+  ///
+  /// - Parameter files: The names of the checkpoint's files.
+  /// - Throws: `Failure(.badData)` that names file and tensor.
+  package static func examine(_ files: Set<String>, of directory: String, layout: ParameterLayout) throws {
+    let parameters = layout.tensors.map { ($0.name, $0.count) }
+    let moments = MomentGathering.Moment.allCases.flatMap { moment in parameters.map { (name(moment, $0.0), $0.1) } }
+    let expected = [parametersFile: parameters, optimizerFile: moments]
+    for file in files.sorted() where file.hasSuffix(".safetensors") {
+      let reader = try SafetensorsReader(path: "\(directory)/\(file)")
+      for (name, count) in expected[file] ?? reader.tensors.map({ ($0.name, $0.count) }) {
+        try reader.checkFinite(name, count: count)
       }
     }
   }

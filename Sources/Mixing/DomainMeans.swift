@@ -3,10 +3,10 @@
 /// A domain with a measurement that is not finite has no mean: it is as if it had not been measured, and is noted.
 /// States are written as JSON, which has no such numbers.
 public struct DomainMeans: Codable, Sendable, Equatable {
-  private var sums: [Double]
+  private(set) var sums: [Double]
   /// Rows of each domain, (domains).
   public private(set) var counts: [Int]
-  private var isBroken: [Bool]
+  private(set) var isBroken: [Bool]
 
   /// Starts without rows.
   public init(domains: Int) {

@@ -38,6 +38,12 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// By how many standard errors fresh and remembered scores agree, z.
   public private(set) var significance = 0.0
 
+  /// Checks what was read from a file.
+  func check(domains: Int) throws(StateFault) {
+    try Mixing.check(["evidence.squaredCounts": squaredCounts.count], are: domains)
+    try Mixing.check("evidence.updates", updates >= 0, "is negative")
+  }
+
   /// Knows nothing yet.
   public init(domains: Int) { squaredCounts = [Double](repeating: 0, count: domains) }
 

@@ -20,6 +20,25 @@ struct LossHistory: Codable, Sendable, Equatable {
 
   init(domains: Int) { self.domains = domains }
 
+  /// Checks what was read from a file under a key.
+  func check(_ key: String, domains: Int) throws(StateFault) {
+    try Mixing.check("\(key).domains", self.domains == domains, "is \(self.domains), not \(domains)")
+    try Mixing.check("\(key).points", points.count <= Self.capacity, "has more than \(Self.capacity) points")
+    try Mixing.check("\(key).width", width >= 1, "is less than 1")
+    var before = 0.0
+    for (place, point) in points.enumerated() {
+      let key = "\(key).points[\(place)]"
+      try Mixing.check("\(key).steps", (1...width).contains(point.steps), "is not from 1 to \(width)")
+      let sequences = point.sequences / Double(point.steps)
+      try Mixing.check("\(key).sequences", sequences > before, "is not more than that of the point before")
+      before = sequences
+      try point.losses.check("\(key).losses", domains: domains)
+      // Of a mean over some steps no more rows can be part than the run had sequences by then.
+      let rows = point.losses.counts.reduce(0.0) { $0 + Double($1) }
+      try Mixing.check("\(key).losses.counts", rows <= point.sequences, "has more rows than there were sequences")
+    }
+  }
+
   /// The number of points.
   var count: Int { points.count }
 

@@ -47,6 +47,10 @@ public protocol MixingMethod: Sendable {
   /// - Parameter present: The weights that are in use, with caps applied.
   /// - Returns: Nil if the weights stay as they are.
   mutating func move(after step: Int, from present: Weights) -> Move?
+  /// Checks that a state that was read from a file is one of this method in this run.
+  ///
+  /// - Throws: `StateFault` for the first key that is not.
+  func check(_ state: State) throws(StateFault)
   /// Forgets scores along a direction that is no longer the run's.
   mutating func forgetScores()
   /// The method in words, for the start of a run; empty if its name says all.
@@ -76,6 +80,8 @@ extension MixingMethod {
   public mutating func observe(_ observations: Observations) {}
   /// The weights stay.
   public mutating func move(after step: Int, from present: Weights) -> Move? { nil }
+  /// There is nothing to check.
+  public func check(_ state: State) throws(StateFault) {}
   /// There are no scores to forget.
   public mutating func forgetScores() {}
   /// The name says all.

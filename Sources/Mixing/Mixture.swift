@@ -13,6 +13,18 @@ public struct Mixture: Sendable {
     /// Moves in a row up to now that are worth a warning if there are many; see ``MixingWarning``.
     var quietMoves = 0, lonelyMoves = 0
 
+    /// Checks what was read from a file.
+    ///
+    /// - Throws: `StateFault` for the first key that is not one of a mixture of as many domains.
+    public func check(domains: Int) throws(StateFault) {
+      try Mixing.check(
+        [
+          "mixture.weights": weights.count, "mixture.draws": draws?.count ?? domains,
+          "mixture.average": average.count,
+        ], are: domains)
+      try Mixing.check("mixture.moves", moves >= 0, "is negative")
+    }
+
     fileprivate init(_ weights: Weights) { (self.weights, average) = (weights, weights) }
   }
 
@@ -47,6 +59,8 @@ public struct Mixture: Sendable {
   }
 
   /// Goes on with the method's state of a checkpoint.
+  ///
+  /// - Throws: `StateFault` if it is none of this method in this run, and what the decoder throws.
   public mutating func restoreMethod(from decode: MethodStateDecoder) throws {
     try method.restore(from: decode)
   }
@@ -89,6 +103,8 @@ public protocol MethodStateDecoder {
 
 extension MixingMethod {
   fileprivate mutating func restore(from decoder: MethodStateDecoder) throws {
-    state = try decoder.decode(State.self)
+    let state = try decoder.decode(State.self)
+    try check(state)
+    self.state = state
   }
 }

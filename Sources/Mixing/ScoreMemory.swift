@@ -9,9 +9,9 @@ import Glibc
 public struct ScoreMemory: Sendable, Equatable, Codable {
   /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their
   /// squares.
-  private var weights, squaredWeights, sums, squares: [Double]
+  private(set) var weights, squaredWeights, sums, squares: [Double]
   /// The last value of every domain, which it keeps when the memory is gone.
-  private var values: [Double]
+  private(set) var values: [Double]
   /// Updates since a domain was measured last, (domains); -1 for one that never was.
   public private(set) var ages: [Int]
 

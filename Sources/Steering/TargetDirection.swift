@@ -256,7 +256,11 @@ package struct TargetDirection: ~Copyable {
   /// - Throws: `Failure(.badData)` if the state is one of other targets or domains.
   /// - Returns: Whether the state is one of the same directions; others have no past here.
   mutating func restore(_ state: State) throws -> Bool {
-    guard state.identity == identity, state.figures.count == figures.count else { return false }
+    guard state.identity == identity else { return false }
+    guard state.figures.count == figures.count else {
+      throw Failure(
+        .badData, "The steering state has figures of \(state.figures.count) directions, not of \(figures.count).")
+    }
     try steering.restore(cursors: state.steering)
     if let cursors = state.generic { try generic?.restore(cursors: cursors) }
     (figures, isMeasured) = (state.figures, state.isMeasured)

@@ -135,11 +135,10 @@ public struct AlignmentSurvey: Encodable {
     }
 
     init(_ plan: RunPlan, run: String, rank: Int) throws {
-      let path = try SavedModel.locate(run)
-      try CheckpointStore.verify(path)
+      let path = try SavedModel.locate(run, report: rank == 0 ? SavedModel.warn : { _ in })
       let state = try RunState.read(from: path)
       let names = plan.corpus.domains.map(\.name)
-      guard try state.modelConfiguration(of: path) == plan.model, state.mixture.weights.count == names.count else {
+      guard state.modelConfiguration == plan.model, state.cursors.count == names.count else {
         throw Failure(.badData, "\(path) is a checkpoint of another model or corpus than \(run)/config.yaml describes.")
       }
       let direction = try TargetDirection(plan.steering)

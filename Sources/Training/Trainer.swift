@@ -19,6 +19,7 @@ import Transformer
 /// are weighed; forward and backward; reduce; update; observe; evaluate; save.
 public struct Trainer: ~Copyable {
   let plan: RunPlan
+  let checkpoints: CheckpointStore
   var replica: Replica
   var sampler: MixtureSampler
   /// What domains are drawn with, (domains).
@@ -73,6 +74,8 @@ public struct Trainer: ~Copyable {
     let evaluation = try Evaluation(plan)
     let steering = try Steering(plan.steering)
     self.plan = plan
+    checkpoints = CheckpointStore(
+      path: RunDirectory.checkpoints(of: plan.description.run), keep: plan.description.checkpoint.keep)
     self.sampler = sampler
     self.evaluation = evaluation
     self.steering = steering
@@ -99,6 +102,7 @@ public struct Trainer: ~Copyable {
   public mutating func run(
     resume: Bool, over world: borrowing Communicator, afterStep: ((borrowing Communicator) throws -> Void)? = nil
   ) throws -> RunOutcome {
+    if world.size > 1 { MappedFile.setReader("rank \(world.rank)") }
     var initial = Parameters<Whole>(replica.optimizer.shards)
     initial.initialize(replica.model.layout, seed: plan.seed)
     let ceiling = try open(resume: resume, &initial, over: world)
@@ -300,13 +304,32 @@ public struct Trainer: ~Copyable {
 
   // MARK: Beginning and end
 
+  /// Checks everything that a run checks before its first step, and touches nothing.
+  ///
+  /// Collective: every rank calls.
+  ///
+  /// - Returns: What the run would do, in a sentence.
+  /// - Throws: What ``run(resume:over:afterStep:)`` would throw.
+  public mutating func rehearse(resume: Bool, over world: borrowing Communicator) throws -> String {
+    try world.agree {
+      if world.rank == 0 { try RunDirectory.rehearse(at: plan.description.run, resume: resume) }
+    }
+    guard resume else { return "The run would begin." }
+    var parameters = Parameters<Whole>(replica.optimizer.shards)
+    var mixture = plan.mixture()
+    guard try restore(&parameters, &mixture, over: world) != nil else {
+      return "There is no checkpoint to go on from, so the run would begin."
+    }
+    return step < plan.steps ? "The run would go on after step \(step)." : "The run is complete after step \(step)."
+  }
+
   /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's
   /// rate of all ranks together, in floating-point operations per second.
   private mutating func open(
     resume: Bool, _ parameters: inout Parameters<Whole>, over world: borrowing Communicator
   ) throws -> Double {
     let directory = try world.agree {
-      world.rank == 0 ? try RunDirectory(at: plan.description.run, resume: resume) : nil
+      world.rank == 0 ? try RunDirectory(at: plan.description.run, resume: resume, report: SavedModel.warn) : nil
     }
     var mixture = plan.mixture()
     let restored = resume ? try restore(&parameters, &mixture, over: world) : nil

@@ -39,14 +39,16 @@ struct Train: Stoppable {
       watchdog?.follow(description)
       let plan = try world.agree {
         Threads.start(description.threads)
-        return try RunPlan(description, ranks: world.size)
+        return try RunPlan(
+          description, ranks: world.size, report: world.rank == 0 ? SavedModel.warn : { _ in })
       }
       try plan.checkMemory(over: world)
+      var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       if dryRun {
-        try world.agree { if world.rank == 0 { try Console.print(plan.describe(), terminator: "") } }
+        let outlook = try trainer.rehearse(resume: resume, over: world)
+        try world.agree { if world.rank == 0 { try Console.print(plan.describe() + "# " + outlook) } }
         return 0
       }
-      var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       let outcome = try trainer.run(resume: resume, over: world)
       try world.agree { if json && world.rank == 0 { try Console.print(JSON.line.text(outcome)) } }
       return 0

@@ -14,6 +14,117 @@ extension CommandLineTests {
       #expect(try workshop.listing() == before)
     }
 
+    @Test("A directory of somebody else's is neither begun in nor gone on in, and nothing in it changes")
+    func foreignDirectory() throws {
+      let workshop = try Workshop()
+      let configuration = try workshop.read("run.yaml")
+      try workshop.write("config/config.yaml", configuration)
+      try workshop.write("mixture/mixture.json", "{}")
+      try workshop.write("checkpoints/checkpoints/step-00000001/mine", "precious")
+      try workshop.write("metrics/metrics.jsonl", "{\"mine\": 1}\n")
+      try workshop.write("metrics/config.yaml", configuration)
+      try workshop.write("lock/lock", "mine")
+      try FileManager.default.createSymbolicLink(
+        atPath: workshop.path + "/config/metrics.jsonl", withDestinationPath: workshop.path + "/run.yaml")
+      let before = try workshop.listing()
+      for name in ["config", "mixture", "checkpoints", "metrics", "lock"] {
+        for flags in [[], ["--resume"], ["--dry-run"], ["--dry-run", "--resume"]] {
+          let outcome = try workshop.start(.alone, run: name, flags).wait()
+          expect(outcome, 73, ["\(workshop.path)/\(name) is not empty", "choose another `run`"])
+        }
+      }
+      #expect(try workshop.listing() == before)
+      #expect(try workshop.read("config/config.yaml") == configuration)
+      #expect(try workshop.read("metrics/metrics.jsonl") == Data("{\"mine\": 1}\n".utf8))
+      // The directory of the configuration itself.
+      let outcome = try workshop.dga(["train", "\(workshop.path)/config/config.yaml", "run=\(workshop.path)/config"])
+      expect(outcome, 73, ["config is not empty (it has config.yaml)"])
+      #expect(try workshop.listing() == before)
+    }
+
+    @Test("A run begins in an empty directory, and in one where a run was killed before its first step")
+    func emptyDirectory() throws {
+      let workshop = try Workshop()
+      try FileManager.default.createDirectory(atPath: workshop.path + "/run", withIntermediateDirectories: true)
+      _ = try workshop.finish(.alone, "duration=2steps")
+      try workshop.remove("run/metrics.jsonl")
+      try workshop.remove("run/checkpoints")
+      try workshop.write("run/.config.yaml.dga-writing", "left by a kill")
+      _ = try workshop.finish(.alone, "duration=2steps")
+      #expect(!workshop.exists("run/.config.yaml.dga-writing"))
+    }
+
+    @Test("A run of a dga that made no marker goes on, and has one then")
+    func unmarkedRun() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(.alone, "duration=2steps")
+      try workshop.remove("run/.dga")
+      expect(try workshop.train(.alone), 73, ["already holds a run"])
+      #expect(try workshop.finish(.alone, "duration=4steps", "--resume").steps == 4)
+      #expect(workshop.exists("run/.dga"))
+      // Before its first checkpoint.
+      try workshop.remove("run/.dga")
+      try workshop.remove("run/checkpoints")
+      #expect(try workshop.finish(.alone, "duration=2steps", "--resume").steps == 2)
+    }
+
+    @Test("A run of a newer dga is named as such and left alone")
+    func newerRun() throws {
+      let workshop = try Workshop()
+      try workshop.write("run/.dga", #"{"format": "dga run", "version": 9, "files": ["anything"], "more": 1}"#)
+      let before = try workshop.listing()
+      for flags in [[], ["--resume"], ["--resume", "--dry-run"]] {
+        expect(try workshop.start(.alone, flags).wait(), 65, ["version 9", "a newer dga", "up to 1"])
+      }
+      #expect(try workshop.listing() == before)
+    }
+
+    @Test("Files of a run that have become links are not written through")
+    func links() throws {
+      let workshop = try Workshop()
+      _ = try workshop.finish(.alone, "duration=2steps")
+      for name in ["precious.jsonl", "precious.yaml", "precious.json"] { try workshop.write(name, "precious") }
+      for (file, target) in [
+        ("metrics.jsonl", "precious.jsonl"), ("config.yaml", "precious.yaml"), ("mixture.json", "precious.json"),
+      ] {
+        try workshop.remove("run/\(file)")
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(workshop.path)/run/\(file)", withDestinationPath: "\(workshop.path)/\(target)")
+      }
+      expect(try workshop.train(.alone, "duration=4steps", "--resume"), 73, ["run/metrics.jsonl is a symbolic link"])
+      try workshop.remove("run/metrics.jsonl")
+      _ = try workshop.finish(.alone, "duration=4steps", "--resume")
+      for name in ["precious.jsonl", "precious.yaml", "precious.json"] {
+        #expect(try workshop.read(name) == Data("precious".utf8))
+      }
+    }
+
+    @Test("A dry run ends as the run would and touches nothing")
+    func dryRuns() throws {
+      let workshop = try Workshop()
+      let fresh = try workshop.start(.alone, ["--dry-run"]).wait()
+      #expect(fresh.status == 0 && fresh.output.contains("# The run would begin."))
+      let nothing = try workshop.start(.mpirun(2), ["--dry-run", "--resume"]).wait()
+      #expect(nothing.status == 0 && nothing.output.contains("no checkpoint to go on from, so the run would begin"))
+      #expect(!workshop.exists("run"))
+      _ = try workshop.finish(.alone, "duration=5steps")
+      let before = try workshop.listing()
+      for (flags, status, fragments) in [
+        ([], 73, ["already holds a run"]),
+        (["--resume", "seed=5"], 78, ["seed = 1, but now it is 5"]),
+        (["run=\(workshop.path)/run.yaml/new"], 73, ["run.yaml/new cannot be created: Not a directory"]),
+        (["run=\(workshop.path)/run.yaml"], 73, ["cannot be written: Not a directory"]),
+      ] as [([String], Int32, [String])] {
+        expect(try workshop.start(.alone, flags).wait(), status, fragments)
+        expect(try workshop.start(.alone, flags + ["--dry-run"]).wait(), status, fragments)
+      }
+      for (duration, sentence) in [(9, "would go on after step 5"), (5, "is complete after step 5")] {
+        let outcome = try workshop.start(.mpirun(2), ["--resume", "--dry-run", "duration=\(duration)steps"]).wait()
+        #expect(outcome.status == 0 && outcome.output.contains("# The run \(sentence)."), "\(outcome.output)")
+      }
+      #expect(try workshop.listing() == before)
+    }
+
     @Test("A complete run is left as it is, and one that goes on says what is different now")
     func otherSettings() throws {
       let workshop = try Workshop()

@@ -67,6 +67,14 @@ package struct AdaptiveDataOptimization: MixingMethod {
     }
   }
 
+  package func check(_ state: State) throws(StateFault) {
+    let count = start.count
+    try Mixing.check(["laws": state.laws.count, "shares": state.shares.count, "mean": state.mean.count], are: count)
+    try Mixing.check("sequences", state.sequences >= 0, "is negative")
+    try Mixing.check("broken", (0..<count).contains(state.broken ?? 0), "is a domain that the corpus has not")
+    try state.history.check("history", domains: count)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     if state.history.count >= 50, state.fitted == 0 || step - state.fitted >= max(1, steps / 20) { fit(after: step) }
     guard let slopes = slopes(), let raw = preference(slopes) else { return nil }

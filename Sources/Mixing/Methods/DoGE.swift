@@ -65,6 +65,12 @@ package struct DoGE: MixingMethod {
     state.learningRate = observations.learningRate
   }
 
+  package func check(_ state: State) throws(StateFault) {
+    try Mixing.check(["alpha": state.alpha.count], are: start.count)
+    try state.products.check("products", domains: start.count)
+    if !state.norms.isEmpty { try Mixing.check(["norms": state.norms.count], are: start.count) }
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.products.isEmpty else { return nil }
     defer { state.products.removeAll() }

@@ -60,6 +60,11 @@ package struct DoReMi: MixingMethod {
     state.pending.add(observations.excessLosses, of: observations.domains)
   }
 
+  package func check(_ state: State) throws(StateFault) {
+    try Mixing.check(["alpha": state.alpha.count, "excess": state.excess.count], are: start.count)
+    try state.pending.check("pending", domains: start.count)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }

@@ -117,6 +117,23 @@ package struct DynamicGradientAlignment: MixingMethod {
     return move
   }
 
+  package func check(_ state: State) throws(StateFault) {
+    let count = start.count
+    try Mixing.check(["raw": state.raw.count], are: count)
+    try state.memory.check(domains: count)
+    try state.evidence?.check(domains: count)
+    try Mixing.check(
+      "domains", state.domains.allSatisfy { (0..<count).contains($0) }, "has a domain that the corpus has not")
+    try Mixing.check(
+      "targets", (state.targets == nil) == (self.state.targets == nil),
+      "is \(state.targets == nil ? "missing" : "there"), but mixture.direction.adaptive is \(self.state.targets != nil)")
+    if let targets = self.state.targets {
+      try state.targets?.check(targets: targets.weights.count, rows: state.domains.count)
+    } else {
+      try Mixing.check(["scores": state.scores.count], are: state.domains.count)
+    }
+  }
+
   package mutating func forgetScores() {
     state.memory = ScoreMemory(domains: start.count)
     if state.evidence != nil { state.evidence = Evidence(domains: start.count) }

@@ -57,6 +57,11 @@ package struct OnlineDataMixing: MixingMethod {
     state.pending.add(form == .paper ? losses : losses.map { exp($0) }, of: observations.domains)
   }
 
+  package func check(_ state: State) throws(StateFault) {
+    try Mixing.check(["rewards": state.rewards.count], are: start.count)
+    try state.pending.check("pending", domains: start.count)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }

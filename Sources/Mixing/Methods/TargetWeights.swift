@@ -34,6 +34,22 @@ public struct TargetWeights: Codable, Sendable, Equatable {
     (units, losses, gram) = ([], [], [])
   }
 
+  /// Checks what was read from a file.
+  ///
+  /// - Parameter rows: The number of rows since the last move.
+  func check(targets: Int, rows: Int) throws(StateFault) {
+    try Mixing.check(["targets.weights": weights.count, "targets.scores": scores.count], are: targets)
+    for (place, row) in scores.enumerated() { try Mixing.check(["targets.scores[\(place)]": row.count], are: rows) }
+    // Nothing has come in yet, or it came for all targets.
+    if rows > 0 || !units.isEmpty || !losses.isEmpty {
+      try Mixing.check(["targets.units": units.count, "targets.losses": losses.count], are: targets)
+    }
+    if !norms.isEmpty { try Mixing.check(["targets.norms": norms.count], are: targets) }
+    guard !gram.isEmpty else { return }
+    try Mixing.check(["targets.gram": gram.count], are: targets)
+    for (place, row) in gram.enumerated() { try Mixing.check(["targets.gram[\(place)]": row.count], are: targets) }
+  }
+
   /// Takes in rows; the unit, the loss and the inner products that come last count for all.
   ///
   /// - Precondition: there is one direction per target.

@@ -11,11 +11,6 @@ import Steering
 /// The trainer's side of checkpoints: what goes into one, and what a run that goes on takes out of it.
 extension Trainer {
   private static let directionFile = "direction.safetensors"
-  private static let methodFile = "method.json"
-
-  private var checkpoints: CheckpointStore {
-    CheckpointStore(path: plan.description.run + "/checkpoints", keep: plan.description.checkpoint.keep)
-  }
 
   /// Writes a checkpoint from the root rank, to which the others bring their moments.
   mutating func writeCheckpoint(
@@ -49,7 +44,7 @@ extension Trainer {
           rows: steering.direction.span, layout: layout, to: "\(directory)/\(Self.directionFile)")
       }
       try state.write(to: directory)
-      try root.mixture.encodeMethod().write(to: URL(fileURLWithPath: "\(directory)/\(Self.methodFile)"))
+      try MethodFile.write(root.mixture, to: directory)
       try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
     }
   }
@@ -75,7 +70,7 @@ extension Trainer {
     let rank = world.rank
     return try world.agree {
       let state = try RunState.read(from: directory)
-      try state.check(plan.identity, of: directory)
+      try state.check(plan, of: directory)
       if rank == 0 { warnOfOtherRounding(state) }
       let layout = replica.model.layout
       try TensorFiles.read(&parameters, &replica.optimizer, layout: layout, from: directory)
@@ -83,20 +78,22 @@ extension Trainer {
       (step, times, batchesHash) = (state.step, state.times, state.batchesHash)
       owesEvaluation = state.owesEvaluation ?? false
       outliers = state.outliers ?? OutlierWatch()
-      guard state.mixture.weights.count == weights.count, state.ledger.count == weights.count else {
-        throw Failure(.badData, "\(directory)/state.json has the mixture of another corpus.")
-      }
       try sampler.restore(cursors: state.cursors)
       for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
       mixture.restore(state.mixture)
-      try mixture.restoreMethod(from: "\(directory)/\(Self.methodFile)")
+      try MethodFile.read(&mixture, from: directory)
       lossWeights = state.mixture.weights.values
       if plan.method.weighting == .draws { try setWeights(mixture.draws.values) }
-      let isSame = try steering.restore(state.steering, after: step) { elements in
-        let file = "\(directory)/\(Self.directionFile)"
-        guard FileManager.default.fileExists(atPath: file) else { return false }
-        try TensorFiles.read(rows: &elements, layout: layout, from: file)
-        return true
+      let isSame: Bool
+      do {
+        isSame = try steering.restore(state.steering, after: step) { elements in
+          let file = "\(directory)/\(Self.directionFile)"
+          guard FileManager.default.fileExists(atPath: file) else { return false }
+          try TensorFiles.read(rows: &elements, layout: layout, from: file)
+          return true
+        }
+      } catch let failure as Failure where !failure.message.contains(directory) {
+        throw Failure(failure.kind, "\(directory)/\(RunState.fileName), steering: \(failure.message)")
       }
       if isSame { return state }
       mixture.forgetScores()
@@ -112,17 +109,8 @@ extension Trainer {
     let rank = world.rank
     let chosen = try world.agree {
       guard rank == 0 else { return "" }
-      var damaged = 0
-      let newest = try checkpoints.newest {
-        damaged += 1
-        Console.note("warning: " + $0)
-      }
-      guard newest != nil || damaged == 0 else {
-        throw Failure(
-          .badData,
-          "No checkpoint of \(plan.description.run) is whole, so there is nothing to resume; start another `run`.")
-      }
-      return newest ?? ""
+      let plan = plan
+      return try checkpoints.newest(examine: { try plan.examine($0) }, report: SavedModel.warn) ?? ""
     }
     let directory = String(decoding: try world.broadcast(Array(chosen.utf8), root: 0), as: UTF8.self)
     return directory.isEmpty ? nil : directory
@@ -136,25 +124,14 @@ extension Trainer {
   }
 }
 
-extension Mixture {
-  /// The method's state for a checkpoint.
-  func encodeMethod() throws -> Data {
-    func encode(_ method: some MixingMethod) throws -> Data { try JSON.state.data(method.state) }
-    return try encode(method)
-  }
-
-  /// Goes on with the method's state of a checkpoint.
+extension RunPlan {
+  /// Checks a checkpoint whose files are those that were written: its own sense, that it is one of this run, and the
+  /// method's state.
   ///
-  /// - Throws: `Failure(.badData)` if the file is damaged or another method's.
-  mutating func restoreMethod(from path: String) throws {
-    struct File: MethodStateDecoder {
-      let data: Data
-      func decode<State: Decodable>(_ type: State.Type) throws -> State { try JSON.state.decode(type, from: data) }
-    }
-    do {
-      try restoreMethod(from: File(data: Data(contentsOf: URL(fileURLWithPath: path))))
-    } catch {
-      throw Failure(.badData, "\(path) cannot be read: \(error)")
-    }
+  /// - Throws: `Failure`: `.badData` that names file and key or tensor, `.badConfiguration` for another run's.
+  func examine(_ checkpoint: String) throws {
+    try SavedModel.examine(checkpoint).check(self, of: checkpoint)
+    var mixture = mixture()
+    try MethodFile.read(&mixture, from: checkpoint)
   }
 }

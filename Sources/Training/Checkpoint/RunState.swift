@@ -1,3 +1,4 @@
+import Checkpoints
 import Corpus
 import Failures
 import Foundation
@@ -43,46 +44,95 @@ struct RunState: Codable {
   /// What a run must have in common with the one that goes on from here, by configuration key.
   var identity: [String: String]
 
-  /// Reads the state of a checkpoint.
+  /// The file in a checkpoint.
+  static let fileName = "state.json"
+
+  /// Reads the state of a checkpoint and checks what can be checked without the run that it is of.
   ///
-  /// - Throws: `Failure(.badData)` if it is damaged.
+  /// - Throws: `Failure(.badData)` that names file and key if it is damaged or contradicts itself.
   static func read(from directory: String) throws -> RunState {
-    do {
-      return try JSON.state.decode(
-        RunState.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/state.json")))
-    } catch {
-      throw Failure(.badData, "\(directory)/state.json cannot be read: \(error)")
+    let path = "\(directory)/\(fileName)"
+    guard let text = FileManager.default.contents(atPath: path) else {
+      throw Failure(.badData, "\(path) is missing or cannot be read.")
     }
+    let state: RunState
+    do {
+      state = try JSON.state.decode(RunState.self, from: text)
+    } catch {
+      throw Failure(.badData, "\(path) cannot be read: \(JSON.explanation(of: error))")
+    }
+    // A measurement that overflowed is no reason to lose a checkpoint.
+    try StateText.check(text, of: path, measured: ["forecast", "steering"])
+    do {
+      try state.check(in: directory)
+    } catch let fault as StateFault {
+      throw Failure(.badData, "\(path): the key \(fault.key) \(fault.problem).")
+    }
+    return state
+  }
+
+  /// Checks that the parts agree with each other, with the checkpoint's name and with the size of its model.
+  private func check(in directory: String) throws {
+    func check(_ key: String, _ isSo: Bool, _ problem: String) throws(StateFault) {
+      if !isSo { throw StateFault(key, problem) }
+    }
+    let number = CheckpointStore.step(of: URL(fileURLWithPath: directory).lastPathComponent)
+    try check("step", step >= 0 && step == number ?? step, "is \(step), but the checkpoint is named after another")
+    try check("updates", (0...step).contains(updates), "is \(updates) after \(step) steps")
+    try check("times", min(times.steps, times.alignment) >= 0, "is negative")
+    try check("cursors", cursors.allSatisfy { $0 >= 0 }, "has a negative number")
+    try check("metricsOffset", metricsOffset >= 0, "is negative")
+    try check("micro", micro ?? 1 >= 1, "is less than 1")
+    try mixture.check(domains: cursors.count)
+    try check("ledger", ledger.isConsistent(domains: cursors.count), "is not one of \(cursors.count) domains")
+    try check("model", isModelPossible(in: directory), "is no model that fits \(TensorFiles.parametersFile)")
+    try check("endOfDocument", (0..<model[4]).contains(endOfDocument), "is not in the vocabulary")
+  }
+
+  /// Whether the model's shape makes sense, and its parameters are no more than there are in the file.
+  private func isModelPossible(in directory: String) throws -> Bool {
+    guard model.count == 5, model.allSatisfy({ $0 > 0 }), model[2] % model[1] == 0 else { return false }
+    let sizes = model.map(Double.init)
+    let (layers, width, context, vocabulary) = (sizes[0], sizes[2], sizes[3], sizes[4])
+    let file = "\(directory)/\(TensorFiles.parametersFile)"
+    let bytes = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
+    return (12 * layers * width * width + (vocabulary + context) * width) * 4 <= Double(bytes ?? 0)
   }
 
   /// Writes the state into a checkpoint's directory.
   func write(to directory: String) throws {
-    // A measurement that overflowed is no reason to lose a checkpoint.
-    try JSON.state.data(self).write(to: URL(fileURLWithPath: directory + "/state.json"))
+    try JSON.state.data(self).write(to: URL(fileURLWithPath: "\(directory)/\(Self.fileName)"))
   }
 
   /// The model's shape as a configuration.
-  ///
-  /// - Throws: `Failure(.badData)` if it makes no sense.
-  func modelConfiguration(of directory: String) throws -> ModelConfiguration {
-    guard model.count == 5, model.allSatisfy({ $0 > 0 }), model[2] % model[1] == 0 else {
-      throw Failure(.badData, "\(directory)/state.json has the impossible model \(model).")
-    }
-    return ModelConfiguration(
-      layers: model[0], heads: model[1], width: model[2], context: model[3], vocabularySize: model[4])
+  var modelConfiguration: ModelConfiguration {
+    ModelConfiguration(layers: model[0], heads: model[1], width: model[2], context: model[3], vocabularySize: model[4])
   }
 
-  /// Checks that a configuration goes on with the same run.
+  /// Checks that a plan goes on with the same run, and that the state fits its model, batch and corpus.
   ///
-  /// - Throws: `Failure(.badConfiguration)` that names the first key that differs.
-  func check(_ identity: [String: String], of directory: String) throws {
-    for (key, value) in self.identity.sorted(by: { $0.key < $1.key }) where identity[key] != value {
+  /// - Throws: `Failure`: `.badConfiguration` that names the first key that differs, `.badData` for a state that was not
+  ///   written by such a run.
+  func check(_ plan: RunPlan, of directory: String) throws {
+    for (key, value) in identity.sorted(by: { $0.key < $1.key }) where plan.identity[key] != value {
       throw Failure(
         .badConfiguration,
-        "\(directory) was written with \(key) = \(value), but now it is \(identity[key] ?? "nothing"); "
+        "\(directory) was written with \(key) = \(value), but now it is \(plan.identity[key] ?? "nothing"); "
           + (key == "corpus"
             ? "build the corpus again from the same texts, recipe and tokenizer, or start another `run`."
             : "restore the key, or start another `run`."))
     }
+    func check(_ key: String, _ isSo: Bool) throws {
+      guard !isSo else { return }
+      throw Failure(.badData, "\(directory)/\(Self.fileName): the key \(key) does not fit this run.")
+    }
+    try check("model", modelConfiguration == plan.model)
+    try check("tokenizer", tokenizer == plan.corpus.tokenizer.hash.description)
+    try check("cursors", cursors.count == plan.windowCounts.count)
+    // More than the steps drew if the run went back and passed text over; never so much that tokens cannot be counted.
+    let drawn = cursors.reduce(0.0) { $0 + Double($1) }
+    let atLeast = Double(step) * Double(plan.batch.sequences)
+    try check("cursors", drawn >= atLeast && drawn * Double(plan.model.context) < 1e18)
+    try check("ledger", ledger.sequencesTotal <= drawn)
   }
 }

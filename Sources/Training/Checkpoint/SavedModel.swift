@@ -3,6 +3,7 @@ import Corpus
 import Failures
 import Foundation
 import Kernels
+import Printing
 import Steering
 import Transformer
 
@@ -20,14 +21,14 @@ public struct SavedModel: ~Copyable {
   /// The number of optimizer steps behind it.
   public var step: Int { state.step }
 
-  /// Reads a checkpoint, or the latest one of a run directory.
+  /// Reads a checkpoint, or the newest whole one of a run directory.
   ///
+  /// - Parameter report: Is called with what a person should know, such as damaged checkpoints that are passed over.
   /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` that names the file which is damaged.
-  public init(at path: String) throws {
-    let checkpoint = try Self.locate(path)
-    try CheckpointStore.verify(checkpoint)
+  public init(at path: String, report: (String) -> Void = SavedModel.warn) throws {
+    let checkpoint = try Self.locate(path, report: report)
     let state = try RunState.read(from: checkpoint)
-    let model = try state.modelConfiguration(of: checkpoint)
+    let model = state.modelConfiguration
     let layout = ParameterLayout(model)
     let parameters = try TensorFiles.readParameters(layout: layout, from: checkpoint)
     self.path = checkpoint
@@ -64,16 +65,40 @@ public struct SavedModel: ~Copyable {
     }
   }
 
-  /// The checkpoint at `path`, or the latest one of the run at `path`.
-  static func locate(_ path: String) throws -> String {
+  /// The checkpoint at `path`, which has to be whole, or the newest whole one of the run at `path`.
+  static func locate(_ path: String, report: (String) -> Void = warn) throws -> String {
     let files = FileManager.default
     guard files.fileExists(atPath: path) else { throw Failure(.missingInput, "There is no checkpoint or run \(path).") }
-    if files.fileExists(atPath: path + "/state.json") { return path }
-    guard let latest = try? String(contentsOfFile: path + "/checkpoints/latest", encoding: .utf8) else {
+    if files.fileExists(atPath: "\(path)/\(RunState.fileName)") {
+      try CheckpointManifest.verify(path)
+      try examine(path)
+      return path
+    }
+    let store = CheckpointStore(path: RunDirectory.checkpoints(of: path), keep: 1)
+    guard let newest = try store.newest(examine: { try examine($0) }, report: report) else {
       throw Failure(.missingInput, "\(path) is neither a checkpoint nor a run that has written one.")
     }
-    return "\(path)/checkpoints/\(latest.trimmingCharacters(in: .whitespacesAndNewlines))"
+    return newest
   }
+
+  /// Checks what is in a checkpoint whose files are those that were written: that every file is there, the state makes
+  /// sense, and all numbers are finite.
+  ///
+  /// - Throws: `Failure(.badData)` that names file and key or tensor.
+  @discardableResult
+  static func examine(_ checkpoint: String) throws -> RunState {
+    let files = try CheckpointManifest.names(of: checkpoint)
+    let expected = [TensorFiles.parametersFile, TensorFiles.optimizerFile, RunState.fileName, MethodFile.name]
+    for name in expected where !files.contains(name) {
+      throw Failure(.badData, "\(checkpoint)/\(name) is missing.")
+    }
+    let state = try RunState.read(from: checkpoint)
+    try TensorFiles.examine(files, of: checkpoint, layout: ParameterLayout(state.modelConfiguration))
+    return state
+  }
+
+  /// Writes a warning to standard error.
+  public static func warn(_ sentence: String) { Console.note("warning: " + sentence) }
 }
 
 extension SavedModel {
@@ -84,13 +109,13 @@ extension SavedModel {
     let model: ModelConfiguration
     private let tokenizer: String
 
-    /// Finds a checkpoint, or the latest one of a run directory.
+    /// Finds a checkpoint, or the newest whole one of a run directory.
     ///
     /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` if it is damaged.
-    init(_ run: String) throws {
-      path = try SavedModel.locate(run)
+    init(_ run: String, report: (String) -> Void) throws {
+      path = try SavedModel.locate(run, report: report)
       let state = try RunState.read(from: path)
-      model = try state.modelConfiguration(of: path)
+      model = state.modelConfiguration
       tokenizer = state.tokenizer
     }
 

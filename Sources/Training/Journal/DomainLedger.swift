@@ -17,6 +17,14 @@ package struct DomainLedger: Codable, Equatable {
   /// The number of domains.
   package var count: Int { losses.count }
 
+  /// Whether what was read from a file is the ledger of so many domains.
+  func isConsistent(domains: Int) -> Bool {
+    [losses.count, sequences.count, requested.count].allSatisfy { $0 == domains } && sequences.allSatisfy { $0 >= 0 }
+  }
+
+  /// All sequences since the last record.
+  var sequencesTotal: Double { sequences.reduce(0) { $0 + Double($1) } }
+
   /// Counts the rows of a training batch.
   ///
   /// - Parameter weights: What the batch was drawn with, (domains).

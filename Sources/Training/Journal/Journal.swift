@@ -44,7 +44,8 @@ final class Journal {
     changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
     let former = firstStep == 0 ? nil : try? RunDescription(contentsOf: directory.configurationFile)
     rateJump = former.flatMap { try? plan.rateJump(from: $0, after: firstStep) }
-    // `metrics.jsonl` marks the directory as a run, so it is created last.
+    try directory.mark()
+    // Whoever finds metrics may take the run to have begun, so they come last.
     if firstStep < plan.steps { try directory.write(resolved, to: directory.configurationFile) }
     metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
     directory.keep()

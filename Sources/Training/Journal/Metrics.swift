@@ -96,7 +96,10 @@ final class MetricsFile {
   /// - Throws: `Failure(.cannotCreate)` with the system's reason.
   init(at path: String, keeping offset: Int) throws {
     self.path = path
-    descriptor = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 || errno != ELOOP else {
+      throw Failure(.cannotCreate, "\(path) is a symbolic link, and nothing is written through it; remove the link.")
+    }
     let size = lseek(descriptor, 0, SEEK_END)
     self.offset = max(0, min(offset, size))
     guard size >= 0, ftruncate(descriptor, off_t(self.offset)) == 0, lseek(descriptor, 0, SEEK_END) >= 0 else {

@@ -45,15 +45,20 @@ public struct RunPlan: Sendable {
 
   /// Opens the corpus of a description and works everything out for `ranks` ranks.
   ///
+  /// - Parameter report: Is called with what a person should know.
   /// - Throws: `Failure` that names the key, file, domain or target that is wrong.
-  public init(_ description: RunDescription, ranks: Int) throws {
-    try self.init(description, corpus: Corpus(at: description.corpus), ranks: ranks)
+  public init(
+    _ description: RunDescription, ranks: Int, report: (String) -> Void = SavedModel.warn
+  ) throws {
+    try self.init(description, corpus: Corpus(at: description.corpus), ranks: ranks, report: report)
   }
 
   /// Works everything out for a corpus that is open.
   ///
   /// - Throws: `Failure` that names the key, domain or target that is wrong.
-  package init(_ description: RunDescription, corpus: Corpus, ranks: Int) throws {
+  package init(
+    _ description: RunDescription, corpus: Corpus, ranks: Int, report: (String) -> Void = SavedModel.warn
+  ) throws {
     self.corpus = corpus
     target = try corpus.target(named: description.target)
     steeringTargets = try Self.steeringTargets(description, corpus, target)
@@ -89,7 +94,8 @@ public struct RunPlan: Sendable {
     facts.vocabularySize = corpus.vocabularySize
     method = try description.mixture.makeMethod(for: facts)
     wishes = method.everWants(upTo: max(total, interval) + 1)
-    reference = try Self.reference(description, corpus, isWanted: wishes.contains(.referenceLosses))
+    reference = try Self.reference(
+      description, corpus, isWanted: wishes.contains(.referenceLosses), report: report)
     try checkRepetitions()
     _ = try sampler()
   }
@@ -106,7 +112,7 @@ public struct RunPlan: Sendable {
   }
 
   private static func reference(
-    _ description: RunDescription, _ corpus: Corpus, isWanted: Bool
+    _ description: RunDescription, _ corpus: Corpus, isWanted: Bool, report: (String) -> Void
   ) throws -> SavedModel.Reference? {
     guard isWanted else { return nil }
     guard let run = description.mixture.reference else {
@@ -115,7 +121,7 @@ public struct RunPlan: Sendable {
         "the method '\(description.mixture.method)' compares losses with those of another run's model: name that run")
     }
     do {
-      let reference = try SavedModel.Reference(run)
+      let reference = try SavedModel.Reference(run, report: report)
       try reference.check(corpus, context: description.model.configuration(vocabularySize: 1).context)
       return reference
     } catch let failure as Failure {
