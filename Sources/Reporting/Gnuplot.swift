@@ -48,6 +48,9 @@ struct Gnuplot {
     executable = found
   }
 
+  /// The names of a figure's files.
+  func files(of figure: Figure) -> [String] { ["svg", "png"].map { "\(figure.name).\($0)" } }
+
   /// Draws a figure as SVG and PNG into an existing directory, which holds both files or neither afterwards.
   ///
   /// - Returns: The paths of the files.

@@ -56,6 +56,21 @@ struct PlotTests {
     }
   }
 
+  @Test("Pictures are drawn again over earlier ones, and never over somebody else's")
+  func ownership() throws {
+    let runs = MadeUpRuns()
+    let run = try runs.make("run", method: "dga", seed: 1, target: 4)
+    let output = runs.directory + "/plots"
+    let first = try Plot.draw(runs: [run], output: output)
+    #expect(try Plot.draw(runs: [run], output: output) == first)
+    let other = runs.directory + "/other"
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+    try Data("precious".utf8).write(to: URL(filePath: other + "/losses.svg"))
+    let failure = try #require(throws: Failure.self) { try Plot.draw(runs: [run], output: other) }
+    #expect(failure.kind == .cannotCreate && failure.message.contains("other/losses.svg was not drawn by this program"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: other) == ["losses.svg"])
+  }
+
   @Test("A damaged line before the last, or a directory that is no run, is refused with its place")
   func damage() throws {
     let runs = MadeUpRuns()
@@ -157,7 +172,8 @@ struct PlotTests {
         #expect(text.contains("<svg") && text.contains(file.contains("losses") ? "dga 4.50" : "perl 70 %"))
       }
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: output).count == 4)
+    let drawn = try FileManager.default.contentsOfDirectory(atPath: output).filter { !$0.hasPrefix(".") }
+    #expect(drawn.count == 4)
     #expect(try Plot.draw(runs: [uniform], output: output + "/uniform").count == 2)
   }
 
