@@ -60,7 +60,7 @@ extension CommandLineTests {
             "corpus", "build", "\(workshop.path)/recipe.yaml", "-o", "\(workshop.path)/corpus", "tokenizer.kind=sentencepiece",
             "tokenizer.vocabulary=2000",
           ]))
-      try wait(for: "the output", of: program) { workshop.exists(".corpus.building") }
+      try wait(for: "the output", of: program) { workshop.exists(".corpus.dga-building") }
       kill(try #require(program.identifier), signal)
       let outcome = try program.wait()
       #expect(outcome.status == 75, "\(outcome.output)")
