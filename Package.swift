@@ -83,7 +83,8 @@ let package = Package(
         "Runs", "MPI", "Kernels", "Transformer", "Parallel", "Steering", "Checkpoints",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
-    .target(name: "Reporting", dependencies: ["Failures", "Printing", "Configuration", "Storage"], swiftSettings: strict),
+    .target(
+      name: "Reporting", dependencies: ["Failures", "Printing", "Configuration", "Storage"], swiftSettings: strict),
     .target(
       name: "Benchmarking",
       dependencies: [

@@ -68,8 +68,8 @@ package final class CheckpointStore {
   private func prune(after step: Int) {
     let prunable = names().filter { name in
       guard let number = Self.step(of: name), number <= step, !passedOver.contains(name) else { return false }
-      let marker = DirectoryMarker(.checkpoint, of: "\(path)/\(name)")
-      return marker.map { $0.version <= CheckpointManifest.newest && $0.foreignEntry(in: "\(path)/\(name)") == nil } ?? false
+      guard let marker = DirectoryMarker(.checkpoint, of: "\(path)/\(name)") else { return false }
+      return marker.version <= CheckpointManifest.newest && marker.foreignEntry(in: "\(path)/\(name)") == nil
     }
     for old in prunable.dropFirst(keep) {
       guard let marker = DirectoryMarker(.checkpoint, of: "\(path)/\(old)") else { continue }
@@ -91,8 +91,8 @@ package final class CheckpointStore {
   ///
   /// - Parameter examine: Checks what is in a checkpoint whose files are those that were written.
   /// - Returns: Its directory, or nil if there are no checkpoints.
-  /// - Throws: `Failure(.badData)` if there are, but none is whole, or the newest was written by another version of dga;
-  ///   `.badConfiguration` from `examine`.
+  /// - Throws: `Failure(.badData)` if there are, but none is whole, or the newest was written by another version of
+  ///   dga; `.badConfiguration` from `examine`.
   package func newest(
     examine: (String) throws -> Void = { _ in }, report: (String) -> Void
   ) throws -> String? {

@@ -33,8 +33,8 @@ public enum Plot {
 
   /// Notes in the directory which pictures in it are ours, so that they can be drawn again.
   ///
-  /// - Throws: `Failure(.cannotCreate)` if there is a file with the name of a picture that is not; `.badData` if a newer
-  ///   dga has drawn there.
+  /// - Throws: `Failure(.cannotCreate)` if there is a file with the name of a picture that is not; `.badData` if a
+  ///   newer dga has drawn there.
   private static func takeHold(of files: [String], in directory: String) throws {
     let version = 1
     let marker = DirectoryMarker(.plots, of: directory)
@@ -43,8 +43,8 @@ public enum Plot {
     for file in files where !ours.contains(file) && FileManager.default.fileExists(atPath: "\(directory)/\(file)") {
       throw Failure(
         .cannotCreate,
-        "\(directory)/\(file) was not drawn by this program, so it is not replaced; move it elsewhere or choose another "
-          + "directory.")
+        "\(directory)/\(file) was not drawn by this program, so it is not replaced; move it elsewhere or choose "
+          + "another directory.")
     }
     try DirectoryMarker(.plots, version: version, files: ours.union(files)).write(to: directory)
   }

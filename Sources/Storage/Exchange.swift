@@ -20,8 +20,8 @@ package enum Exchange {
 
   /// Lets two directories change places, in one step where the file system can.
   ///
-  /// Elsewhere the old one is renamed twice: a process that is killed in between leaves it under the name of the new one
-  /// with `.old` added, from where ``recover(_:from:)`` brings it back.
+  /// Elsewhere the old one is renamed twice: a process that is killed in between leaves it under the name of the new
+  /// one with `.old` added, from where ``recover(_:from:)`` brings it back.
   ///
   /// - Returns: Whether it was one step.
   /// - Throws: `Failure(.cannotCreate)` with the system's reason; both are then where they were.

@@ -46,7 +46,7 @@ extension CommandLineTests {
       #expect(try workshop.finish(.mpirun(2), "duration=20steps", "--resume").steps == 20)
     }
 
-    @Test("A damaged checkpoint is named and kept where it is, and the run goes on from the one before to the same bits")
+    @Test("A damaged checkpoint is named and stays where it is; the run goes on from the one before to the same bits")
     func damagedCheckpoint() throws {
       let workshop = try Workshop()
       let settings = ["checkpoint.every=20steps", "checkpoint.keep=3"]

@@ -71,7 +71,8 @@ private final class Place {
       #expect(DirectoryMarker(.corpus, of: place.path) == nil, "\(text)")
     }
     try place.write(
-      "manifest.json", #"{"format": "dga corpus", "version": 7, "files": {"a": {"new": 1}, "../b": {}, ".": {}}, "x": {}}"#)
+      "manifest.json",
+      #"{"format": "dga corpus", "version": 7, "files": {"a": {"new": 1}, "../b": {}, ".": {}}, "x": {}}"#)
     let marker = try #require(DirectoryMarker(.corpus, of: place.path))
     #expect(marker.version == 7 && marker.files == ["a"])
     let failure = try #require(throws: Failure.self) { try marker.checkVersion(of: "place", newest: 6) }

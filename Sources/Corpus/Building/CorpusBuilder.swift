@@ -20,7 +20,7 @@ extension Corpus {
     // Everything that can be seen without reading is seen before the output exists.
     let domainFiles = try recipe.domains.map { try $0.source.files() }
     let targetFiles = try recipe.targets.map { try $0.source.files() }
-    let condition = "add --replace to build it anew, or choose another output; runs on it go on with the same corpus only"
+    let condition = "add --replace to build it anew, or choose another output; runs on it need the same corpus"
     var directory = try OutputDirectory(
       output,
       replacing: OutputDirectory.Replacement(

@@ -126,7 +126,8 @@ package struct DynamicGradientAlignment: MixingMethod {
       "domains", state.domains.allSatisfy { (0..<count).contains($0) }, "has a domain that the corpus has not")
     try Mixing.check(
       "targets", (state.targets == nil) == (self.state.targets == nil),
-      "is \(state.targets == nil ? "missing" : "there"), but mixture.direction.adaptive is \(self.state.targets != nil)")
+      "is \(state.targets == nil ? "missing" : "there"), "
+        + "but mixture.direction.adaptive is \(self.state.targets != nil)")
     if let targets = self.state.targets {
       try state.targets?.check(targets: targets.weights.count, rows: state.domains.count)
     } else {

@@ -111,8 +111,8 @@ struct RunState: Codable {
 
   /// Checks that a plan goes on with the same run, and that the state fits its model, batch and corpus.
   ///
-  /// - Throws: `Failure`: `.badConfiguration` that names the first key that differs, `.badData` for a state that was not
-  ///   written by such a run.
+  /// - Throws: `Failure`: `.badConfiguration` that names the first key that differs, `.badData` for a state that was
+  ///   not written by such a run.
   func check(_ plan: RunPlan, of directory: String) throws {
     for (key, value) in identity.sorted(by: { $0.key < $1.key }) where plan.identity[key] != value {
       throw Failure(
