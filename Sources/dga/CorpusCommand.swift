@@ -56,7 +56,7 @@ struct CorpusCommand: ParsableCommand {
       let corpus = try Corpus(at: corpus)
       if verify {
         let checked = try corpus.verify()
-        FileHandle.standardError.write(Data((checked + "\n").utf8))
+        Console.note(checked)
       }
       let report = corpus.report(budget: budget)
       try Console.print(json ? JSON.pretty.text(report) : report.table)

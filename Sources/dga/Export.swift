@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Printing
 import Training
 
 /// Writes a checkpoint for other programs.
@@ -15,7 +16,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     for line in try Training.Export.run(checkpoint, to: output) {
-      FileHandle.standardError.write(Data((line + "\n").utf8))
+      Console.note(line)
     }
   }
 }
