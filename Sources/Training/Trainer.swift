@@ -32,8 +32,8 @@ public struct Trainer: ~Copyable {
   var steering: Steering
   var root: Root?
   var batch: Batch
-  private var record: PassRecord
-  private var evaluation: Evaluation
+  var record: PassRecord
+  var evaluation: Evaluation
   /// Whether a domain is in its second epoch or a later one, and a person has been told.
   var isRepeated: [Bool]
 
@@ -47,13 +47,13 @@ public struct Trainer: ~Copyable {
   /// Times that the run has gone back to a checkpoint since it last wrote one.
   var returns = 0
   /// Whether a checkpoint was due while steps were passed over.
-  private var owesCheckpoint = false
+  var owesCheckpoint = false
   var memoryCheck: MemoryCheck
-  private let stops: StopConditions
+  let stops: StopConditions
   /// Whether the evaluation of the present step was given up, to be made by the run that goes on.
   var owesEvaluation = false
   /// When the last checkpoint was written, or the session began.
-  private var saved = ContinuousClock.now
+  var saved = ContinuousClock.now
 
   /// Seconds of the whole run, earlier sessions included; evaluations and checkpoints are not in `steps`.
   struct Times: Codable {
@@ -87,7 +87,8 @@ public struct Trainer: ~Copyable {
     if plan.method.weighting == .loss { batch.factors = [Float](repeating: 1, count: plan.batch.sequences) }
     record = PassRecord(
       batch, length: plan.model.context, directions: plan.steering.directionCount, extras: 2)
-    stops = StopConditions(limit: plan.description.timeLimit?.seconds)
+    // One rank's clock decides, so that it also knows the reason.
+    stops = StopConditions(limit: rank == 0 ? plan.description.timeLimit?.seconds : nil)
     Faults.order(plan.description.faults.filter { $0.rank == rank }.map(\.fault))
     isRepeated = [Bool](repeating: false, count: plan.windowCounts.count)
   }
@@ -255,117 +256,6 @@ public struct Trainer: ~Copyable {
   private func result(norm: Double) -> StepResult {
     StepResult(
       step: step, loss: record.loss, rate: plan.schedule.rate(at: step), norm: norm, overheadShare: times.overheadShare)
-  }
-
-  /// Evaluates and records the losses; nil if a signal has asked to stop meanwhile.
-  ///
-  /// - Parameter isRecorded: Whether the record of this step's evaluation has yet to be written.
-  mutating func evaluate(
-    _ parameters: borrowing Parameters<Whole>, isRecorded: Bool = true, over world: borrowing Communicator
-  ) throws -> EvaluationResult? {
-    FlightRecorder.enter(.evaluate)
-    let losses = try evaluation.run(on: &replica, parameters, over: world) { [stops] in stops.request == .stop }
-    if isRecorded {
-      owesEvaluation = losses == nil
-      if let losses { try root?.journal.evaluated(step, losses) }
-    }
-    return losses
-  }
-
-  // MARK: Saving
-
-  /// Whether a checkpoint is to be written now. One that is due while steps are passed over is written after the next
-  /// step that is used: parameters or moments may be damaged.
-  private mutating func isSaved(_ ending: StepEnding) -> Bool {
-    owesCheckpoint = owesCheckpoint || ending.isSaved || owesEvaluation
-    return owesCheckpoint && outliers.skipped == 0
-  }
-
-  private mutating func save(_ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator) throws {
-    try checkMemory(of: parameters, over: world)
-    try writeCheckpoint(parameters, over: world)
-    (owesCheckpoint, returns, saved) = (false, 0, .now)
-  }
-
-  // MARK: Stopping
-
-  /// Ends the run if a signal asked for that.
-  private func leave(_ ending: StepEnding, over world: borrowing Communicator) throws {
-    guard owesEvaluation || ending.isStopped else { return }
-    try world.agree { throw stopped() }
-  }
-
-  /// Why the run ends before its last step.
-  private func stopped() -> Failure {
-    let saved = owesCheckpoint
-      ? "no checkpoint was written, since steps were being skipped" : "the checkpoint is written"
-    return Failure(.preempted, "Stopped by \(stops.reason) after step \(step); \(saved), go on with --resume.")
-  }
-
-  // MARK: Beginning and end
-
-  /// Checks everything that a run checks before its first step, and touches nothing.
-  ///
-  /// Collective: every rank calls.
-  ///
-  /// - Returns: What the run would do, in a sentence.
-  /// - Throws: What ``run(resume:over:afterStep:)`` would throw.
-  public mutating func rehearse(resume: Bool, over world: borrowing Communicator) throws -> String {
-    try world.agree {
-      if world.rank == 0 { try RunDirectory.rehearse(at: plan.description.run, resume: resume) }
-    }
-    guard resume else { return "The run would begin." }
-    var parameters = Parameters<Whole>(replica.optimizer.shards)
-    var mixture = plan.mixture()
-    guard try restore(&parameters, &mixture, over: world) != nil else {
-      return "There is no checkpoint to go on from, so the run would begin."
-    }
-    return step < plan.steps ? "The run would go on after step \(step)." : "The run is complete after step \(step)."
-  }
-
-  /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's
-  /// rate of all ranks together, in floating-point operations per second.
-  private mutating func open(
-    resume: Bool, _ parameters: inout Parameters<Whole>, over world: borrowing Communicator
-  ) throws -> Double {
-    let directory = try world.agree {
-      world.rank == 0 ? try RunDirectory(at: plan.description.run, resume: resume, report: SavedModel.warn) : nil
-    }
-    var mixture = plan.mixture()
-    let restored = resume ? try restore(&parameters, &mixture, over: world) : nil
-    let ceiling = try world.allReduce(BLAS.measureCeiling(seconds: 0.3), .sum)
-    let journal = try world.agree {
-      try directory.map {
-        try Journal(
-          plan, in: $0, metricsOffset: restored?.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
-      }
-    }
-    replica.optimizer.acceptMemory(parameters)
-    if let journal {
-      root = Root(plan, mixture: mixture, journal: journal)
-      if let restored { root?.restore(restored) }
-    }
-    let placement = try Placement(threads: plan.description.threads, over: world)
-    try journal?.begin(
-      world: world, placement: placement, isResumed: resume,
-      skippedInEvaluation: evaluation.skipped(of: plan.corpus))
-    return ceiling
-  }
-
-  private func outcome(
-    _ losses: EvaluationResult, _ parameters: borrowing Parameters<Whole>, ceiling: Double
-  ) -> RunOutcome {
-    let tokens = step * plan.tokensPerStep
-    let rate = times.steps > 0 ? Double(tokens) / times.steps : 0
-    let names = plan.corpus.domains.map(\.name)
-    return RunOutcome(
-      steps: step, tokens: tokens, probe_tokens: steering.tokens, target_loss: losses.target.nats,
-      generic_loss: losses.generic, seconds: times.steps, tokens_per_second: rate,
-      flops_share: rate * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling,
-      overhead_share: times.overheadShare, batches_hash: batchesHash.description,
-      parameters_hash: TensorFiles.checksum(of: parameters.span).description,
-      domains_read: Dictionary(
-        uniqueKeysWithValues: zip(names, sampler.cursors.map { $0 * plan.model.context })))
   }
 }
 

@@ -74,10 +74,9 @@ import Testing
   @Test func `a manifest without findings is read`() throws {
     let workshop = try Workshop()
     let corpus = try workshop.buildExample()
-    var manifest = try #require(
-      JSONSerialization.jsonObject(with: Data(try workshop.read("out/manifest.json"))) as? [String: Any])
-    manifest["findings"] = nil
-    try workshop.write("out/manifest.json", Array(JSONSerialization.data(withJSONObject: manifest)))
+    var manifest = corpus.manifest
+    manifest.findings = nil
+    try workshop.write("out/manifest.json", Array(manifest.encoded()))
     let old = try Corpus(at: corpus.path)
     #expect(old.manifest.findings == nil)
     #expect(old.report().table.contains("Left out: 0 duplicates"))

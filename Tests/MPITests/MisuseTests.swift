@@ -46,6 +46,7 @@ import Testing
     return try run(
       ["swiftc", "-swift-version", "6", "-emit-sil", "-o", "/dev/null", file.path]
         + ["-I", buildDirectory.appending(path: "Modules").path, "-I", root.appending(path: "CMPI").path]
+        + ["-I", root.appending(path: "Sources/CSignals/include").path]
         + mpi.flatMap { ["-Xcc", String($0)] })
   }
 }

@@ -1,0 +1,75 @@
+import Checkpoints
+import Corpus
+import Failures
+import Foundation
+import Kernels
+import MPI
+import Mixing
+import Parallel
+
+/// The beginning of a run, alone or from a checkpoint, and its outcome.
+extension Trainer {
+  /// Checks everything that a run checks before its first step, and touches nothing.
+  ///
+  /// Collective: every rank calls.
+  ///
+  /// - Returns: What the run would do, in a sentence.
+  /// - Throws: What ``run(resume:over:afterStep:)`` would throw.
+  public mutating func rehearse(resume: Bool, over world: borrowing Communicator) throws -> String {
+    try world.agree {
+      if world.rank == 0 { try RunDirectory.rehearse(at: plan.description.run, resume: resume) }
+    }
+    guard resume else { return "The run would begin." }
+    var parameters = Parameters<Whole>(replica.optimizer.shards)
+    var mixture = plan.mixture()
+    guard try restore(&parameters, &mixture, over: world) != nil else {
+      return "There is no checkpoint to go on from, so the run would begin."
+    }
+    return step < plan.steps ? "The run would go on after step \(step)." : "The run is complete after step \(step)."
+  }
+
+  /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's
+  /// rate of all ranks together, in floating-point operations per second.
+  mutating func open(
+    resume: Bool, _ parameters: inout Parameters<Whole>, over world: borrowing Communicator
+  ) throws -> Double {
+    let directory = try world.agree {
+      world.rank == 0 ? try RunDirectory(at: plan.description.run, resume: resume, report: SavedModel.warn) : nil
+    }
+    var mixture = plan.mixture()
+    let restored = resume ? try restore(&parameters, &mixture, over: world) : nil
+    let ceiling = try world.allReduce(BLAS.measureCeiling(seconds: 0.3), .sum)
+    let journal = try world.agree {
+      try directory.map {
+        try Journal(
+          plan, in: $0, metricsOffset: restored?.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
+      }
+    }
+    replica.optimizer.acceptMemory(parameters)
+    if let journal {
+      root = Root(plan, mixture: mixture, journal: journal)
+      if let restored { root?.restore(restored) }
+    }
+    let placement = try Placement(threads: plan.description.threads, over: world)
+    try journal?.begin(
+      world: world, placement: placement, isResumed: resume,
+      skippedInEvaluation: evaluation.skipped(of: plan.corpus))
+    return ceiling
+  }
+
+  func outcome(
+    _ losses: EvaluationResult, _ parameters: borrowing Parameters<Whole>, ceiling: Double
+  ) -> RunOutcome {
+    let tokens = step * plan.tokensPerStep
+    let rate = times.steps > 0 ? Double(tokens) / times.steps : 0
+    let names = plan.corpus.domains.map(\.name)
+    return RunOutcome(
+      steps: step, tokens: tokens, probe_tokens: steering.tokens, target_loss: losses.target.nats,
+      generic_loss: losses.generic, seconds: times.steps, tokens_per_second: rate,
+      flops_share: rate * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling,
+      overhead_share: times.overheadShare, batches_hash: batchesHash.description,
+      parameters_hash: TensorFiles.checksum(of: parameters.span).description,
+      domains_read: Dictionary(
+        uniqueKeysWithValues: zip(names, sampler.cursors.map { $0 * plan.model.context })))
+  }
+}
