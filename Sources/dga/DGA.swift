@@ -16,7 +16,7 @@ struct DGA: ParsableCommand {
       dga help configuration             every key of runs and recipes, its default and meaning
 
       Exit codes: 0 done, 64 usage, 65 bad data, 66 missing input, 70 internal, 73 cannot create output, 74 input/output, \
-      75 preempted and resumable, 76 lost peer (reserved), 78 bad configuration, 79 diverged.
+      75 preempted and resumable, 76 lost, stuck or damaged peer, 78 bad configuration, 79 diverged.
       """,
     version: "0.1.0",
     subcommands: [
