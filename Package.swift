@@ -110,6 +110,7 @@ let package = Package(
     .target(name: "allocation-counter", path: "Tests/allocation-counter"),
     .testTarget(name: "MPITests", dependencies: ["mpi-check", "Launching"], swiftSettings: strict),
     .testTarget(name: "PrintingTests", dependencies: ["Printing"], swiftSettings: strict),
+    .testTarget(name: "LivenessTests", dependencies: ["Liveness"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "Kernels"], swiftSettings: strict),
     .testTarget(name: "MixingTests", dependencies: ["Mixing", "Settings"], swiftSettings: strict),

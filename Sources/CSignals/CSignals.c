@@ -106,8 +106,16 @@ void dga_stack_prepare(void) {
   set_action(stack_signal, write_stack);
 }
 
+// The process is about to end with this code; a stack that cannot be walked changes nothing of that.
+static void leave(int signal) {
+  (void)signal;
+  _exit(76);
+}
+
 int dga_stack_write(int descriptor) {
   if (stack_signal == 0) return 0;
+  set_action(SIGSEGV, leave);
+  set_action(SIGBUS, leave);
   atomic_store(&stack_descriptor, descriptor);
   if (pthread_kill(stack_thread, stack_signal) != 0) return 0;
   for (int wait = 0; wait < 100; wait++) {

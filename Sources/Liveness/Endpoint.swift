@@ -73,6 +73,6 @@ public struct Endpoint: Sendable, Equatable {
 enum ProcessState: String {
   case stopped = "its process is stopped by a signal (kill -CONT wakes it)"
   case debugged = "its process is held by a debugger"
-  case gone = "its process is gone"
+  case gone = "its process cannot be seen any more"
   case waitingForDevice = "its process waits for a disk or another device"
 }

@@ -18,6 +18,9 @@ public struct Fault: Sendable, Equatable {
     case fullDisk = "full_disk"
     /// The rank's connections to other hosts are cut; it neither sends nor answers any more.
     case lostLink = "lost_link"
+
+    /// Whether it happens to the process, not to memory that somebody has to hand over.
+    var isOfProcess: Bool { self != .nan && self != .flip }
   }
 
   /// What a flipped bit belongs to.
@@ -55,7 +58,9 @@ public enum Faults {
   /// Lets those happen that are due, but for those which only the owner of the memory can carry out.
   static func trigger(at phase: Phase, step: Int) {
     if ordered.isEmpty { return }
-    for fault in ordered where fault.step == step && fault.phase == phase { happen(fault) }
+    while let place = ordered.firstIndex(where: { $0.step == step && $0.phase == phase && $0.kind.isOfProcess }) {
+      happen(ordered.remove(at: place))
+    }
   }
 
   /// Takes the next fault of a kind that is due in a step, for the owner of the memory to carry out; nil if there is

@@ -33,9 +33,11 @@ public enum FlightRecorder {
     return ring
   }()
   private static let lastSequence = Atomic<Int>(0)
-  /// The outermost call that has not ended: its number, 0 if there is none, and its beginning.
+  /// The outermost call that has not ended: its number, 0 if there is none, and its name.
   private static let waitSequence = Atomic<Int>(0)
-  private static let waitStart = Atomic<UInt64>(0)
+  nonisolated(unsafe) private static var waitCall: StaticString = ""
+  /// When a call began or ended last: a wait of many messages counts from its last one.
+  private static let lastActivity = Atomic<UInt64>(0)
   private static let longestWait = Atomic<UInt64>(0)
   private static let phaseNumber = Atomic<UInt8>(0)
   private static let phaseStart = Atomic<UInt64>(0)
@@ -53,29 +55,37 @@ public enum FlightRecorder {
   /// Notes that a step begins.
   public static func begin(step: Int) { stepNumber.store(step, ordering: .relaxed) }
 
+  /// A call that has begun.
+  public struct Call {
+    fileprivate let entry: UnsafeMutablePointer<Entry>
+    fileprivate let sequence: Int
+  }
+
   /// Records that a call begins which may wait for other ranks; `end` is to follow.
-  public static func begin(_ call: StaticString, bytes: Int = 0, peer: Int = -1) -> UnsafeMutablePointer<Entry> {
+  public static func begin(_ call: StaticString, bytes: Int = 0, peer: Int = -1) -> Call {
     let sequence = lastSequence.load(ordering: .relaxed) + 1
     let entry = ring + sequence % capacity
     let start = now
     entry.pointee = Entry(
       sequence: sequence, call: call, bytes: bytes, peer: peer, start: start, end: 0, step: step, phase: phase)
     lastSequence.store(sequence, ordering: .releasing)
+    lastActivity.store(start, ordering: .releasing)
     if waitSequence.load(ordering: .relaxed) == 0 {
-      waitStart.store(start, ordering: .relaxed)
+      waitCall = call
       waitSequence.store(sequence, ordering: .releasing)
     }
-    return entry
+    return Call(entry: entry, sequence: sequence)
   }
 
   /// Records that the call has ended.
-  public static func end(_ entry: UnsafeMutablePointer<Entry>) {
+  public static func end(_ call: Call) {
     let end = now
-    entry.pointee.end = end
-    guard entry.pointee.sequence == waitSequence.load(ordering: .relaxed) else { return }
-    waitSequence.store(0, ordering: .releasing)
-    let wait = end - entry.pointee.start
+    // Calls within this one may have taken its place in the ring.
+    if call.entry.pointee.sequence == call.sequence { call.entry.pointee.end = end }
+    let wait = end - min(end, lastActivity.load(ordering: .relaxed))
     if wait > longestWait.load(ordering: .relaxed) { longestWait.store(wait, ordering: .relaxed) }
+    lastActivity.store(end, ordering: .releasing)
+    if call.sequence == waitSequence.load(ordering: .relaxed) { waitSequence.store(0, ordering: .releasing) }
   }
 
   // MARK: Reading
@@ -85,18 +95,15 @@ public enum FlightRecorder {
   static var phaseBeginning: UInt64 { phaseStart.load(ordering: .relaxed) }
   public static var step: Int { stepNumber.load(ordering: .relaxed) }
   /// The number of calls so far.
-  static var sequence: Int { lastSequence.load(ordering: .acquiring) }
-  /// When the present call began; 0 if there is none.
-  static var waitBeginning: UInt64 {
-    waitSequence.load(ordering: .acquiring) == 0 ? 0 : waitStart.load(ordering: .relaxed)
+  package static var sequence: Int { lastSequence.load(ordering: .acquiring) }
+  /// Since when nothing has happened in the present call; 0 if there is none.
+  package static var waitBeginning: UInt64 {
+    waitSequence.load(ordering: .acquiring) == 0 ? 0 : lastActivity.load(ordering: .acquiring)
   }
-  /// The longest call that has ended, in nanoseconds.
+  /// The longest time in which nothing happened in a call, in nanoseconds.
   static var longest: UInt64 { longestWait.load(ordering: .relaxed) }
-  /// The present call, or the last one if there is none.
-  static var latest: Entry {
-    let waiting = waitSequence.load(ordering: .acquiring)
-    return ring[(waiting == 0 ? sequence : waiting) % capacity]
-  }
+  /// The name of the outermost call, the present one or the last.
+  static var latestCall: StaticString { waitCall }
 
   /// All calls that are remembered, the oldest first.
   public static var entries: [Entry] {

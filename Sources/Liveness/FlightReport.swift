@@ -1,10 +1,19 @@
 internal import CSignals
 import Foundation
+import Synchronization
 
 /// The last calls of a rank, and its stack, for the person who looks into why a job hung.
-struct FlightReport {
+public struct FlightReport {
   let endpoint: Endpoint
   let time: UInt64
+
+  private static let place = Mutex<String?>(nil)
+
+  /// Where reports are written; nil: nowhere, as until a run has its directory.
+  static var directory: String? { place.withLock { $0 } }
+
+  /// Lets reports be written into a directory, which is created for the first one.
+  public static func setDirectory(_ directory: String) { place.withLock { $0 = directory } }
 
   init(of endpoint: Endpoint, at time: UInt64) { (self.endpoint, self.time) = (endpoint, time) }
 
@@ -24,7 +33,7 @@ struct FlightReport {
   }
 
   private var text: String {
-    var text = "\(endpoint.name), phase \(FlightRecorder.phase.name) of step \(FlightRecorder.step)\n\n"
+    var text = "\(Date.now.formatted(.iso8601)): \(endpoint.name), phase \(FlightRecorder.phase.name) of step \(FlightRecorder.step)\n\n"
     text += "The last calls; seconds are before this report.\n"
     text += "    call  step  phase       began      took      bytes  peer  name\n"
     for entry in FlightRecorder.entries {

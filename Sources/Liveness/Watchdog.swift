@@ -17,8 +17,6 @@ public final class Watchdog: @unchecked Sendable {
     public var limit: Double?
     /// Whether a rank on this host that is stopped, or held by a debugger, is waited for.
     public var waitsForDebugger = false
-    /// Where to write the last calls; nil: nowhere.
-    public var directory: String?
 
     /// Makes the defaults.
     public init() {}
@@ -27,6 +25,8 @@ public final class Watchdog: @unchecked Sendable {
   /// What is known of another rank.
   struct Peer {
     let endpoint: Endpoint
+    /// Where it answered from last; nil: never.
+    var address: sockaddr_in?
     /// When it answered last; 0: never.
     var lastAnswer: UInt64 = 0
     var state = WatchdogMessage()
@@ -44,7 +44,8 @@ public final class Watchdog: @unchecked Sendable {
   private var awakeSince: UInt64 = 0
   private var doubtSince: UInt64 = 0
   private var nextQuestions: UInt64 = 0
-  private var nextGreeting = 0
+  private var nextGreeting: UInt64 = 0
+  private var greeted = 0
 
   /// The exit code of a job with a lost or stuck rank.
   static let exitCode: Int32 = 76
@@ -87,49 +88,73 @@ public final class Watchdog: @unchecked Sendable {
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, nil)
     awakeSince = FlightRecorder.now
-    peers.forEach { send(.question, to: $0.endpoint) }
+    ask(peers.indices)
     var last = awakeSince
     while !isEnded.load(ordering: .acquiring) {
-      var patience: Int32 = 100
-      while let message = socket.receive(within: patience) {
-        hear(message)
-        patience = 0
-      }
+      listen(for: 100)
       let time = FlightRecorder.now
       if seconds(from: last, to: time) > 2 {
         // This process was stopped, or its node slept: whatever the others said is out of date.
         (awakeSince, doubtSince) = (time, 0)
       }
       last = time
-      greet()
+      greet(at: time)
       judge(at: time)
     }
   }
 
-  private func hear(_ message: WatchdogMessage) {
-    guard message.job == job, message.to == own.rank,
-      let place = peers.firstIndex(where: { $0.endpoint.rank == message.from })
+  /// Answers what comes within some milliseconds: all that is there, but not for ever.
+  private func listen(for milliseconds: Int32) {
+    let end = FlightRecorder.now + 50_000_000
+    var patience = milliseconds
+    while let (message, sender) = socket.receive(within: patience), FlightRecorder.now < end {
+      hear(message, from: sender)
+      patience = 0
+    }
+  }
+
+  private func hear(_ message: WatchdogMessage, from sender: sockaddr_in) {
+    // Peers are in the order of ranks, without this one.
+    let place = Int(message.from) - (Int(message.from) > own.rank ? 1 : 0)
+    guard message.job == job, message.to == own.rank, peers.indices.contains(place),
+      peers[place].endpoint.rank == message.from
     else { return }
     switch message.kind {
-    case .question: send(.answer, to: peers[place].endpoint)
+    case .question: socket.send(self.message(.answer, to: peers[place].endpoint), to: sender)
     case .answer:
       peers[place].lastAnswer = FlightRecorder.now
+      peers[place].address = sender
       peers[place].state = message
     case .leave: leave(nil)
     case nil: break
     }
   }
 
-  /// Asks one rank after the other, so that it is known whether they can be asked at all.
-  private func greet() {
-    guard !peers.isEmpty else { return }
-    nextGreeting = (nextGreeting + 1) % (10 * peers.count)
-    if nextGreeting % 10 == 0 { send(.question, to: peers[nextGreeting / 10].endpoint) }
+  /// Asks one rank after the other, one each second, so that it is known whether they can be asked at all.
+  private func greet(at time: UInt64) {
+    guard !peers.isEmpty, time >= nextGreeting else { return }
+    nextGreeting = time + 1_000_000_000
+    greeted = (greeted + 1) % peers.count
+    ask(greeted..<greeted + 1)
   }
 
-  private func send(_ kind: WatchdogMessage.Kind, to endpoint: Endpoint) {
-    socket.send(
-      WatchdogMessage(kind, job: job, from: own.rank, to: endpoint.rank, at: FlightRecorder.now), to: endpoint)
+  /// Sends questions, where the last answer came from or, without one for a while, to all addresses.
+  private func ask(_ places: some Sequence<Int>) {
+    for (count, place) in places.enumerated() {
+      let peer = peers[place]
+      let question = message(.question, to: peer.endpoint)
+      if let address = peer.address, seconds(from: peer.lastAnswer, to: FlightRecorder.now) < 10 {
+        socket.send(question, to: address)
+      } else {
+        socket.send(question, to: peer.endpoint)
+      }
+      // Answers arrive meanwhile; there is room for some hundreds only.
+      if count % 16 == 15 { listen(for: 0) }
+    }
+  }
+
+  private func message(_ kind: WatchdogMessage.Kind, to endpoint: Endpoint) -> WatchdogMessage {
+    WatchdogMessage(kind, job: job, from: own.rank, to: endpoint.rank, at: FlightRecorder.now)
   }
 
   // MARK: Judgement
@@ -139,7 +164,7 @@ public final class Watchdog: @unchecked Sendable {
   private func judge(at time: UInt64) {
     let beginning = FlightRecorder.waitBeginning
     let policy = policy.withLock { $0 }
-    let limit = policy.limit ?? max(60, 10 * Double(FlightRecorder.longest) * 1e-9)
+    let limit = policy.limit ?? max(60, min(900, 10 * Double(FlightRecorder.longest) * 1e-9))
     let wait = beginning == 0 ? 0 : seconds(from: max(beginning, awakeSince), to: time)
     guard wait > limit / 2 else {
       doubtSince = 0
@@ -147,24 +172,34 @@ public final class Watchdog: @unchecked Sendable {
     }
     if doubtSince == 0 { (doubtSince, nextQuestions) = (time, time) }
     if time >= nextQuestions {
-      peers.forEach { send(.question, to: $0.endpoint) }
-      nextQuestions = time + UInt64(min(1, limit / 8) * 1e9)
+      let interval = min(1, limit / 8)
+      nextQuestions = time + UInt64(interval * 1e9)
+      ask(peers.indices.filter { seconds(from: peers[$0].lastAnswer, to: time) > interval })
     }
-    guard wait > limit, let finding = finding(policy, wait: wait, limit: limit) else { return }
+    guard wait > limit, finding(policy, wait: wait, limit: limit) != nil else { return }
     // Of several ranks that find out at once, the lowest speaks: its message to leave arrives in this time.
     let end = FlightRecorder.now + UInt64(min(1, 0.02 * Double(own.rank)) * 1e9)
-    while FlightRecorder.now < end {
-      if let message = socket.receive(within: 10) { hear(message) }
-    }
+    while FlightRecorder.now < end { listen(for: 10) }
+    guard !isEnded.load(ordering: .acquiring), FlightRecorder.waitBeginning == beginning,
+      let finding = finding(policy, wait: wait, limit: limit)
+    else { return }
     leave(finding)
   }
 
   /// Who is to blame for a wait; nil if there is reason to wait on.
   private func finding(_ policy: Policy, wait: Double, limit: Double) -> String? {
-    let silent = peers.filter { $0.lastAnswer != 0 && $0.lastAnswer < doubtSince }
+    // An answer may take a while where there are more threads than cores.
+    let (time, patience) = (FlightRecorder.now, max(2, limit / 2))
+    let silent =
+      seconds(from: doubtSince, to: time) < patience
+      ? [] : peers.filter { $0.lastAnswer != 0 && seconds(from: $0.lastAnswer, to: time) > patience }
     let states = silent.map { $0.endpoint.processState(seenFrom: own.host) }
     if !silent.isEmpty {
-      if policy.waitsForDebugger, states.contains(where: { $0 == .stopped || $0 == .debugged }) { return nil }
+      if policy.waitsForDebugger, states.contains(where: { $0 == .stopped || $0 == .debugged }) {
+        // Once awake, it has time to answer.
+        doubtSince = time
+        return nil
+      }
       return zip(silent, states).prefix(4).map { peer, state in
         let silence = Int(seconds(from: peer.lastAnswer, to: FlightRecorder.now))
         return "\(peer.endpoint.name) has not answered for \(silence) s"
@@ -192,18 +227,25 @@ public final class Watchdog: @unchecked Sendable {
 
   /// Writes what this rank did last and ends the process; with a finding, after telling everybody.
   private func leave(_ finding: String?) -> Never {
+    // The disk, or standard error, may be what everybody waits for.
+    Thread.detachNewThread {
+      Thread.sleep(forTimeInterval: 5)
+      _exit(Self.exitCode)
+    }
     let time = FlightRecorder.now
-    let own = WatchdogMessage(.leave, job: job, from: own.rank, to: 0, at: time)
-    let directory = policy.withLock { $0.directory }
+    let directory = FlightReport.directory
     if let finding {
-      for _ in 0..<3 { peers.forEach { send(.leave, to: $0.endpoint) } }
-      let place = directory.map { " The last calls of every rank are in \($0)." } ?? ""
+      for _ in 0..<3 {
+        for peer in peers { socket.send(message(.leave, to: peer.endpoint), to: peer.endpoint) }
+      }
+      let state = message(.leave, to: own)
+      let place = directory.map { " What ranks did last is in \($0)." } ?? ""
       let line =
-        "error: \(finding). Rank \(self.own.rank) on \(self.own.host) \(own.doing). The job ends; go on from the last "
-        + "checkpoint with --resume.\(place)\n"
+        "error: \(finding). Rank \(own.rank) on \(own.host) \(state.doing). The job ends; go on from the last checkpoint "
+        + "with --resume.\(place)\n"
       _ = line.utf8CString.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count - 1) }
     }
-    if let directory { FlightReport(of: self.own, at: time).write(to: directory) }
+    if let directory { FlightReport(of: own, at: time).write(to: directory) }
     _exit(Self.exitCode)
   }
 }

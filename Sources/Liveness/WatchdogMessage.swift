@@ -45,7 +45,7 @@ struct WatchdogMessage: BitwiseCopyable {
     let start = FlightRecorder.waitBeginning
     waiting = start == 0 || start > time ? -1 : Int64((time - start) / 1_000_000)
     inPhase = Int64((time - min(time, FlightRecorder.phaseBeginning)) / 1_000_000)
-    let call = FlightRecorder.latest.call
+    let call = FlightRecorder.latestCall
     withUnsafeMutableBytes(of: &name) { bytes in
       let count = min(call.utf8CodeUnitCount, bytes.count)
       bytes.copyMemory(from: UnsafeRawBufferPointer(start: call.utf8Start, count: count))
@@ -92,26 +92,37 @@ struct WatchdogSocket {
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = endpoint.port.bigEndian
       address.sin_addr.s_addr = host
-      withUnsafeBytes(of: message) { bytes in
-        withUnsafePointer(to: &address) { pointer in
-          pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            _ = sendto(
-              descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT), $0,
-              socklen_t(MemoryLayout<sockaddr_in>.size))
-          }
+      send(message, to: address)
+    }
+  }
+
+  /// Sends a message to one address; it may be lost.
+  func send(_ message: WatchdogMessage, to address: sockaddr_in) {
+    withUnsafeBytes(of: message) { bytes in
+      withUnsafePointer(to: address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          _ = sendto(
+            descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT), $0,
+            socklen_t(MemoryLayout<sockaddr_in>.size))
         }
       }
     }
   }
 
-  /// Waits for a message at most so long; nil if none has come.
-  func receive(within milliseconds: Int32) -> WatchdogMessage? {
+  /// Waits for a message at most so long; nil if none has come. Returns the sender's address, too.
+  func receive(within milliseconds: Int32) -> (message: WatchdogMessage, sender: sockaddr_in)? {
     var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&ready, 1, milliseconds) > 0 else { return nil }
     var message = WatchdogMessage()
-    let count = withUnsafeMutableBytes(of: &message) {
-      recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+    var sender = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let count = withUnsafeMutableBytes(of: &message) { bytes in
+      withUnsafeMutablePointer(to: &sender) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          recvfrom(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT), $0, &size)
+        }
+      }
     }
-    return count == MemoryLayout<WatchdogMessage>.size ? message : nil
+    return count == MemoryLayout<WatchdogMessage>.size ? (message, sender) : nil
   }
 }

@@ -80,6 +80,18 @@ public struct Optimizer: ~Copyable {
     }
   }
 
+  /// Looks for a segment whose moments are not as they were left.
+  package mutating func checkMoments() {
+    for (index, segment) in segments.enumerated() {
+      let columns = (segment.offset, segment.range.count)
+      if bitSum(firstMoments.row.columns(columns.0, count: columns.1)) != sums[index].firstMoments
+        || bitSum(secondMoments.row.columns(columns.0, count: columns.1)) != sums[index].secondMoments
+      {
+        damagedSegment = index
+      }
+    }
+  }
+
   /// The bit sum of the parameters of one of this rank's segments, as they were left.
   func parameterSum(_ segment: Int) -> UInt32 { sums[segment].parameters }
 

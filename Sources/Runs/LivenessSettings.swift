@@ -51,7 +51,7 @@ public struct FaultSettings: Configurable, Sendable {
     try keys.integer("step", &fault.step, in: 1...1 << 53, "the step in which it happens")
     var phase = fault.phase.name
     try keys.word(
-      "phase", &phase, among: Phase.allCases.map(\.name),
+      "phase", &phase, among: Phase.allCases.map(\.name).filter { $0 != Phase.start.name },
       "the phase of the step at whose beginning it happens; `nan` and `flip` happen before the update")
     fault.phase = Phase(name: phase) ?? fault.phase
     try keys.number("seconds", &fault.seconds, in: 0...1e6, "the length of a `delay`, in seconds")

@@ -3,6 +3,7 @@ import Corpus
 import Failures
 import Foundation
 import Kernels
+import Liveness
 import MPI
 import Mixing
 import Parallel
@@ -45,6 +46,7 @@ extension Trainer {
           plan, in: $0, metricsOffset: restored?.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
       }
     }
+    FlightReport.setDirectory(plan.description.run + "/flight")
     replica.optimizer.acceptMemory(parameters)
     if let journal {
       root = Root(plan, mixture: mixture, journal: journal)

@@ -24,16 +24,19 @@ extension Trainer {
   // MARK: Saving
 
   /// Whether a checkpoint is to be written now. One that is due while steps are passed over is written after the next
-  /// step that is used: parameters or moments may be damaged.
+  /// step that is used, since parameters or moments may be damaged. At the end of the run a finite loss says that they
+  /// are not.
   mutating func isSaved(_ ending: StepEnding) -> Bool {
     owesCheckpoint = owesCheckpoint || ending.isSaved || owesEvaluation
-    return owesCheckpoint && outliers.skipped == 0
+    let isSound = outliers.skipped == 0 || (ending.isLast && record.loss.isFinite && !outliers.isLost)
+    return owesCheckpoint && isSound
   }
 
   mutating func save(_ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator) throws {
-    try checkMemory(of: parameters, over: world)
+    try checkMemory(of: parameters, momentsToo: true, over: world)
     try writeCheckpoint(parameters, over: world)
-    (owesCheckpoint, returns, saved) = (false, 0, .now)
+    (owesCheckpoint, saved) = (false, .now)
+    if step > failedStep { returns = 0 }
   }
 
   // MARK: Stopping

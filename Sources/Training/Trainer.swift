@@ -44,8 +44,9 @@ public struct Trainer: ~Copyable {
   var times = Times()
   /// Whether steps can be used.
   var outliers = OutlierWatch()
-  /// Times that the run has gone back to a checkpoint since it last wrote one.
+  /// Times that the run has gone back because of steps up to ``failedStep``.
   var returns = 0
+  var failedStep = 0
   /// Whether a checkpoint was due while steps were passed over.
   var owesCheckpoint = false
   var memoryCheck: MemoryCheck
@@ -164,7 +165,7 @@ public struct Trainer: ~Copyable {
         try note(watch, norm: norm, ending)
       }
       try leave(ending, over: world)
-      if outliers.isLost || (ending.isLast && outliers.skipped > 0) {
+      if outliers.isLost || (ending.isLast && owesCheckpoint) {
         parameters = try goBack(parameters.whole(over: world), over: world)
         losses = nil
       }
@@ -209,7 +210,8 @@ public struct Trainer: ~Copyable {
       try record.sumScores(over: world)
       watch.lap(\.alignment)
     }
-    StopSignal.acknowledge()
+    // A request that has come since is answered by this step's checkpoint, too.
+    if record[extra: Self.checkpoints] > 0 { StopSignal.acknowledge() }
     return record[extra: Self.stops] > 0 ? .stop : record[extra: Self.checkpoints] > 0 ? .checkpoint : .none
   }
 

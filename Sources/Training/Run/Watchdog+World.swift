@@ -23,7 +23,6 @@ extension Watchdog {
     setPolicy { policy in
       policy.limit = description.watchdog.limit?.seconds
       policy.waitsForDebugger = description.watchdog.debugger
-      policy.directory = description.run + "/flight"
     }
   }
 }
