@@ -1,0 +1,146 @@
+"""Files that have changed behind the program's back: checkpoints and corpora."""
+import os
+from trials.trial import trial
+
+FILES = ["model.safetensors", "optimizer.safetensors", "state.json", "method.json", "manifest.json"]
+
+
+@trial("corruption", "{count} truncations, flipped bits, emptied and deleted files of checkpoints and corpora",
+       "each found by `train --resume --dry-run` and `evaluate` (of corpora, by what reads the file), the file named; "
+       "with an older whole checkpoint that one is taken", full=1200, quick=120, minutes=40)
+def corruption(shop, count):
+    shop.finish("run", "duration=20steps", "evaluation=null", "mixture.every=15steps")
+    shop.copy("run", "single")
+    oldest = shop.checkpoints("single")[0]
+    os.rename(f"{shop.path}/single/checkpoints/{oldest}", f"{shop.path}/older")
+    tally = {"found": 0, "fallbacks": 0}
+    for number in range(count):
+        if number % 4 == 3:
+            corpus(shop, tally)
+        else:
+            checkpoint(shop, tally, "run" if number % 2 else "single")
+    return f"{tally['found']} of {count} found and named, {tally['fallbacks']} fallbacks"
+
+
+def spoil(shop, path):
+    """Damages a file in one of four ways; says how."""
+    path = f"{shop.path}/{path}"
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    kind = shop.random.choice(("cut", "flip", "flip", "flip", "empty", "delete"))
+    if kind == "delete":
+        os.unlink(path)
+        return "deleted"
+    how = "emptied"
+    if kind == "flip":
+        place, bit = shop.random.randrange(len(content)), shop.random.randrange(8)
+        content[place] ^= 1 << bit
+        how = f"bit {bit} of byte {place} ({content[place:place + 1]!r} now) flipped"
+    else:
+        size = 0 if kind == "empty" else shop.random.randrange(len(content))
+        del content[size:]
+        how = f"cut to {size} bytes"
+    with open(path, "wb") as file:
+        file.write(content)
+    return how
+
+
+def checkpoint(shop, tally, source):
+    """Damages the newest checkpoint of a run and lets both programs read it."""
+    shop.copy(source, "trial")
+    newest, name = shop.checkpoints("trial")[-1], shop.random.choice(FILES)
+    how = spoil(shop, f"trial/checkpoints/{newest}/{name}")
+    train = shop.train("trial", "duration=20steps", "evaluation=null", "mixture.every=15steps", "--resume", "--dry-run").wait()
+    good = judge(shop, train, source, newest, name, how)
+    evaluate = shop.dga("evaluate", f"{shop.path}/trial", "--corpus", "corpus", "--sequences", "1")
+    good &= judge(shop, evaluate, source, newest, name, how)
+    tally["found"] += good
+    tally["fallbacks"] += train.status == 0 and good
+
+
+def judge(shop, program, source, newest, name, how):
+    """With an older checkpoint the program goes on, without one it ends with 65 or 66; it names the file in any case."""
+    said = program.output + program.error
+    expected = (0,) if source == "run" else (65, 66)
+    if program.status in expected and f"{newest}/{name}" in said or name == "manifest.json" and newest in said:
+        return True
+    what = "with an older one" if source == "run" else "alone"
+    shop.problem(f"{name} {how}, {what}: {program.brief()}")
+    return False
+
+
+def corpus(shop, tally):
+    """Damages a file of a corpus; training checks what it reads, and `inspect --verify` everything."""
+    shop.copy("corpus", "damaged")
+    name = shop.random.choice(sorted(os.listdir(f"{shop.path}/damaged")))
+    how = spoil(shop, f"damaged/{name}")
+    verify = shop.dga("corpus", "inspect", f"{shop.path}/damaged", "--verify")
+    good = verify.status in (65, 66) and f"damaged/{name}" in verify.error
+    # A flipped bit among tokens is only found by reading all of them.
+    if not (name.endswith(".bin") and "bit" in how):
+        train = shop.train("new", "corpus=damaged", "--dry-run").wait()
+        good &= train.status in (65, 66) and f"damaged/{name}" in train.error
+        verify = verify if good else train
+    if not good:
+        shop.problem(f"corpus/{name} {how}: {verify.brief()}")
+    tally["found"] += good
+
+
+@trial("data", "token ids beyond the vocabulary, corpus files cut or missing at the start and in mid-run, texts missing",
+       "65, 66 or 74 with the file named, the checkpoint kept; mended, the run goes on to the same bits",
+       full=5, quick=1, minutes=10)
+def data(shop, count):
+    whole, cases = shop.finish("whole"), 0
+    for number in range(count):
+        cases += beyond(shop, number, whole) + shrinks(shop, number, whole)
+    for name in sorted(os.listdir(f"{shop.path}/corpus")):
+        for change in ("cut", "missing"):
+            shop.copy("corpus", "damaged")
+            path = f"{shop.path}/damaged/{name}"
+            if change == "cut":
+                os.truncate(path, os.path.getsize(path) // 2)
+            else:
+                os.unlink(path)
+            program = shop.train("new", "corpus=damaged", ranks=2).wait()
+            if program.status not in (65, 66) or f"damaged/{name}" not in program.error or shop.exists("new"):
+                shop.problem(f"corpus/{name} {change} at the start: {program.brief()}")
+            cases += 1
+    os.rename(f"{shop.path}/texts/twin", f"{shop.path}/texts/gone")
+    program = shop.dga("corpus", "build", "recipe.yaml", "-o", "other")
+    if program.status != 66 or "texts/twin" not in program.error or shop.exists("other"):
+        shop.problem(f"a missing text: {program.brief()}")
+    return f"{cases + 1} cases"
+
+
+def beyond(shop, number, whole):
+    """A token id that no vocabulary has is found when it is read, with file and offset."""
+    shop.copy("corpus", "damaged")
+    tokens = bytearray(shop.read("corpus/train.bin"))
+    place = 2 * shop.random.randrange(len(tokens) // 2)
+    tokens[place + 1] = 9
+    shop.write("damaged/train.bin", tokens)
+    run = f"beyond-{number}"
+    program = shop.train(run, "corpus=damaged", "duration=600steps", "mixture.method=uniform", ranks=2).wait()
+    kept = shop.checkpoints(run)
+    if program.status != 65 or "damaged/train.bin" not in program.error or str(place) not in program.error or not all(
+            shop.whole(run, name) for name in kept):
+        shop.problem(f"a token id of 9 * 256 or more at offset {place}: {program.brief()}")
+    return 1
+
+
+def shrinks(shop, number, whole):
+    """Training text that is cut while it is mapped."""
+    shop.copy("corpus", "damaged")
+    run, path = f"shrinks-{number}", f"{shop.path}/damaged/train.bin"
+    program = shop.train(run, "corpus=damaged", "faults=[{kind: delay, step: 31, phase: read, seconds: 1}]", ranks=2)
+    program.until(lambda: shop.steps(run) >= 30, "step 30")
+    os.truncate(path, shop.random.randrange(0, 8192))
+    program.wait()
+    kept = shop.checkpoints(run)
+    if program.status not in (65, 74) or "damaged/train.bin" not in program.error or not kept or not shop.whole(run, kept[-1]):
+        shop.problem(f"train.bin cut in mid-run: {program.brief()}, checkpoints {kept}")
+        if not kept:
+            return 1
+    shop.copy("corpus", "damaged")
+    shop.compare(shop.finish(run, "corpus=damaged", "--resume", ranks=2), whole, "gone on after train.bin was mended")
+    return 1
