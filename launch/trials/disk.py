@@ -1,5 +1,5 @@
 """Disks that fill, cannot be written, or take only a part of what is written."""
-import contextlib, os, subprocess
+import contextlib, os, resource, subprocess
 from trials.trial import Skipped, trial
 
 
@@ -122,17 +122,17 @@ def fill(path):
 
 
 def becomes_read_only(shop, whole, number):
-    what = "read-only in mid-run"
+    """Files that are open for writing forbid to make all of a disk read-only, so it is the checkpoints' directory."""
+    what = "checkpoints read-only in mid-run"
     with small(shop, 9000) as path:
         program = shop.train("disk/run", "faults=[{kind: delay, step: 45, phase: read, seconds: 2}]", ranks=2)
         program.until(lambda: shop.steps("disk/run") >= 44, "step 44")
-        # Files that are open for writing forbid the usual remount; the kernel's own way out of errors does not ask.
-        if not mount("-o", "remount,ro", path):
-            program.wait()
-            return False
-        ends(shop, what, program.wait(), (73, 74), "disk/run/")
+        place = f"{path}/run/checkpoints"
+        if not mount("--bind", place, place) or not mount("-o", "remount,bind,ro", place):
+            shop.problem(f"{what}: this mount is refused")
+        ends(shop, what, program.wait(), (73, 74), "disk/run/checkpoints", "read")
+        subprocess.run(["umount", "--lazy", place], check=True)
         kept(shop, what, "disk/run")
-        mount("-o", "remount,rw", path)
         return goes_on(shop, what, "disk/run", whole)
 
 
@@ -153,14 +153,14 @@ def corpus_fills(shop, whole, number):
 
 
 def short_writes(shop, whole, number):
-    """No file may get larger than some size that optimizer.safetensors exceeds, so that a write is cut short."""
+    """From some step on no file of a rank may get larger than a size that optimizer.safetensors exceeds."""
     what, run = "short writes", f"short-{number}"
-    shop.train(run, "faults=[{kind: kill, step: 25, phase: read}]", ranks=2).wait().expect(137)
-    blocks = str(shop.random.randrange(300, 540))
-    words = ["train", f"{shop.path}/run.yaml", f"run={shop.path}/{run}", "--resume"]
-    # A rank alone: mpirun's own files and shared memory are larger than that.
-    limited = shop.start(["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *shop.command(*words)]).wait()
-    ends(shop, what, limited, (74,), f"{run}/checkpoints/")
+    program = shop.train(run, "faults=[{kind: delay, step: 35, phase: read, seconds: 2}]", ranks=2)
+    program.until(lambda: shop.steps(run) >= 34, "step 34")
+    size = shop.random.randrange(150_000, 280_000)
+    for pid in program.ranks().values():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
+    ends(shop, what, program.wait(), (74,), f"{run}/checkpoints/")
     kept(shop, what, run)
     return goes_on(shop, what, run, whole)
 

@@ -11,8 +11,8 @@ MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_
 class Program:
     """A program in a session of its own, whose output goes to files."""
 
-    def __init__(self, command, path, *, limit=120, output=None, error=None, environment=None):
-        self.command, self.limit, self.path = command, limit, path
+    def __init__(self, command, path, *, limit=120, output=None, error=None, environment=None, alone=False):
+        self.command, self.limit, self.path, self.alone = command, limit, path, alone
         self.files = [open(output, "wb") if output else temporary(), open(error, "wb") if error else temporary()]
         variables = {**os.environ, "TMPDIR": f"{path}/tmp", "OMPI_ALLOW_RUN_AS_ROOT": "1",
                      "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **(environment or {})}
@@ -69,7 +69,11 @@ class Program:
         return self
 
     def end(self):
-        end_all(self.path)
+        """Kills it, and unless it is alone whatever was started in its workshop."""
+        if self.alone:
+            os.killpg(self.pid, signal.SIGKILL)
+        else:
+            end_all(self.path)
         self.process.wait()
 
     def read(self, file):

@@ -8,10 +8,10 @@ UNIFORM = ["mixture.method=uniform"]
 @trial("stopped-rank", "{count} SIGSTOPs of a random rank of 2 or 4 at random moments, watchdog.limit=3seconds",
        "76 within 10 s, the rank named, no process left", full=20, quick=5, minutes=10)
 def stopped_rank(shop, count):
-    waits, starting = [], 0
+    waits, starting, hung = [], 0, 0
     for number in range(count):
         ranks = shop.random.choice((2, 4))
-        program = shop.train(f"run-{number}", "duration=1000000steps", "watchdog.limit=3seconds", ranks=ranks, limit=40)
+        program = shop.train(f"run-{number}", "duration=1000000steps", "watchdog.limit=3seconds", ranks=ranks, limit=25)
         program.until(lambda: len(program.ranks()) == ranks, "ranks")
         # Two of five in the first moments, the others while the run steps.
         if number % 5 > 1:
@@ -24,12 +24,14 @@ def stopped_rank(shop, count):
         steps = shop.steps(f"run-{number}")
         starting += not steps
         what = f"rank {rank} of {ranks} stopped {moment:.2f} s after the start, after {steps} steps"
+        hung += program.status == 124
         if program.status != 76 or waits[-1] > 10:
             shop.problem(f"{what}: ended {waits[-1]:.1f} s later, {program.brief()}")
         elif not re.search(rf"error: rank {rank}\b", program.error):
             shop.problem(f"{what}: the message does not name it: {program.said()}")
         shop.nobody_left(3)
-    return f"ended {min(waits):.1f} to {max(waits):.1f} s after the signal; {starting} stops before the first step"
+    return (f"{count - hung} ended, {min(waits):.1f} to {max(waits):.1f} s after the signal; {starting} were stopped before the first "
+            f"step, {hung} waited for ever")
 
 
 @trial("bad-numbers", "NaN gradients by `faults` on every rank: one, three in a row, and again after every return; on 1, 2 and "

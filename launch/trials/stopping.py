@@ -147,12 +147,16 @@ def disturb(shop, program, run, faults):
         if not program.until(lambda: shop.checkpoints(run) != before, "a later checkpoint"):
             return
         time.sleep(shop.random.uniform(0, 1))
+        kind = shop.random.choice(("kills", "stops", "USR1"))
+        # A rank that is stopped while it starts is a case of the trial stopped-rank.
+        steps = shop.steps(run)
+        if kind == "stops" and not program.until(lambda: shop.steps(run) != steps, "a step"):
+            return
         jobs = [pid for pid in children(program.pid) if children(pid)]
         ranks = [pid for job in jobs for pid in children(job)
                  if b"OMPI_COMM_WORLD_RANK" in environment_of(pid)]
         if not ranks:
             continue
-        kind = shop.random.choice(("kills", "stops", "USR1"))
         number, pid = {"kills": (signal.SIGKILL, shop.random.choice(ranks)), "stops": (signal.SIGSTOP, shop.random.choice(ranks)),
                        "USR1": (signal.SIGUSR1, jobs[0])}[kind]
         program.send(number, pid)
