@@ -1,5 +1,5 @@
 """Mutated input for every parser: whatever it is, the program ends in order, in time and in bounded memory."""
-import concurrent.futures, ctypes, ctypes.util, gzip, json, os, re, shutil
+import concurrent.futures, ctypes, ctypes.util, gzip, json, os, random, re, shutil
 from trials.trial import trial
 
 ORDERLY = {0, 64, 65, 66, 73, 74, 75, 76, 78, 79}
@@ -29,16 +29,16 @@ def parsers():
         "run.yaml": Parser("run.yaml", train), "recipe.yaml": Parser("recipe.yaml", build),
         "JSON lines": Parser("lines.jsonl", lines), "gzip": Parser("zipped.jsonl.gz", lines, text=False),
         "text": Parser("texts/twin/0.txt", build),
-        "corpus manifest": Parser("corpus/manifest.json", train),
-        "corpus manifest of a run": Parser("corpus/manifest.json", ["evaluate", "run", "--corpus", "corpus"]),
-        "train.idx": Parser("corpus/train.idx", train, text=False), "train.bin": Parser("corpus/train.bin", train, text=False),
+        "corpus manifest": Parser("corpus/manifest.json", train, seal="corpus"),
+        "corpus manifest of a run": Parser("corpus/manifest.json", ["evaluate", "run", "--corpus", "corpus"], seal="corpus"),
+        "train.idx": Parser("corpus/train.idx", train, text=False, seal="corpus"), "train.bin": Parser("corpus/train.bin", train, text=False, seal="corpus"),
         "tokenizer": Parser("pieces/tokenizer.model", [*build, "tokenizer={file: pieces/tokenizer.model}"], text=False),
         "state.json": Parser(last + "state.json", resume, seal=last),
         "method.json": Parser(last + "method.json", resume, seal=last),
         "safetensors header": Parser(last + "model.safetensors", resume, seal=last),
         "optimizer header": Parser(last + "optimizer.safetensors", resume, seal=last),
         "exported header": Parser(last + "model.safetensors", ["export", "run", "-o", "new"], seal=last),
-        "checkpoint manifest": Parser(last + "manifest.json", resume),
+        "checkpoint manifest": Parser(last + "manifest.json", resume, seal=last),
         "config.yaml": Parser("run/config.yaml", ["align", "run"]),
         "metrics": Parser("run/metrics.jsonl", ["plot", "run", "-o", "new"]),
         "metrics of a run": Parser("run/metrics.jsonl", resume),
@@ -86,7 +86,6 @@ def prepare(shop):
 
 def attempt(shop, name, parser, seed):
     """Changes one input in a copy, runs what reads it, and keeps the copy if that ends out of order."""
-    import random
     chance, place = random.Random(seed), f"trial-{seed:x}"
     shutil.copytree(f"{shop.path}/base", f"{shop.path}/{place}")
     command = list(parser.command)
@@ -94,7 +93,7 @@ def attempt(shop, name, parser, seed):
         content = mutate(shop.read(f"{place}/{parser.path}"), parser, chance)
         shop.write(f"{place}/{parser.path}", content)
         if parser.seal:
-            seal(shop, f"{place}/{parser.seal}", os.path.basename(parser.path))
+            seal(shop, f"{place}/{parser.seal.rstrip('/')}", os.path.basename(parser.path))
     else:
         command += overrides(shop, chance)
     words = ["sh", "-c", f'cd {shop.path}/{place}; ulimit -v {MEMORY}; exec "$@"', "sh", shop.program, *command]
@@ -176,18 +175,39 @@ def overrides(shop, chance):
     return [f"{chance.choice(keys)}={chance.choice(values)}" for _ in range(chance.randint(1, 2))]
 
 
-def seal(shop, checkpoint, name):
-    """Makes a checkpoint's manifest fit a changed file, so that its content is parsed; needs the library of checksums."""
+def seal(shop, directory, name):
+    """Makes the checksums in a directory's manifest fit a changed file, so that its content is looked at."""
+    digest = checksum_function()
+    if not digest:
+        return
+    path = f"{directory}/manifest.json"
+    manifest = shop.read(path)
+    if name != "manifest.json":
+        content = shop.read(f"{directory}/{name}")
+        entry = f'"bytes" : {len(content)},\\g<1>"checksum" : "{digest(content)}"'
+        manifest = re.sub(rb'(?<="%s" : {)(\s*)"bytes" : \d+,\s*"checksum" : "\w+"' % re.escape(name.encode()),
+                          b"\\g<1>" + entry.encode(), manifest)
+    # The manifest's own checksum is that of the text without its line.
+    if line := re.match(rb'{\n(  "checksum" : "\w+",\n)', manifest):
+        rest = b"{\n" + manifest[line.end():]
+        manifest = b'{\n  "checksum" : "%s",\n' % digest(rest).encode() + rest[2:]
+    shop.write(path, manifest)
+
+
+def checksum_function():
+    """The program's checksum by the library that it uses; nothing if that is not found."""
     library = ctypes.util.find_library("xxhash")
     if not library:
-        return
+        return None
 
     class Hash(ctypes.Structure):
         _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
 
     function = ctypes.CDLL(library).XXH3_128bits
     function.restype, function.argtypes = Hash, [ctypes.c_char_p, ctypes.c_size_t]
-    content, manifest = shop.read(f"{checkpoint}/{name}"), json.loads(shop.read(f"{checkpoint}/manifest.json"))
-    digest = function(content, len(content))
-    manifest["files"][name] = {"bytes": len(content), "checksum": f"{digest.high:016x}{digest.low:016x}"}
-    shop.write(f"{checkpoint}/manifest.json", json.dumps(manifest))
+
+    def digest(content):
+        found = function(content, len(content))
+        return f"{found.high:016x}{found.low:016x}"
+
+    return digest
