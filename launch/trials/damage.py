@@ -3,13 +3,14 @@ import os
 from trials.trial import trial
 
 FILES = ["model.safetensors", "optimizer.safetensors", "state.json", "method.json", "manifest.json"]
+SHORT = ["duration=20steps", "evaluation=null", "mixture.every=15steps"]
 
 
 @trial("corruption", "{count} truncations, flipped bits, emptied and deleted files of checkpoints and corpora",
-       "each found by `train --resume --dry-run` and `evaluate` (of corpora, by what reads the file), the file named; "
-       "with an older whole checkpoint that one is taken", full=1200, quick=120, minutes=40)
+       "each is found by `train --resume --dry-run` and `evaluate` (of corpora, by what reads it), the file named; an "
+       "older whole checkpoint is taken instead", full=1200, quick=120, minutes=40)
 def corruption(shop, count):
-    shop.finish("run", "duration=20steps", "evaluation=null", "mixture.every=15steps")
+    shop.finish("run", *SHORT)
     shop.copy("run", "single")
     oldest = shop.checkpoints("single")[0]
     os.rename(f"{shop.path}/single/checkpoints/{oldest}", f"{shop.path}/older")
@@ -50,7 +51,7 @@ def checkpoint(shop, tally, source):
     shop.copy(source, "trial")
     newest, name = shop.checkpoints("trial")[-1], shop.random.choice(FILES)
     how = spoil(shop, f"trial/checkpoints/{newest}/{name}")
-    train = shop.train("trial", "duration=20steps", "evaluation=null", "mixture.every=15steps", "--resume", "--dry-run").wait()
+    train = shop.train("trial", *SHORT, "--resume", "--dry-run").wait()
     good = judge(shop, train, source, newest, name, how)
     evaluate = shop.dga("evaluate", f"{shop.path}/trial", "--corpus", "corpus", "--sequences", "1")
     good &= judge(shop, evaluate, source, newest, name, how)
@@ -59,7 +60,7 @@ def checkpoint(shop, tally, source):
 
 
 def judge(shop, program, source, newest, name, how):
-    """With an older checkpoint the program goes on, without one it ends with 65 or 66; it names the file in any case."""
+    """With an older checkpoint the program goes on, without one it ends with 65 or 66; it always names the file."""
     said = program.output + program.error
     expected = (0,) if source == "run" else (65, 66)
     if program.status in expected and f"{newest}/{name}" in said or name == "manifest.json" and newest in said:
@@ -86,7 +87,7 @@ def corpus(shop, tally):
     tally["found"] += good
 
 
-@trial("data", "token ids beyond the vocabulary, corpus files cut or missing at the start and in mid-run, texts missing",
+@trial("data", "token ids beyond the vocabulary, corpus files cut or missing at the start or in mid-run, missing texts",
        "65, 66 or 74 with the file named, the checkpoint kept; mended, the run goes on to the same bits",
        full=5, quick=1, minutes=10)
 def data(shop, count):
@@ -138,7 +139,8 @@ def shrinks(shop, number, whole):
     os.truncate(path, shop.random.randrange(0, 8192))
     program.wait()
     kept = shop.checkpoints(run)
-    if program.status not in (65, 74) or "damaged/train.bin" not in program.error or not kept or not shop.whole(run, kept[-1]):
+    named = program.status in (65, 74) and "damaged/train.bin" in program.error
+    if not named or not kept or not shop.whole(run, kept[-1]):
         shop.problem(f"train.bin cut in mid-run: {program.brief()}, checkpoints {kept}")
         if not kept:
             return 1

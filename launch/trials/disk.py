@@ -3,15 +3,17 @@ import contextlib, os, resource, subprocess
 from trials.trial import Skipped, trial
 
 
-@trial("disk", "a file system that fills in a checkpoint and between two, with metrics, temporary files and log on it; a "
-       "read-only one; short writes; a full log; {count} times each", "a clear error, or the run goes on; previous checkpoint "
-       "whole; mended, the run goes on to the same bits", full=5, quick=1, minutes=15)
+@trial("disk", "a file system that fills in a checkpoint and between two, with metrics, temporary files and log on it; "
+       "a read-only one; short writes; a full log; {count} times each",
+       "a clear error, or the run goes on; the previous checkpoint is whole; mended, the run goes on to the same bits",
+       full=5, quick=1, minutes=15)
 def disk(shop, count):
     whole, cases = shop.finish("whole", ranks=2), Cases(shop)
     possible = can_mount(shop)
     for number in range(count):
         if possible:
-            for fills in (checkpoint_fills, metrics_fill, everything_fills, becomes_read_only, starts_read_only, corpus_fills):
+            for fills in (checkpoint_fills, metrics_fill, everything_fills, becomes_read_only, starts_read_only,
+                          corpus_fills):
                 cases.make(fills, whole, number)
         for other in (short_writes, full_log, full_output):
             cases.make(other, whole, number)
@@ -92,7 +94,8 @@ def checkpoint_fills(shop, whole, number):
 def metrics_fill(shop, whole, number):
     what = "full between checkpoints"
     with small(shop, 40) as path:
-        ends(shop, what, shop.train("disk/run", "checkpoint.every=null", ranks=2).wait(), (74,), "metrics.jsonl", "space")
+        program = shop.train("disk/run", "checkpoint.every=null", ranks=2).wait()
+        ends(shop, what, program, (74,), "metrics.jsonl", "space")
         mount("-o", "remount,size=9000k", path)
         return goes_on(shop, what, "disk/run", whole)
 

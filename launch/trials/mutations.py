@@ -5,11 +5,18 @@ from trials.trial import trial
 ORDERLY = {0, 64, 65, 66, 73, 74, 75, 76, 78, 79}
 MEMORY = 6_000_000  # kB of address space: OpenBLAS and MPI reserve more than they use
 
-# What numbers, words and nesting of a text are replaced by.
-NUMBERS = ["-1", "0", "1e308", "1e999", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "NaN", "null",
-           "1.5", "1e-320", "\"7\"", "[]", "{}", "4294967296", "18446744073709551616", "true"]
-PIECES = [b"[" * 20000, b"{\"a\":" * 5000, b"\xff\xfe", b"\0", b"\xed\xa0\x80", b"&a [*a, *a]", b"!!binary x", b"\r\n", b"- ", b": ",
-          b"\"", b"'", b"\\u0000", b"\\ud800", b"#", b"%YAML 9.9\n---\n", b"\xe2\x80\xae", b"a" * 100000, b"<<: *x", b"\x1f\x8b"]
+# What takes the place of numbers, what is put anywhere, and overrides.
+NUMBERS = ["-1", "0", "1e308", "1e999", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "NaN",
+           "null", "1.5", "1e-320", "\"7\"", "[]", "{}", "4294967296", "18446744073709551616", "true"]
+PIECES = [b"[" * 20000, b"{\"a\":" * 5000, b"\xff\xfe", b"\0", b"\xed\xa0\x80", b"&a [*a, *a]", b"!!binary x", b"\r\n",
+          b"- ", b": ", b"\"", b"'", b"\\u0000", b"\\ud800", b"#", b"%YAML 9.9\n---\n", b"\xe2\x80\xae", b"a" * 100000,
+          b"<<: *x", b"\x1f\x8b"]
+KEYS = ["model.width", "model.layers", "model.context", "batch.tokens", "batch.micro", "threads", "seed", "duration",
+        "watchdog.limit", "mixture.every", "mixture.weights", "mixture.direction.targets", "optimizer.betas", "faults",
+        "checkpoint.keep", "time_limit", "corpus", "run", "target"]
+VALUES = [*NUMBERS, "1e15epochs", "-5steps", "0steps", "1e400tokens", "[1, 2", "{a: b", "", "\u202e", "&a [*a]",
+          "x" * 5000, "~", "1_0_0", "0x10", "{kind: nan, step: 0}", "[[[[[[]]]]]]", "1e6steps", "99999999999999999999steps", ".inf",
+          "-.inf", "'"]
 
 
 class Parser:
@@ -30,8 +37,9 @@ def parsers():
         "JSON lines": Parser("lines.jsonl", lines), "gzip": Parser("zipped.jsonl.gz", lines, text=False),
         "text": Parser("texts/twin/0.txt", build),
         "corpus manifest": Parser("corpus/manifest.json", train, seal="corpus"),
-        "corpus manifest of a run": Parser("corpus/manifest.json", ["evaluate", "run", "--corpus", "corpus"], seal="corpus"),
-        "train.idx": Parser("corpus/train.idx", train, text=False, seal="corpus"), "train.bin": Parser("corpus/train.bin", train, text=False, seal="corpus"),
+        "evaluated manifest": Parser("corpus/manifest.json", ["evaluate", "run", "--corpus", "corpus"], seal="corpus"),
+        "train.idx": Parser("corpus/train.idx", train, text=False, seal="corpus"),
+        "train.bin": Parser("corpus/train.bin", train, text=False, seal="corpus"),
         "tokenizer": Parser("pieces/tokenizer.model", [*build, "tokenizer={file: pieces/tokenizer.model}"], text=False),
         "state.json": Parser(last + "state.json", resume, seal=last),
         "method.json": Parser(last + "method.json", resume, seal=last),
@@ -47,9 +55,10 @@ def parsers():
     }
 
 
-@trial("mutations", "{count} mutated inputs of every parser: recipe, run, JSON lines, gzip, manifests, .idx and .bin, tokenizer, "
-       "state and safetensors headers with checksums that fit, metrics, overrides", "exit code 0 or one of the table without 70, no "
-       "signal, not over 20 s, memory within 6 GB", full=5000, quick=400, minutes=90)
+@trial("mutations", "{count} mutated inputs of all parsers: recipe, run, JSON lines, gzip, tokenizer, manifests, .idx, "
+       ".bin, state and safetensors headers with checksums that fit, metrics, overrides",
+       "exit code 0, or one of the table except 70; no signal, at most 20 s, 6 GB of address space",
+       full=5000, quick=400, minutes=90)
 def mutations(shop, count):
     prepare(shop)
     kinds = parsers()
@@ -65,7 +74,8 @@ def mutations(shop, count):
         finally:
             for job in jobs:
                 job.cancel()
-    return f"{count} inputs of {len(kinds)} kinds; exit codes " + ", ".join(f"{code}: {tally[code]}" for code in sorted(tally))
+    codes = ", ".join(f"{code}: {tally[code]}" for code in sorted(tally))
+    return f"{count} inputs of {len(kinds)} kinds; exit codes {codes}"
 
 
 def prepare(shop):
@@ -74,12 +84,13 @@ def prepare(shop):
     text = shop.read("run.yaml").decode().replace(f"{shop.path}/", "")
     shop.write("base/run.yaml", text)
     shop.write("base/recipe.yaml", shop.read("recipe.yaml"))
-    lines = "".join(json.dumps({"id": place, "text": f"Line {place} says \u00fc\n", "meta": {"a": [1, None]}}) + "\n" for place in range(40))
+    records = [{"id": place, "text": f"Line {place} says \u00fc\n", "meta": {"a": [1, None]}} for place in range(40)]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
     shop.write("base/lines.jsonl", lines)
     shop.write("base/zipped.jsonl.gz", gzip.compress(lines.replace("says", "tells").encode(), mtime=0))
     base = f"{shop.path}/base"
-    for words in (["corpus", "build", "recipe.yaml", "-o", "corpus"],
-                  ["corpus", "build", "recipe.yaml", "-o", "pieces", "tokenizer={kind: sentencepiece, vocabulary: 400}"],
+    build = ["corpus", "build", "recipe.yaml", "-o"]
+    for words in ([*build, "corpus"], [*build, "pieces", "tokenizer={kind: sentencepiece, vocabulary: 400}"],
                   ["train", "run.yaml", "run=run", "duration=30steps"]):
         shop.start(["sh", "-c", f'cd {base}; exec "$@"', "sh", *shop.command(*words)]).wait().expect(0)
 
@@ -95,12 +106,13 @@ def attempt(shop, name, parser, seed):
         if parser.seal:
             seal(shop, f"{place}/{parser.seal.rstrip('/')}", os.path.basename(parser.path))
     else:
-        command += overrides(shop, chance)
+        command += overrides(chance)
     words = ["sh", "-c", f'cd {shop.path}/{place}; ulimit -v {MEMORY}; exec "$@"', "sh", shop.program, *command]
     program = shop.start(words, limit=20, alone=True).wait()
     if program.status not in ORDERLY:
         kept = keep(shop, name, place, parser, command, program)
-        shop.problem(f"{name}: {program.brief().split(', `')[0]}, `dga {' '.join(command)[:300]}` with {kept}: {program.said()}")
+        how = program.brief().split(", `")[0]
+        shop.problem(f"{name}: {how}, `dga {' '.join(command)[:300]}` with {kept}: {program.said()}")
     shutil.rmtree(f"{shop.path}/{place}", ignore_errors=True)
     return program.status
 
@@ -138,7 +150,8 @@ def change_text(content, chance):
         return content[:match.start()] + chance.choice(NUMBERS).encode() + content[match.end():]
     if kind == 2 and (found := list(re.finditer(rb"[A-Za-z_]+", content))):
         match = chance.choice(found)
-        return content[:match.start()] + chance.choice([b"", match[0] * 2, match[0][:-1], b"null"]) + content[match.end():]
+        other = chance.choice([b"", match[0] * 2, match[0][:-1], b"null"])
+        return content[:match.start()] + other + content[match.end():]
     if kind == 3:
         lines = content.splitlines(True) or [b""]
         line = lines.pop(chance.randrange(len(lines)))
@@ -165,14 +178,9 @@ def change_bytes(content, chance):
         lambda: content[:at] + content[at + size:]))()
 
 
-def overrides(shop, chance):
+def overrides(chance):
     """Keys of the configuration with values that they are not made for."""
-    keys = re.findall(r"^\s*([\w.]+):", shop.read("run.yaml").decode(), re.MULTILINE) + [
-        "model.width", "model.layers", "model.context", "batch.tokens", "batch.micro", "threads", "seed", "duration", "watchdog.limit",
-        "mixture.every", "mixture.weights", "mixture.direction.targets", "optimizer.betas", "faults", "checkpoint.keep", "time_limit"]
-    values = [*NUMBERS, "1e15epochs", "-5steps", "0steps", "1e400tokens", "[1, 2", "{a: b", "", "\u202e", "&a [*a]", "x" * 5000, "~", "1_0_0",
-              "0x10", "{kind: nan, step: 0}", "[[[[[[]]]]]]", "1e6steps", "99999999999999999999steps", ".inf", "-.inf", "'"]
-    return [f"{chance.choice(keys)}={chance.choice(values)}" for _ in range(chance.randint(1, 2))]
+    return [f"{chance.choice(KEYS)}={chance.choice(VALUES)}" for _ in range(chance.randint(1, 2))]
 
 
 def seal(shop, directory, name):

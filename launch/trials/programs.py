@@ -95,7 +95,9 @@ class Program:
         return self
 
     def brief(self):
-        how = f"still there after {self.limit} s ({self.survivors})" if self.status == 124 else f"exit code {self.status}"
+        how = f"exit code {self.status}"
+        if self.status == 124:
+            how = f"still there after {self.limit} s ({self.survivors})"
         return f"{how}, `{' '.join(self.command).replace(' '.join(MPIRUN), 'mpirun ...')}`: {self.said()}"
 
 

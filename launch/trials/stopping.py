@@ -7,7 +7,8 @@ from trials.programs import children, environment_of, segments
 SETTINGS = ["mixture.every=15steps", "evaluation.every=25steps", "checkpoint.every=10steps"]
 
 
-@trial("resume", "stopped by USR1 and gone on at 1, 2, 4 and 8 ranks, {count} times each; other ranks every 40 steps; DGA",
+@trial("resume", "DGA stopped by USR1 and gone on, {count} times each on 1, 2, 4 and 8 ranks; "
+       "ranks changed every 40 steps",
        "files of the last checkpoint, hashes and metrics equal those of an uninterrupted run",
        full=4, quick=1, minutes=20)
 def resume(shop, count):
@@ -37,8 +38,9 @@ def resume(shop, count):
 LARGE = ["model.width=256", "model.context=16", "batch.sequences=4", "duration=120steps", "evaluation=null"]
 
 
-@trial("kills", "{count} SIGKILLs at random moments, three in ten while a checkpoint is written, of a rank or of the whole "
-       "job; then --resume", "end has the bits of an uninterrupted run, no committed checkpoint lost, nothing left behind",
+@trial("kills", "{count} SIGKILLs at random moments, three in ten while a checkpoint is written, of a rank or of the "
+       "whole job; then --resume",
+       "the bits of an uninterrupted run, no committed checkpoint lost, nothing left behind",
        full=100, quick=20, minutes=30)
 def kills(shop, count):
     whole, shared = shop.finish("whole", *LARGE, ranks=2), set()
@@ -119,7 +121,7 @@ def clean(shop, run):
         shop.problem(f"left in {run}: {', '.join(strange)}")
 
 
-@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds until the run is complete, {count} times",
+@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over",
        "each run completes with the bits of an uninterrupted one", full=10, quick=2, minutes=20)
 def requeue(shop, count):
     supervise = f"{shop.root}/launch/supervise"
@@ -157,7 +159,6 @@ def disturb(shop, program, run, faults):
                  if b"OMPI_COMM_WORLD_RANK" in environment_of(pid)]
         if not ranks:
             continue
-        number, pid = {"kills": (signal.SIGKILL, shop.random.choice(ranks)), "stops": (signal.SIGSTOP, shop.random.choice(ranks)),
-                       "USR1": (signal.SIGUSR1, jobs[0])}[kind]
-        program.send(number, pid)
+        which = {"kills": signal.SIGKILL, "stops": signal.SIGSTOP, "USR1": signal.SIGUSR1}[kind]
+        program.send(which, jobs[0] if kind == "USR1" else shop.random.choice(ranks))
         faults.append(kind)

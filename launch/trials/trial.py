@@ -38,7 +38,8 @@ class Result:
 
     def row(self):
         done = self.trial.done.replace("{count}", f"{self.count:,}")
-        return f"| {self.trial.name} | {done} | {self.trial.passes} | {self.figure} | {self.verdict} | {self.seconds:.0f} |"
+        cells = [self.trial.name, done, self.trial.passes, self.figure, self.verdict, f"{self.seconds:.0f}"]
+        return "| " + " | ".join(cells) + " |"
 
 
 def trial(name, done, passes, *, full, quick, minutes):
