@@ -15,8 +15,8 @@ KEYS = ["model.width", "model.layers", "model.context", "batch.tokens", "batch.m
         "watchdog.limit", "mixture.every", "mixture.weights", "mixture.direction.targets", "optimizer.betas", "faults",
         "checkpoint.keep", "time_limit", "corpus", "run", "target"]
 VALUES = [*NUMBERS, "1e15epochs", "-5steps", "0steps", "1e400tokens", "[1, 2", "{a: b", "", "\u202e", "&a [*a]",
-          "x" * 5000, "~", "1_0_0", "0x10", "{kind: nan, step: 0}", "[[[[[[]]]]]]", "1e6steps", "99999999999999999999steps", ".inf",
-          "-.inf", "'"]
+          "x" * 5000, "~", "1_0_0", "0x10", "{kind: nan, step: 0}", "[[[[[[]]]]]]", "1e6steps",
+          "99999999999999999999steps", ".inf", "-.inf", "'"]
 
 
 class Parser:

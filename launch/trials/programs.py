@@ -139,11 +139,19 @@ def processes(path):
 
 
 def end_all(path):
-    for pid in processes(path):
+    """Kills the processes of a workshop and removes the shared memory that a killed job cannot remove."""
+    found = processes(path)
+    shared = set().union(*map(segments, found))
+    for pid in found:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+    until = time.monotonic() + 5
+    while processes(path) and time.monotonic() < until:
+        time.sleep(0.01)
+    for segment in filter(os.path.exists, shared):
+        os.unlink(segment)
 
 
 def segments(pid):

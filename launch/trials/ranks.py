@@ -73,8 +73,8 @@ def diverges(shop, run, step):
     return program.status == 79
 
 
-@trial("flipped-bits", "{count} flips of a random bit of parameters or moments by `faults`, on 1, 2 and 4 ranks, and 5 in "
-       "a process's memory from outside", "each is found with 76 before the next checkpoint, rank and tensor named",
+@trial("flipped-bits", "{count} flips of a random bit of parameters or moments by `faults`, on 1, 2 and 4 ranks, and 5 "
+       "in a process's memory from outside", "each is found with 76 before the next checkpoint, rank and tensor named",
        full=20, quick=8, minutes=10)
 def flipped_bits(shop, count):
     named = 0

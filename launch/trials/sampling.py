@@ -64,7 +64,8 @@ def domains(shop, count):
         shop.problem(f"the step after an update takes {large['update']:.2f} s, {small['update']:.3f} s with 64")
     return (f"{count:,} domains: first step after {large['first']:.1f} s ({small['first']:.1f} s with 64), "
             f"{extra:.0f} bytes per domain and rank, {large['update']:.2f} s for the step after an update "
-            f"({small['update']:.3f}), {large['record'] / 1e6:.1f} MB per update of metrics, built in {large['built']:.0f} s")
+            f"({small['update']:.3f}), {large['record'] / 1e6:.1f} MB of metrics per update, "
+            f"built in {large['built']:.0f} s")
 
 
 def many(shop, count):

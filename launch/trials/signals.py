@@ -22,8 +22,9 @@ class Tally:
 
 
 @trial("signals", "USR1, TERM, HUP and INT at random moments from 1 ms to the end, {count} of each, to `train`, "
-       "`corpus build` and `evaluate`, and USR1 to `mpirun`", "75 within a step, and the run goes on to the same bits; signals "
-       "before handlers are installed are counted apart", full=120, quick=20, minutes=40)
+       "`corpus build` and `evaluate`, and USR1 to `mpirun`",
+       "75 within a step, and the run goes on to the same bits; signals before handlers are counted apart",
+       full=120, quick=20, minutes=40)
 def signals(shop, count):
     whole, tally = shop.finish("whole", *SETTINGS), Tally()
     jobs = [train, build, evaluate]

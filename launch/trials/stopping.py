@@ -113,7 +113,7 @@ def inspect(shop, run):
 
 def clean(shop, run):
     """Nothing lies about in a complete run."""
-    expected = {"config.yaml", "lock", "metrics.jsonl", "mixture.json", "checkpoints", "flight"}
+    expected = {".dga", "config.yaml", "lock", "metrics.jsonl", "mixture.json", "checkpoints", "flight"}
     strange = [name for name in os.listdir(f"{shop.path}/{run}") if name not in expected]
     place = f"{shop.path}/{run}/checkpoints"
     strange += [name for name in os.listdir(place) if name != "latest" and name not in shop.checkpoints(run)]
