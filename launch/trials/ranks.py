@@ -108,7 +108,7 @@ def outside(shop, number):
     program.until(lambda: shop.checkpoints(run), "a checkpoint")
     content = shop.read(f"{run}/checkpoints/{shop.checkpoints(run)[0]}/model.safetensors")
     begin = 8 + struct.unpack("<Q", content[:8])[0]
-    tensors = {name: entry for name, entry in json.loads(content[8:begin]).items() 
+    tensors = {name: entry for name, entry in json.loads(content[8:begin]).items()
                if name.endswith("weight") and "ln_" not in name}
     name = shop.random.choice(sorted(tensors))
     first, last = tensors[name]["data_offsets"]

@@ -122,7 +122,7 @@ def clean(shop, run):
 
 
 @trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over",
-       "each run completes with the bits of an uninterrupted one", full=10, quick=2, minutes=20)
+       "each run completes with the bits of an uninterrupted one", full=10, quick=1, minutes=20)
 def requeue(shop, count):
     supervise = f"{shop.root}/launch/supervise"
     if not os.path.exists(supervise):
