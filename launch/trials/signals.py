@@ -10,15 +10,21 @@ class Tally:
     """How often what came of a signal."""
 
     def __init__(self):
-        self.stopped, self.late, self.ignored, self.loading, self.latest = 0, 0, 0, 0, 0.0
+        self.stopped, self.late = 0, 0
+        # When signals came to nothing or killed, in seconds.
+        self.ignored, self.loading = [], []
 
     def figure(self):
         told = f"{self.stopped} ended with 75, {self.late} were over before"
         if self.ignored:
-            told += f", {self.ignored} were ignored by mpirun while it started"
+            told += f", {len(self.ignored)} were ignored by mpirun while it started{latest(self.ignored)}"
         if self.loading:
-            told += f", {self.loading} ended by signals before handlers, the latest after {1000 * self.latest:.0f} ms"
+            told += f", {len(self.loading)} ended by signals before handlers{latest(self.loading)}"
         return told
+
+
+def latest(moments):
+    return f", the latest after {1000 * max(moments):.0f} ms"
 
 
 @trial("signals", "USR1, TERM, HUP and INT at random moments from 1 ms to the end, {count} of each, to `train`, "
@@ -71,13 +77,13 @@ def attempt(shop, job, ranks, which, moment, name, whole, tally):
     program.wait()
     what = f"{which.name} to {job.__name__}{' under mpirun' if ranks else ''} after {1000 * moment:.0f} ms"
     if program.status == 0 and ranks and not ready and not steps:
-        tally.ignored += 1
+        tally.ignored.append(moment)
     elif program.status == 0:
         tally.late += 1
     elif program.status == 75:
         tally.stopped += 1
     elif not ready and program.status in (128 + which, 128 + signal.SIGKILL, 1, 255):
-        tally.loading, tally.latest = tally.loading + 1, max(tally.latest, moment)
+        tally.loading.append(moment)
     else:
         shop.problem(f"{what}: {program.brief()}")
     if program.status == 0 and ready and job is train and steps and shop.steps(f"run-{name}") - steps > 60:
