@@ -104,22 +104,41 @@ def flipped_bits(shop, count):
 def outside(shop, number):
     """Changes a parameter in the memory of a rank; with a learning rate of 0 a checkpoint tells what to look for."""
     run, settings = f"outside-{number}", [*UNIFORM, "optimizer.learning_rate=0", "duration=1000000steps"]
-    program = shop.train(run, *settings, "checkpoint.every=5steps", ranks=2, limit=60)
+    program = shop.train(run, *settings, "evaluation=null", "checkpoint.every=5steps", ranks=2, limit=60)
     program.until(lambda: shop.checkpoints(run), "a checkpoint")
-    content = shop.read(f"{run}/checkpoints/{shop.checkpoints(run)[0]}/model.safetensors")
+    content = newest_model(shop, run)
     begin = 8 + struct.unpack("<Q", content[:8])[0]
     tensors = {name: entry for name, entry in json.loads(content[8:begin]).items()
                if name.endswith("weight") and "ln_" not in name}
-    name = shop.random.choice(sorted(tensors))
+    name, rank = shop.random.choice(sorted(tensors)), shop.random.randrange(2)
     first, last = tensors[name]["data_offsets"]
     offset = begin + first + shop.random.randrange(0, last - first - 64, 4)
-    rank = shop.random.randrange(2)
-    places = flip(program.ranks()[rank], content[offset:offset + 64])
+    for _ in range(10):
+        places, steps = flip(program.ranks()[rank], content[offset:offset + 64]), shop.steps(run)
+        program.until(lambda: shop.steps(run) > steps + 20, "20 steps more")
+        if not program.runs():
+            break
+        if newest_model(shop, run) != content:
+            program.end()
+            shop.problem(f"a flipped bit of {name} of rank {rank} went into a checkpoint")
+            return False
+        # It came after the comparison, and the owner's parameters have overwritten it before anybody read it.
+    if program.runs():
+        program.end()
     program.wait()
     if not places or program.status != 76 or name not in program.error or f"rank {rank}" not in program.error:
         shop.problem(f"a bit of {name} of rank {rank} flipped in {places} places of its memory: {program.brief()}")
         return False
     return True
+
+
+def newest_model(shop, run):
+    """The parameters of the newest checkpoint, which the next ones may be about to replace."""
+    while True:
+        try:
+            return shop.read(f"{run}/checkpoints/{shop.checkpoints(run)[-1]}/model.safetensors")
+        except FileNotFoundError:
+            continue
 
 
 def flip(pid, pattern):
