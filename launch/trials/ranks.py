@@ -1,5 +1,5 @@
 """Ranks that stop, gradients that are not numbers, memory that changes by itself."""
-import json, re, signal, struct, time
+import contextlib, json, re, signal, struct, time
 from trials.trial import Failed, trial
 
 UNIFORM = ["mixture.method=uniform"]
@@ -113,8 +113,10 @@ def outside(shop, number):
     name, rank = shop.random.choice(sorted(tensors)), shop.random.randrange(2)
     first, last = tensors[name]["data_offsets"]
     offset = begin + first + shop.random.randrange(0, last - first - 64, 4)
+    places = 0
     for _ in range(10):
-        places, steps = flip(program.ranks()[rank], content[offset:offset + 64]), shop.steps(run)
+        places += flip(program.ranks().get(rank), content[offset:offset + 64])
+        steps = shop.steps(run)
         program.until(lambda: shop.steps(run) > steps + 20, "20 steps more")
         if not program.runs():
             break
@@ -146,7 +148,9 @@ def flip(pid, pattern):
     places = 0
     if pattern.count(0) > 40:
         raise Failed("the tensor is empty")
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+    # A flip may be found, and the process end, while others are looked for.
+    with (contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/maps") as maps,
+          open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory):
         for line in maps:
             bounds, rights, *_ = line.split()
             if not rights.startswith("rw-p") or "[v" in line:
