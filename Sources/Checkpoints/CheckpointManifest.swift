@@ -55,7 +55,7 @@ package struct CheckpointManifest: Codable {
       manifest.format == DirectoryMarker.Kind.checkpoint.rawValue
     else { throw Failure(.badData, "\(path) is not the manifest of a checkpoint.") }
     let isSealed = manifest.version > 2 || manifest.checksum != nil
-    guard !isSealed || manifest.checksum == OwnChecksum.computed(from: Array(data)) else {
+    guard !isSealed || (manifest.checksum != nil && manifest.checksum == OwnChecksum.computed(from: Array(data))) else {
       throw Failure(.badData, "\(path) has been changed: its own checksum differs.")
     }
     self = manifest

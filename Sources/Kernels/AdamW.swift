@@ -49,9 +49,10 @@ public struct AdamWStep: Sendable {
     let (p, g, m, v) = (parameters.base, gradients.base, firstMoments.base, secondMoments.base)
     let (b1, b2, eps, clip) = (splat(firstDecay), splat(secondDecay), splat(epsilon), splat(gradientScale))
     let (c1, c2) = (splat(1 - firstDecay), splat(1 - secondDecay))
-    let sums = sumOverThreads(count, values: 5) { start, part, sums in
+    let sums = sumOverThreads(count, values: 6) { start, part, sums in
       let (p, g, m, v) = (p + start, g + start, m + start, v + start)
-      var (oldFirst, oldSecond, newFirst, newSecond, new) = (BitSum(), BitSum(), BitSum(), BitSum(), BitSum())
+      var (oldFirst, oldSecond, old) = (BitSum(), BitSum(), BitSum())
+      var (newFirst, newSecond, new) = (BitSum(), BitSum(), BitSum())
       forEachVector(part) { i, n in
         let (formerFirst, formerSecond) = (load(m + i, n), load(v + i, n))
         oldFirst.add(formerFirst)
@@ -64,17 +65,18 @@ public struct AdamWStep: Sendable {
         newFirst.add(first, n)
         newSecond.add(second, n)
         let denominator = eps.addingProduct(second.squareRoot(), root)
-        let updated = (load(p + i, n) * shrink) - stepSize * first / denominator
+        let former = load(p + i, n)
+        old.add(former)
+        let updated = (former * shrink) - stepSize * first / denominator
         store(updated, p + i, n)
         new.add(updated, n)
       }
-      (sums[0], sums[1], sums[2], sums[3], sums[4]) = (
-        oldFirst.total, oldSecond.total, newFirst.total, newSecond.total, new.total
-      )
+      (sums[0], sums[1], sums[2]) = (old.total, oldFirst.total, oldSecond.total)
+      (sums[3], sums[4], sums[5]) = (new.total, newFirst.total, newSecond.total)
     }
     return AdamWSums(
-      oldFirstMoments: sums[0], oldSecondMoments: sums[1], firstMoments: sums[2], secondMoments: sums[3],
-      parameters: sums[4])
+      found: ArraySums(parameters: sums[0], firstMoments: sums[1], secondMoments: sums[2]),
+      left: ArraySums(parameters: sums[3], firstMoments: sums[4], secondMoments: sums[5]))
   }
 
   /// Divides gradients in place by what an update divides by, sqrt(v') + eps with v' = v / (1 - b2^t).
@@ -114,8 +116,17 @@ public struct AdamWStep: Sendable {
 
 /// The bit sums of arrays that an update has found and left: memory that is whole has the same sum at the next update.
 public struct AdamWSums: Equatable, Sendable {
-  /// Moments as they were found.
-  public let oldFirstMoments, oldSecondMoments: UInt32
-  /// Moments and parameters as they were left.
-  public let firstMoments, secondMoments, parameters: UInt32
+  /// What was found, and what was left.
+  public let found, left: ArraySums
+}
+
+/// The bit sums of the arrays that AdamW keeps.
+public struct ArraySums: Equatable, Sendable {
+  /// The sum of each array.
+  public var parameters: UInt32 = 0, firstMoments: UInt32 = 0, secondMoments: UInt32 = 0
+
+  /// Names the sums.
+  public init(parameters: UInt32 = 0, firstMoments: UInt32 = 0, secondMoments: UInt32 = 0) {
+    (self.parameters, self.firstMoments, self.secondMoments) = (parameters, firstMoments, secondMoments)
+  }
 }

@@ -45,17 +45,17 @@ public func bitSum(_ a: Matrix) -> UInt32 {
 }
 
 /// Calls `body` with consecutive parts of `0..<total`, one for each thread, and adds up what each leaves in its `values`
-/// numbers, of which there are at most 5.
+/// numbers, of which there are at most 6.
 @inline(always)
 func sumOverThreads(
   _ total: Int, values: Int, _ body: (_ first: Int, _ count: Int, _ sums: UnsafeMutablePointer<UInt32>) -> Void
-) -> InlineArray<5, UInt32> {
+) -> InlineArray<6, UInt32> {
   withUnsafeTemporaryAllocation(of: UInt32.self, capacity: values * Threads.count) { memory in
     memory.initialize(repeating: 0)
     // Each thread writes to its own numbers.
     nonisolated(unsafe) let slots = memory.baseAddress!
     forEachThread(total, multipleOf: laneCount) { thread, first, count in body(first, count, slots + thread * values) }
-    var sums = InlineArray<5, UInt32>(repeating: 0)
+    var sums = InlineArray<6, UInt32>(repeating: 0)
     for place in memory.indices { sums[place % values] &+= slots[place] }
     return sums
   }

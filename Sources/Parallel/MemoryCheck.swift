@@ -12,7 +12,7 @@ package struct MemoryCheck: ~Copyable {
   private let ranges: [Range<Int>]
   /// The first segment of each rank.
   private let starts: [Int]
-  /// The sum of every segment; at the end the number of ranks that have found a moment changed.
+  /// The sum of every segment; at the end the number of ranks whose update has found a change.
   private var sums: [UInt64]
   private let layout: ParameterLayout
 
@@ -53,11 +53,13 @@ package struct MemoryCheck: ~Copyable {
     for place in sums.indices { sums[place] = 0 }
     let first = starts[world.rank]
     for place in first..<starts[world.rank + 1] { sums[place] = UInt64(optimizer.parameterSum(place - first)) }
-    sums[ranges.count] = optimizer.damagedSegment == nil ? 0 : 1
-    var span = sums.mutableSpan
-    try world.allReduce(&span, .sum)
-    var fault = optimizer.damagedSegment.map {
-      Fault(tensor: tensor(at: ranges[first + $0].lowerBound), elements: ranges[first + $0], memory: "moments")
+    sums[ranges.count] = optimizer.damage == nil ? 0 : 1
+    do {
+      var span = sums.mutableSpan
+      try world.allReduce(&span, .sum)
+    }
+    var fault = optimizer.damage.map { segment, memory in
+      Fault(tensor: tensor(at: ranges[first + segment].lowerBound), elements: ranges[first + segment], memory: memory)
     }
     for (range, sum) in zip(ranges, sums) where fault == nil {
       guard UInt64(bitSum(parameters.row.columns(range.lowerBound, count: range.count))) != sum else { continue }

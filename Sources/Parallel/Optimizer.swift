@@ -24,13 +24,9 @@ public struct Optimizer: ~Copyable {
   /// From the arena's start to its end.
   private let segments: [Segment]
   /// The bit sums of each segment, as it was left.
-  private var sums: [Sums]
-  /// A segment whose moments were not found as they had been left; nil if there is none.
-  package private(set) var damagedSegment: Int?
-
-  private struct Sums {
-    var parameters: UInt32 = 0, firstMoments: UInt32 = 0, secondMoments: UInt32 = 0
-  }
+  private var sums: [ArraySums]
+  /// A segment that was not found as it had been left, and which of its arrays; nil if there is none.
+  package private(set) var damage: (segment: Int, memory: String)?
   /// The first segment of each bucket in that order, and at the end their number.
   private let firstSegments: [Int]
   private let betas: (Float, Float)
@@ -60,7 +56,7 @@ public struct Optimizer: ~Copyable {
       }
     }
     segments = bucketSegments.flatMap(\.self)
-    sums = [Sums](repeating: Sums(), count: segments.count)
+    sums = [ArraySums](repeating: ArraySums(), count: segments.count)
     firstSegments = bucketSegments.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
 
@@ -73,7 +69,7 @@ public struct Optimizer: ~Copyable {
   package mutating func acceptMemory(_ parameters: borrowing Parameters<Whole>) {
     for (index, segment) in segments.enumerated() {
       let (first, count) = (segment.range.lowerBound, segment.range.count)
-      sums[index] = Sums(
+      sums[index] = ArraySums(
         parameters: bitSum(parameters.row.columns(first, count: count)),
         firstMoments: bitSum(firstMoments.row.columns(segment.offset, count: count)),
         secondMoments: bitSum(secondMoments.row.columns(segment.offset, count: count)))
@@ -87,7 +83,7 @@ public struct Optimizer: ~Copyable {
       if bitSum(firstMoments.row.columns(columns.0, count: columns.1)) != sums[index].firstMoments
         || bitSum(secondMoments.row.columns(columns.0, count: columns.1)) != sums[index].secondMoments
       {
-        damagedSegment = index
+        damage = (index, "moments")
       }
     }
   }
@@ -154,16 +150,14 @@ public struct Optimizer: ~Copyable {
       let segment = segments[index]
       let (first, count) = (segment.range.lowerBound, segment.range.count)
       step.weightDecay = segment.decays ? weightDecay : 0
-      let found = step.update(
+      let seen = step.update(
         parameters: parameters.columns(first, count: count), gradients: gradients.columns(first, count: count),
         firstMoments: firstMoments.row.columns(segment.offset, count: count),
         secondMoments: secondMoments.row.columns(segment.offset, count: count))
-      let left = sums[index]
-      if found.oldFirstMoments != left.firstMoments || found.oldSecondMoments != left.secondMoments {
-        damagedSegment = index
+      if seen.found != sums[index] {
+        damage = (index, seen.found.parameters != sums[index].parameters ? "parameters" : "moments")
       }
-      sums[index] = Sums(
-        parameters: found.parameters, firstMoments: found.firstMoments, secondMoments: found.secondMoments)
+      sums[index] = seen.left
     }
   }
 

@@ -8,10 +8,12 @@ import Glibc
 public enum Console {
   /// Makes writing safe for as long as the process lives; called before anything else is opened.
   ///
-  /// A reader that leaves is an error of the write, not a signal; and a stream that was closed from the start is not
+  /// A reader that leaves, or a limit on sizes, is an error of the write, not a signal; and a stream that was closed from the start is not
   /// the next file that is opened, which notices would then be written into.
   public static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    // A file that may not grow is an error of the write, too.
+    signal(SIGXFSZ, SIG_IGN)
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) == -1 && errno == EBADF {
       // For reading only: a result that is written there still fails.
       _ = open("/dev/null", O_RDONLY)

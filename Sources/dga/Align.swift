@@ -31,6 +31,7 @@ struct Align: Stoppable {
   }
 
   func run() throws {
+    Watchdog.expectWorld()
     let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
       let watchdog = try Watchdog.started(over: world)
       defer { watchdog?.stop() }

@@ -42,7 +42,12 @@ struct DGA: ParsableCommand {
     if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
     let failure = failure(of: error)
     let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
-    guard let failure, ranks > 1 else { Foundation.exit(failure.map(report) ?? 0) }
+    guard let failure, ranks > 1 else {
+      let code = failure.map(report) ?? 0
+      // The trainer of a tokenizer may still be at work on its thread, and has to find its library as it was.
+      if failure?.kind == .preempted { _exit(code) }
+      Foundation.exit(code)
+    }
     Foundation.exit(
       MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
         try world.agree { throw failure }

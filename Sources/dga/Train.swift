@@ -28,6 +28,7 @@ struct Train: Stoppable {
   var json = false
 
   func run() throws {
+    Watchdog.expectWorld(of: try? RunDescription(contentsOf: file, overrides: overrides))
     let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
       let watchdog = try Watchdog.started(over: world)
       defer { watchdog?.stop() }

@@ -27,6 +27,10 @@ int dga_signals_last(void);
 /// Forgets a request for a checkpoint that has been met.
 void dga_signals_acknowledge(void);
 
+/// Kills the launcher that started this process if it is still there after some seconds: `mpirun` and its daemons wait
+/// for a host that is lost, and for the processes on it, for ever.
+void dga_end_launcher(int seconds);
+
 /// Lets `dga_stack_write` interrupt the calling thread; call it once, before other threads need it.
 void dga_stack_prepare(void);
 
