@@ -51,8 +51,9 @@ extension Setting {
   /// A file beyond this size is certainly not a configuration.
   private static let maximumBytes = 64 << 20
 
-  /// Aliases may be expanded up to this many nodes; nested aliases grow exponentially.
-  private static let maximumNodes = 4_000_000
+  /// Aliases may add so many nodes to those of the text, each of which has a byte at least; nested aliases grow
+  /// exponentially.
+  private static let addedNodes = 100_000
 
   /// Parses YAML (or JSON, its subset) whose root is a mapping; an empty text is an empty mapping.
   ///
@@ -89,6 +90,9 @@ extension Setting {
 
   /// Parses one YAML document; `origin` makes the place of a line known to later messages.
   static func parse(_ text: String, describedAs place: String, origin: (Int) -> Origin) throws -> Setting {
+    guard !hasCostlyKeys(text) else {
+      throw Failure(.badConfiguration, "\(place): A key has to be a single word, not a list, mapping or alias.")
+    }
     let node: Node?
     do {
       node = try Yams.compose(yaml: text)
@@ -96,8 +100,17 @@ extension Setting {
       throw Failure(.badConfiguration, "\(place)\(explanation(of: error))")
     }
     guard let node else { return .scalar("", isPlain: true) }
-    var budget = maximumNodes
+    var budget = text.utf8.count + addedNodes
     return try converted(node, describedAs: place, origin: origin, budget: &budget)
+  }
+
+  /// Whether a text may have keys that take Yams for ever: it compares keys after it has expanded the aliases in them.
+  ///
+  /// Up to two dozen aliases cannot expand to much. Above, anything that may be a key other than a word counts.
+  private static func hasCostlyKeys(_ text: String) -> Bool {
+    let bytes = text.utf8
+    let aliases = zip(bytes, bytes.dropFirst()).count { $0 == UInt8(ascii: "*") && $1 > UInt8(ascii: " ") }
+    return aliases > 24 && text.contains(/(?:^|[\s\[{,])\?\s|\*[\w\-]+\s*:|[\]}]\s*:/)
   }
 
   private static func converted(
@@ -105,7 +118,7 @@ extension Setting {
   ) throws -> Setting {
     budget -= 1
     guard budget > 0 else {
-      throw Failure(.badConfiguration, "\(place): Its aliases expand to millions of values; write them out.")
+      throw Failure(.badConfiguration, "\(place): Its aliases expand to too many values; write them out.")
     }
     let line = node.mark?.line ?? 1
     switch node {

@@ -212,6 +212,20 @@ private let example = """
     expectFailure(.badConfiguration, mentioning: "aliases") { _ = try open(text) }
   }
 
+  @Test(arguments: ["? *l12\n: 1", "*l12 : 1", "a: {*l12 : 1}", "? [*l12]\n: 1", "[*l12, *l12]: 1", "a: [? *l12 : 1]"])
+  func `nested aliases in keys cannot take for ever`(key: String) {
+    let levels = (1...12).map {
+      "l\($0): &l\($0) [" + Array(repeating: "*l\($0 - 1)", count: 9).joined(separator: ",") + "]"
+    }
+    let text = "l0: &l0 [x,x,x,x,x,x,x,x,x]\n" + levels.joined(separator: "\n") + "\n" + key
+    expectFailure(.badConfiguration, mentioning: "single word") { _ = try open(text) }
+  }
+
+  @Test func `many aliases of values are fine`() throws {
+    let users = (1...100).map { "d\($0): {paths: *p, why: 'what? yes'}" }.joined(separator: "\n")
+    #expect(try open("p: &p [a, b]\n" + users).section("d100").strings("paths") == ["a", "b"])
+  }
+
   @Test func `mutated files never crash`() throws {
     var generator = SplitMix(state: 1)
     let original = Array(example.utf8)
