@@ -217,6 +217,36 @@ extension Workshop {
     }
   }
 
+  @Test func `positions of an index too large to be checked lie within its file`() throws {
+    let lengths: [Int32] = [3, 4, 5]
+    let whole = TokenIndex.encoded(lengths, width: .uint16)
+    for number in [Int64.min, -1, 1 << 40, .max] {
+      // Byte offsets of sequences, then first sequences of documents.
+      for place in stride(from: TokenIndex.headerSize + 4 * 3, to: whole.count, by: 8) {
+        var damaged = whole
+        withUnsafeBytes(of: number.littleEndian) { damaged.replaceSubrange(place..<place + 8, with: $0) }
+        let file = MappedFile("x.idx", memory: damaged)
+        let index = try TokenIndex(file, dataSize: 24, checkedUpTo: 0)
+        for document in 0...3 { #expect((0...12).contains(index.position(ofDocument: document))) }
+        #expect(throws: Failure.self) { try index.check() }
+      }
+    }
+  }
+
+  @Test func `counts whose sums overflow are refused`() throws {
+    let workshop = try Workshop()
+    _ = try workshop.buildExample()
+    let keys: [WritableKeyPath<Manifest.Extent, Int>] = [\.documents, \.tokens, \.bytes]
+    for key in keys {
+      let whole = try workshop.read("out/manifest.json")
+      try workshop.editManifest { manifest in
+        for domain in manifest.domains.indices { manifest.domains[domain].train[keyPath: key] = Int.max / 2 + 1 }
+      }
+      expectFailure(.badData, mentioning: ["impossible counts"]) { _ = try Corpus(at: workshop.path + "/out") }
+      try workshop.write("out/manifest.json", whole)
+    }
+  }
+
   @Test func `mutated indices and manifests never crash`() throws {
     let workshop = try Workshop()
     _ = try workshop.buildExample()

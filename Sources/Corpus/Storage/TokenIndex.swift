@@ -2,7 +2,7 @@ import Failures
 import Storage
 
 /// How one token is stored; the raw value is Megatron's code for it.
-enum TokenWidth: UInt8 {
+package enum TokenWidth: UInt8 {
   case int32 = 4
   case uint16 = 8
 
@@ -25,9 +25,9 @@ enum TokenWidth: UInt8 {
 ///           34   i32[S]        tokens of each sequence
 ///                i64[S]        byte offset of each sequence in the .bin
 ///                i64[D]        first sequence of each document, then S
-struct TokenIndex: Sendable {
+package struct TokenIndex: Sendable {
   static let magic: [UInt8] = Array("MMIDIDX\0\0".utf8)
-  static let headerSize = 34
+  package static let headerSize = 34
 
   let width: TokenWidth
   let sequenceCount: Int
@@ -38,7 +38,7 @@ struct TokenIndex: Sendable {
   /// The bytes of an index of documents that are a sequence each.
   ///
   /// - Parameter lengths: Tokens of each document.
-  static func encoded(_ lengths: [Int32], width: TokenWidth) -> [UInt8] {
+  package static func encoded(_ lengths: [Int32], width: TokenWidth) -> [UInt8] {
     var bytes = magic
     func append(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
     append(UInt64(1))
@@ -57,12 +57,13 @@ struct TokenIndex: Sendable {
 
   /// Indices of up to this many sequences are checked whole when they are opened; for larger ones that is the matter of
   /// ``check()``, so that starting a run takes no longer the more text there is.
-  static let checkedWhenOpened = 1 << 20
+  package static let checkedWhenOpened = 1 << 20
 
   /// Opens an index and checks it against the size of its `.bin` file.
   ///
+  /// - Parameter most: The most sequences of an index that is checked whole.
   /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
-  init(_ file: MappedFile, dataSize: Int) throws {
+  package init(_ file: MappedFile, dataSize: Int, checkedUpTo most: Int = checkedWhenOpened) throws {
     let size = file.count
     func damaged(_ offset: Int, _ problem: String) -> Failure {
       Failure(.badData, "\(file.path), offset \(offset): \(problem)")
@@ -100,13 +101,13 @@ struct TokenIndex: Sendable {
     }
     tokenCount = dataSize / width.size
 
-    if sequenceCount <= Self.checkedWhenOpened { try check() }
+    if sequenceCount <= most { try check() }
   }
 
   /// Checks that sequences and documents follow each other without gaps, to the end of the `.bin` file.
   ///
   /// - Throws: `Failure(.badData)` that names file and offset of the first contradiction.
-  func check() throws {
+  package func check() throws {
     func damaged(_ offset: Int, _ problem: String) -> Failure {
       Failure(.badData, "\(file.path), offset \(offset): \(problem)")
     }
@@ -144,11 +145,14 @@ struct TokenIndex: Sendable {
   }
 
   /// The position in tokens of the first token of a document, or of the end for `documentCount`.
-  func position(ofDocument document: Int) -> Int {
+  ///
+  /// It lies within the `.bin` file even if the index contradicts itself and has not been checked whole.
+  package func position(ofDocument document: Int) -> Int {
     precondition(document >= 0 && document <= documentCount, "there are \(documentCount) documents")
     let sequence = start(ofDocument: document)
-    guard sequence < sequenceCount else { return tokenCount }
-    return Int(file.load(at: pointers + 8 * sequence, as: Int64.self)) / width.size
+    guard (0..<sequenceCount).contains(sequence) else { return tokenCount }
+    let offset = Int(file.load(at: pointers + 8 * sequence, as: Int64.self))
+    return min(max(0, offset / width.size), tokenCount)
   }
 
   private var pointers: Int { TokenIndex.headerSize + 4 * sequenceCount }
