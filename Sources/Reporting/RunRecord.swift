@@ -60,7 +60,13 @@ public struct RunRecord: Sendable {
       loss = try container.decode([String: Double?].self, forKey: .loss)
       requested = try container.decode([String: Double].self, forKey: .requested)
       achieved = try container.decode([String: Double].self, forKey: .achieved)
-      tokens = try container.decode([String: Int].self, forKey: .tokens).values.reduce(0, +)
+      tokens = try container.decode([String: Int].self, forKey: .tokens).values.reduce(0) { sum, count in
+        let (sum, overflow) = sum.addingReportingOverflow(count)
+        guard !overflow else {
+          throw DecodingError.dataCorruptedError(forKey: .tokens, in: container, debugDescription: "too many tokens")
+        }
+        return sum
+      }
     }
   }
 

@@ -56,6 +56,17 @@ struct PlotTests {
     }
   }
 
+  @Test("Counts of tokens whose sum is no number are a damaged line")
+  func overflow() throws {
+    let runs = MadeUpRuns()
+    let counts = #""tokens":{"a":9223372036854775807,"b":1}"#
+    let ending =
+      #"{"kind":"domains","loss":{},"share_requested":{},"share_achieved":{},\#(counts)}"# + "\n"
+    let path = try runs.make("overflow", method: "dga", seed: 3, target: 4, ending: ending)
+    let failure = #expect(throws: Failure.self) { _ = try RunRecord(at: path) }
+    #expect(failure?.kind == .badData && failure?.message.contains("line 32") == true, "\(failure?.message ?? "")")
+  }
+
   @Test("Pictures are drawn again over earlier ones, and never over somebody else's")
   func ownership() throws {
     let runs = MadeUpRuns()
