@@ -155,6 +155,16 @@ extension MiddleTests {
       #expect(total.kind == .badData && total.message.contains(file) && total.message.contains("The tensor "))
     }
 
+    @Test func `Counts of windows whose tokens overflow are refused, whatever is done with the checkpoint`() throws {
+      let run = try SpoiledRun()
+      var state = try #require(try JSONSerialization.jsonObject(with: run.read("state.json")) as? [String: Any])
+      let cursors = try #require(state["cursors"] as? [Int])
+      state["cursors"] = cursors.map { _ in 1 << 52 }
+      try run.spoil("state.json", JSONSerialization.data(withJSONObject: state))
+      let failure = try #require(throws: Failure.self) { _ = try SavedModel(at: run.newest) }
+      #expect(failure.kind == .badData && failure.message.contains("state.json: the key cursors has more tokens"))
+    }
+
     @Test func `Files that are missing or not in the manifest, and a changed manifest, are found`() throws {
       let run = try SpoiledRun()
       try run.removeOlder()

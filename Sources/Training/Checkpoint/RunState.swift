@@ -86,6 +86,8 @@ struct RunState: Codable {
     try mixture.check(domains: cursors.count)
     try check("ledger", ledger.isConsistent(domains: cursors.count), "is not one of \(cursors.count) domains")
     try check("model", isModelPossible(in: directory), "is no model that fits \(TensorFiles.parametersFile)")
+    // Numbers of tokens are exact then, in whatever type.
+    try check("cursors", drawn * Double(model[3]) <= 0x1p53, "has more tokens than a run can read")
     try check("endOfDocument", (0..<model[4]).contains(endOfDocument), "is not in the vocabulary")
   }
 
@@ -109,6 +111,12 @@ struct RunState: Codable {
     ModelConfiguration(layers: model[0], heads: model[1], width: model[2], context: model[3], vocabularySize: model[4])
   }
 
+  /// Training tokens until then.
+  var tokens: Int { cursors.reduce(0, +) * model[3] }
+
+  /// Training windows until then.
+  private var drawn: Double { cursors.reduce(0.0) { $0 + Double($1) } }
+
   /// Checks that a plan goes on with the same run, and that the state fits its model, batch and corpus.
   ///
   /// - Throws: `Failure`: `.badConfiguration` that names the first key that differs, `.badData` for a state that was
@@ -129,10 +137,8 @@ struct RunState: Codable {
     try check("model", modelConfiguration == plan.model)
     try check("tokenizer", tokenizer == plan.corpus.tokenizer.hash.description)
     try check("cursors", cursors.count == plan.windowCounts.count)
-    // More than the steps drew if the run went back and passed text over; never so much that tokens cannot be counted.
-    let drawn = cursors.reduce(0.0) { $0 + Double($1) }
-    let atLeast = Double(step) * Double(plan.batch.sequences)
-    try check("cursors", drawn >= atLeast && drawn * Double(plan.model.context) < 1e18)
+    // More than the steps drew if the run went back and passed text over.
+    try check("cursors", drawn >= Double(step) * Double(plan.batch.sequences))
     try check("ledger", ledger.sequencesTotal <= drawn)
   }
 }

@@ -29,7 +29,6 @@ struct ModelCard {
   private static func summary(_ checkpoint: borrowing SavedModel, _ record: TrainingRecord) -> String {
     let model = checkpoint.model
     let state = checkpoint.state
-    let tokens = state.cursors.reduce(0, +) * model.context
     let rows = [
       (
         "model",
@@ -39,7 +38,7 @@ struct ModelCard {
       ("vocabulary", "\(model.vocabularySize) tokens; \(state.endOfDocument) ends a document"),
       ("corpus", record.corpus), ("target", state.identity["target"]),
       ("mixing method", state.identity["mixture.method"]), ("seed", state.identity["seed"]),
-      ("trained for", "\(state.step) steps, \(tokens) tokens"),
+      ("trained for", "\(state.step) steps, \(state.tokens) tokens"),
     ]
     let table = rows.compactMap { name, value in value.map { "| \(name) | \(cell($0)) |" } }
     return "# \(record.run ?? "A model trained with dga")\n\n| | |\n|---|---|\n" + table.joined(separator: "\n")
