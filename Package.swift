@@ -136,3 +136,15 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
 )
+
+// Coverage-guided fuzzing of the parsers, which launch/fuzz builds with libFuzzer; no other build has this target.
+if Context.environment["DGA_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "Failures", "Settings", "Configuration", "Storage", "Corpus", "Mixing", "Runs", "Transformer", "Checkpoints",
+        "Training", "Reporting",
+      ],
+      path: "Tests/fuzzing", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
