@@ -54,12 +54,12 @@ package struct MemoryCheck: ~Copyable {
     let first = starts[world.rank]
     for place in first..<starts[world.rank + 1] { sums[place] = UInt64(optimizer.parameterSum(place - first)) }
     sums[ranges.count] = optimizer.damage == nil ? 0 : 1
-    do {
-      var span = sums.mutableSpan
-      try world.allReduce(&span, .sum)
-    }
-    var fault = optimizer.damage.map { segment, memory in
-      Fault(tensor: tensor(at: ranges[first + segment].lowerBound), elements: ranges[first + segment], memory: memory)
+    var span = sums.mutableSpan
+    try world.allReduce(&span, .sum)
+    var fault: Fault?
+    if let damage = optimizer.damage {
+      let range = ranges[first + damage.segment]
+      fault = Fault(tensor: tensor(at: range.lowerBound), elements: range, memory: damage.memory)
     }
     for (range, sum) in zip(ranges, sums) where fault == nil {
       guard UInt64(bitSum(parameters.row.columns(range.lowerBound, count: range.count))) != sum else { continue }
