@@ -98,8 +98,11 @@ void dga_end_launcher(int seconds) {
   // Out of the group that the launcher kills, and without its pipes, which it reads to their end.
   setsid();
   for (int descriptor = 0; descriptor < 1024; descriptor++) close(descriptor);
-  while (seconds-- > 0 && kill(launcher, 0) == 0) sleep(1);
-  if (seconds < 0) kill(launcher, SIGKILL);
+  for (int wait = 0; wait < 20 * seconds; wait++) {
+    if (kill(launcher, 0) != 0) _exit(0);
+    usleep(50000);
+  }
+  kill(launcher, SIGKILL);
   _exit(0);
 }
 
