@@ -50,28 +50,6 @@ public final class Watchdog: @unchecked Sendable {
   /// The exit code of a job with a lost or stuck rank.
   static let exitCode: Int32 = 76
 
-  /// Ends this process with a message if ``joined()`` has not been called after some seconds: joining the other
-  /// ranks may never come back, either.
-  public static func expectStart(within seconds: Double) {
-    Thread.detachNewThread {
-      let end = FlightRecorder.now + UInt64(seconds * 1e9)
-      while FlightRecorder.now < end {
-        if hasStarted.load(ordering: .acquiring) { return }
-        Thread.sleep(forTimeInterval: 0.1)
-      }
-      if hasStarted.load(ordering: .acquiring) { return }
-      let line = "error: Joining the other ranks has taken more than \(Int(seconds)) s: some rank has not started, or is stopped.\n"
-      _ = line.utf8CString.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count - 1) }
-      dga_end_launcher(20)
-      _exit(exitCode)
-    }
-  }
-
-  /// Says that all ranks have joined.
-  public static func joined() { hasStarted.store(true, ordering: .releasing) }
-
-  private static let hasStarted = Atomic<Bool>(false)
-
   /// Opens the socket on which this rank is asked; nil if the system has none, and then nobody is watched.
   public init?(rank: Int, host: String) {
     guard let socket = WatchdogSocket() else { return nil }

@@ -27,7 +27,7 @@ def stopped_rank(shop, count):
         hung += program.status == 124
         if program.status != 76 or waits[-1] > 10:
             shop.problem(f"{what}: ended {waits[-1]:.1f} s later, {program.brief()}")
-        elif not re.search(rf"error: rank {rank}\b", program.error):
+        elif not re.search(rf"error: .*\brank {rank}\b", program.error):
             shop.problem(f"{what}: the message does not name it: {program.said()}")
         shop.nobody_left(3)
     ended = [wait for wait in waits if wait < 20]
