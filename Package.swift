@@ -65,7 +65,8 @@ let package = Package(
     .target(
       name: "Runs", dependencies: ["Failures", "Liveness", "Settings", "Configuration", "Mixing", "Transformer"],
       swiftSettings: strict),
-    .target(name: "Parallel", dependencies: ["Liveness", "MPI", "Kernels", "Transformer", "Corpus"],
+    .target(
+      name: "Parallel", dependencies: ["Liveness", "MPI", "Kernels", "Transformer", "Corpus"],
       swiftSettings: lifetimes),
     .target(
       name: "Steering",

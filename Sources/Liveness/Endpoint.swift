@@ -46,7 +46,8 @@ public struct Endpoint: Sendable, Equatable {
     var entry = list
     while let interface = entry {
       defer { entry = interface.pointee.ifa_next }
-      guard let address = interface.pointee.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET) else { continue }
+      guard let address = interface.pointee.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET)
+      else { continue }
       addresses.append(
         address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee.sin_addr.s_addr })
     }
@@ -58,8 +59,8 @@ public struct Endpoint: Sendable, Equatable {
   func processState(seenFrom host: String) -> ProcessState? {
     guard host == self.host else { return nil }
     guard let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8) else { return .gone }
-    let state = status.split(separator: "\n").first { $0.hasPrefix("State:") }?.dropFirst(6).drop { $0 == "\t" || $0 == " " }
-    switch state?.first {
+    let line = status.split(separator: "\n").first { $0.hasPrefix("State:") }
+    switch line?.dropFirst(6).first(where: { !$0.isWhitespace }) {
     case "T": return .stopped
     case "t": return .debugged
     case "Z", "X": return .gone

@@ -33,16 +33,22 @@ public struct Fault: Sendable, Equatable {
     case secondMoments = "second_moments"
   }
 
+  /// What happens.
   public var kind: Kind
+  /// The step in which it happens.
   public var step: Int
+  /// The phase at whose beginning it happens.
   public var phase: Phase
-  /// How long a delay is.
+  /// The length of a delay.
   public var seconds = 0.0
+  /// What a flipped bit belongs to.
   public var memory = Memory.parameters
-  /// The element whose bit is flipped, counted from the memory's start and around its end; and the bit, 0 to 31.
+  /// The element whose bit is flipped, counted from the memory's start and around its end.
   public var element = 0
+  /// The bit that is flipped, 0 to 31 from the lowest.
   public var bit = 12
 
+  /// Describes a fault.
   public init(_ kind: Kind, step: Int, phase: Phase) {
     (self.kind, self.step, self.phase) = (kind, step, phase)
   }

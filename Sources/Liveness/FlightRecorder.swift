@@ -16,11 +16,13 @@ public enum FlightRecorder {
     public var bytes = 0
     /// The other rank, or the root; -1 for all.
     public var peer = -1
-    /// When it began and ended, in nanoseconds of the monotonic clock; 0: it has not ended.
+    /// When it began, in nanoseconds of the monotonic clock.
     public var start: UInt64 = 0
+    /// When it ended; 0: it has not ended.
     public var end: UInt64 = 0
-    /// The step and phase that it belongs to.
+    /// The step that it belongs to.
     public var step = 0
+    /// The phase that it belongs to.
     public var phase = Phase.start
   }
 
@@ -90,9 +92,11 @@ public enum FlightRecorder {
 
   // MARK: Reading
 
-  /// The phase, the time of its beginning, and the step.
+  /// The present phase.
   public static var phase: Phase { Phase(rawValue: phaseNumber.load(ordering: .relaxed)) ?? .start }
+  /// When it began.
   static var phaseBeginning: UInt64 { phaseStart.load(ordering: .relaxed) }
+  /// The present step; 0 before the first.
   public static var step: Int { stepNumber.load(ordering: .relaxed) }
   /// The number of calls so far.
   package static var sequence: Int { lastSequence.load(ordering: .acquiring) }

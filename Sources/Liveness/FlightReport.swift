@@ -33,14 +33,17 @@ public struct FlightReport {
   }
 
   private var text: String {
-    var text = "\(Date.now.formatted(.iso8601)): \(endpoint.name), phase \(FlightRecorder.phase.name) of step \(FlightRecorder.step)\n\n"
+    let (phase, step) = (FlightRecorder.phase.name, FlightRecorder.step)
+    var text = "\(Date.now.formatted(.iso8601)): \(endpoint.name), phase \(phase) of step \(step)\n\n"
     text += "The last calls; seconds are before this report.\n"
     text += "    call  step  phase       began      took      bytes  peer  name\n"
     for entry in FlightRecorder.entries {
       let began = String(format: "%.6f", Double(time - min(time, entry.start)) * 1e-9)
-      let took = entry.end == 0 ? "waits" : String(format: "%.6f", Double(entry.end - min(entry.end, entry.start)) * 1e-9)
+      let seconds = Double(entry.end - min(entry.end, entry.start)) * 1e-9
+      let took = entry.end == 0 ? "waits" : String(format: "%.6f", seconds)
       let cells = [
-        ("\(entry.sequence)", 8), ("\(entry.step)", 6), ("  " + entry.phase.name.padding(12), 14), (began, 11), (took, 10),
+        ("\(entry.sequence)", 8), ("\(entry.step)", 6), ("  " + entry.phase.name.padding(12), 14), (began, 11),
+        (took, 10),
         ("\(entry.bytes)", 11), (entry.peer < 0 ? "all" : "\(entry.peer)", 6),
       ]
       text += cells.map { String(repeating: " ", count: max(0, $1 - $0.count)) + $0 }.joined() + "  \(entry.call)\n"

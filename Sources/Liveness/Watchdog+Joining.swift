@@ -42,7 +42,8 @@ extension Watchdog {
       guard state == .stopped || state == .debugged else { return nil }
       let environment = FileManager.default.contents(atPath: "/proc/\(process)/environ") ?? Data()
       let key = "OMPI_COMM_WORLD_RANK="
-      let entry = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix(key) }
+      let entries = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+      let entry = entries.first { $0.hasPrefix(key) }
       return "rank \(entry?.dropFirst(key.count) ?? "?") (process \(process))"
     }
   }

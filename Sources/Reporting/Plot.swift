@@ -67,7 +67,8 @@ public enum Plot {
       }
       do {
         records.append(try RunRecord(at: run))
-      } catch let failure as Failure where failure.kind == .missingInput && FileManager.default.fileExists(atPath: run) {
+      } catch let failure as Failure where failure.kind == .missingInput && FileManager.default.fileExists(atPath: run)
+      {
         empty = failure
         report(failure.message)
       }

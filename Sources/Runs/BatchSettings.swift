@@ -56,7 +56,8 @@ public struct BatchSettings: Configurable, Sendable {
       }
       total = tokens / length
       guard total <= Self.mostSequences else {
-        throw failure("tokens", "\(tokens) tokens are \(total) sequences, and at most \(Self.mostSequences) are possible")
+        throw failure(
+          "tokens", "\(tokens) tokens are \(total) sequences, and at most \(Self.mostSequences) are possible")
       }
     } else {
       total = sequences

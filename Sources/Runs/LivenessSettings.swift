@@ -57,7 +57,8 @@ public struct FaultSettings: Configurable, Sendable {
     try keys.number("seconds", &fault.seconds, in: 0...1e6, "the length of a `delay`, in seconds")
     try keys.choice("memory", &fault.memory, "what a `flip` changes")
     try keys.integer(
-      "element", &fault.element, in: 0...1 << 53, "the number of the float that a `flip` changes, counted around the end")
+      "element", &fault.element, in: 0...1 << 53,
+      "the number of the float that a `flip` changes, counted around the end")
     try keys.integer("bit", &fault.bit, in: 0...31, "the bit of that float, from the lowest")
   }
 }

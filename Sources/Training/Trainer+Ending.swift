@@ -49,7 +49,8 @@ extension Trainer {
 
   /// Why the run ends before its last step.
   func stopped() -> Failure {
-    let saved = owesCheckpoint
+    let saved =
+      owesCheckpoint
       ? "no checkpoint was written, since steps were being skipped" : "the checkpoint is written"
     return Failure(.preempted, "Stopped by \(stops.reason) after step \(step); \(saved), go on with --resume.")
   }

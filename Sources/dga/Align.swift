@@ -37,7 +37,8 @@ struct Align: Stoppable {
       defer { watchdog?.stop() }
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
       try world.agree {
-        if world.rank == 0 { try Console.print(json ? JSON.line.text(survey) + "\n" : Self.text(survey), terminator: "") }
+        guard world.rank == 0 else { return }
+        try Console.print(json ? JSON.line.text(survey) + "\n" : Self.text(survey), terminator: "")
       }
       return 0
     }

@@ -51,13 +51,15 @@ extension CommandLineTests {
       let workshop = try Workshop(build: false)
       // Enough text that training its tokenizer takes seconds.
       let text = try String(decoding: workshop.read("texts/twin/0.txt"), as: UTF8.self)
-      for copy in 0..<200 { try workshop.write("texts/twin/long-\(copy).txt", "\(copy) " + String(repeating: text, count: 20)) }
+      let long = String(repeating: text, count: 20)
+      for copy in 0..<200 { try workshop.write("texts/twin/long-\(copy).txt", "\(copy) " + long) }
       let before = try workshop.listing()
       let program = try Program(
         Launch.alone.command(
           "dga",
           [
-            "corpus", "build", "\(workshop.path)/recipe.yaml", "-o", "\(workshop.path)/corpus", "tokenizer.kind=sentencepiece",
+            "corpus", "build", "\(workshop.path)/recipe.yaml", "-o", "\(workshop.path)/corpus",
+            "tokenizer.kind=sentencepiece",
             "tokenizer.vocabulary=2000",
           ]))
       try wait(for: "the output", of: program) { workshop.exists(".corpus.dga-building") }

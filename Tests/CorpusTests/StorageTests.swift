@@ -119,7 +119,8 @@ extension Workshop {
       try workshop.write("out/" + name, content)
     }
     let corpus = try Corpus(at: out)
-    let documents = corpus.domains.reduce(0) { $0 + $1.train.documentCount + $1.validation.documentCount }
+    let documents =
+      corpus.domains.reduce(0) { $0 + $1.train.documentCount + $1.validation.documentCount }
       + corpus.targets.reduce(0) { $0 + $1.steering.documentCount + $1.evaluation.documentCount }
     let said = try corpus.verify()
     #expect(said.hasPrefix("\(out) is whole: the checksums of 9 files are right"))

@@ -65,9 +65,10 @@ extension MiddleTests {
         _ = try run.rehearse()
         return nil
       } catch {
-        return error as? Failure ?? (error as? AgreedFailure).flatMap { agreed in
-          Failure.Kind(rawValue: agreed.exitCode).map { Failure($0, agreed.message) }
-        }
+        return error as? Failure
+          ?? (error as? AgreedFailure).flatMap { agreed in
+            Failure.Kind(rawValue: agreed.exitCode).map { Failure($0, agreed.message) }
+          }
       }
     }
 

@@ -47,7 +47,8 @@ public struct SavedModel: ~Copyable {
       ? [try Tokenizer(sentencePiece: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), named: file)]
       : [.bytes, .ids(vocabularySize: model.vocabularySize)]
     guard let tokenizer = candidates.first(where: { $0.hash.description == state.tokenizer }) else {
-      throw Failure(.badData, "\(path) has not the tokenizer that the model was trained with (hash \(state.tokenizer)).")
+      throw Failure(
+        .badData, "\(path) does not have the tokenizer that the model was trained with (hash \(state.tokenizer)).")
     }
     return tokenizer
   }

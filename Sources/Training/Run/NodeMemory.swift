@@ -67,7 +67,8 @@ package struct NodeMemory: Equatable {
           + "\(Words.bytes(total)): take a smaller model, a smaller batch.micro, model.recompute=true or more nodes.")
     }
     guard needed > available else { return nil }
-    return "The run needs \(Words.bytes(needed)) of memory on this node, of which \(Words.bytes(available)) are free now."
+    return "The run needs \(Words.bytes(needed)) of memory on this node, of which \(Words.bytes(available)) are free "
+      + "now."
   }
 }
 

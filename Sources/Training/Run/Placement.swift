@@ -44,7 +44,9 @@ package struct Placement {
       let length = ranks.map { masks[$0].count }.max() ?? 0
       let union = (0..<length).count { place in ranks.contains { place < masks[$0].count && masks[$0][place] == 1 } }
       guard ranks.count * threads > union, warnings.isEmpty || threads == 1 else { continue }
-      let remedy = processors[ranks[0]] > union ? "start mpirun with --bind-to none, or fewer ranks there" : "start fewer ranks there"
+      let remedy =
+        processors[ranks[0]] > union
+        ? "start mpirun with --bind-to none, or fewer ranks there" : "start fewer ranks there"
       warnings.append(
         "\(Words.count(ranks.count, "rank")) of \(Words.count(threads, "thread")) share \(Words.count(union, "core")) of "
           + "\(node): \(remedy).")

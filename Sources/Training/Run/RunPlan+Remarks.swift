@@ -20,8 +20,8 @@ extension RunPlan {
     guard let warmup = description.optimizer.warmup, warmup.value > 0, steps > 1, schedule.warmupSteps >= steps else {
       return nil
     }
-    return "optimizer.warmup: \(warmup) of warm-up are not shorter than the run of \(Words.count(steps, "step")), so the "
-      + "learning rate only rises."
+    return "optimizer.warmup: \(warmup) of warm-up are not shorter than the run of \(Words.count(steps, "step")), so "
+      + "the learning rate only rises."
   }
 
   private var decay: String? {
@@ -52,8 +52,9 @@ extension RunPlan {
   private var epochs: String? {
     guard description.duration.unit == .epochs, method.support.count(where: \.self) > 1 else { return nil }
     let windows = windowCounts.reduce(0, +)
-    return "duration: \(description.duration) are \(steps * batch.sequences) sequences, of the \(windows) that the domains "
-      + "have. Domains are drawn at random by their weights, so some text is read again before all has been read once."
+    return "duration: \(description.duration) are \(steps * batch.sequences) sequences, of the \(windows) that the "
+      + "domains have. Domains are drawn at random by their weights, so some text is read again before all has been "
+      + "read once."
   }
 }
 
@@ -66,7 +67,8 @@ extension RunPlan {
     let (old, new) = (before.rate(at: step), schedule.rate(at: step))
     guard abs(new - old) > 0.01 * max(old, new) else { return nil }
     return String(
-      format: "The learning rate jumps from %.3g in step %ld to %.3g in step %ld, since its schedule is that of another run.",
+      format: "The learning rate jumps from %.3g in step %ld to %.3g in step %ld, since its schedule is that of "
+        + "another run.",
       old, step, schedule.rate(at: step + 1), step + 1)
   }
 }

@@ -277,7 +277,8 @@ public struct RunPlan: Sendable {
     text +=
       "\n# \(Words.count(steps, "step")) of \(Words.count(batch.sequences, "sequence")) of \(model.context) tokens: "
       + "\(steps * tokensPerStep) tokens\n"
-    text += "# \(Words.count(batch.ranks, "rank")), \(batch.accumulation) micro-batches of "
+    text +=
+      "# \(Words.count(batch.ranks, "rank")), \(batch.accumulation) micro-batches of "
       + "\(Words.count(batch.micro, "sequence")) each\n"
     text += "# \(parameters) parameters; memory per rank:"
     text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
