@@ -19,7 +19,7 @@ public struct WatchdogSettings: Configurable, Sendable {
       "limit", &limit, in: [.seconds, .minutes, .hours],
       "the time after which a run ends with exit code 76 if a rank does not answer; ranks that answer and are at work "
         + "are waited for ten times as long. Without it 60 seconds, or ten times the longest wait so far if that is "
-        + "more")
+        + "more, up to 15 minutes")
     try keys.flag(
       "debugger", &debugger,
       "whether ranks of the same node that a debugger holds, or that were stopped by hand, are waited for")
