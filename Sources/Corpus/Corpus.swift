@@ -17,8 +17,11 @@ public final class Corpus: Sendable {
   /// The tokenizer that made the tokens.
   public let tokenizer: Tokenizer
 
-  /// The domains in the order of the recipe.
-  public let domains: [Domain]
+  /// The domains in the order of the recipe, or of the tree.
+  public let domains: DomainTable
+
+  /// The tree whose leaves are the domains; nil without one.
+  public let tree: ClusterTree?
 
   /// The targets in the order of the recipe.
   public let targets: [Target]
@@ -46,59 +49,62 @@ public final class Corpus: Sendable {
     }
     let manifest = try Manifest(contentsOf: manifestPath)
     let tokenizer = try Tokenizer(manifest.tokenizer, in: path)
-    var parts: [Manifest.Part: TokenFile] = [:]
-    for part in Manifest.Part.allCases { parts[part] = try Corpus.open(part, of: manifest, at: path) }
-    self.init(path: path, manifest, tokenizer, parts)
+    try self.init(path: path, manifest, tokenizer) { try Corpus.open($0, of: manifest, at: path) }
   }
 
-  /// Joins what has been opened.
-  init(path: String, _ manifest: Manifest, _ tokenizer: Tokenizer, _ parts: [Manifest.Part: TokenFile]) {
+  /// Joins the files of a corpus and checks that they agree with each other.
+  ///
+  /// - Parameter open: Opens a file by its name.
+  init(path: String, _ manifest: Manifest, _ tokenizer: Tokenizer, open: (String) throws -> MappedFile) throws {
+    var parts: [Manifest.Part: TokenFile] = [:]
+    for part in Manifest.Part.allCases {
+      parts[part] = try TokenFile(
+        data: open("\(part).bin"), index: open("\(part).idx"), vocabularySize: manifest.tokenizer.vocabularySize)
+    }
+    try Corpus.check(parts[.steering]!, manifest.extents(of: \.steering))
+    try Corpus.check(parts[.evaluation]!, manifest.extents(of: \.evaluation))
     func slice(_ part: Manifest.Part, _ extent: Manifest.Extent) -> TokenSlice {
       let file = parts[part]!
       return TokenSlice(
         file, start: file.index.position(ofDocument: extent.firstDocument), tokenCount: extent.tokens,
-        byteCount: extent.bytes, documentCount: extent.documents)
+        byteCount: extent.bytes, documents: extent.firstDocument..<extent.firstDocument + extent.documents)
     }
     self.path = path
     self.manifest = manifest
     self.parts = parts
     self.tokenizer = tokenizer
-    domains = manifest.domains.map {
-      Domain(name: $0.name, train: slice(.train, $0.train), validation: slice(.validation, $0.validation))
-    }
+    domains = try DomainTable(
+      count: manifest.domains, names: open(DomainTable.namesFile), table: open(DomainTable.tableFile),
+      train: parts[.train]!, validation: parts[.validation]!)
+    tree = try manifest.tree.map { try ClusterTree(levels: $0, file: open(ClusterTree.fileName)) }
     targets = manifest.targets.map {
       Target(name: $0.name, steering: slice(.steering, $0.steering), evaluation: slice(.evaluation, $0.evaluation))
     }
   }
 
-  /// Opens one part and checks its index against the manifest.
-  private static func open(_ part: Manifest.Part, of manifest: Manifest, at path: String) throws -> TokenFile {
-    let data = try open("\(part).bin", of: manifest, at: path)
-    let index = try open("\(part).idx", of: manifest, at: path)
-    let file = try TokenFile(data: data, index: index, vocabularySize: manifest.tokenizer.vocabularySize)
+  /// Checks the index of a part with targets' text against the manifest.
+  private static func check(_ file: TokenFile, _ extents: [(owner: String, extent: Manifest.Extent)]) throws {
+    let path = file.index.file.path
     var documents = 0
-    for (owner, extent) in manifest.extents(of: part) {
+    for (owner, extent) in extents {
       let end = extent.firstDocument + extent.documents
       guard end <= file.index.documentCount else {
         throw Failure(
-          .badData, "\(owner) ends with document \(end) of \(file.index.documentCount) in \(path)/\(part).idx.")
+          .badData, "\(owner) ends with document \(end) of \(file.index.documentCount) in \(path).")
       }
       let tokens = file.index.position(ofDocument: end) - file.index.position(ofDocument: extent.firstDocument)
       guard tokens == extent.tokens else {
         throw Failure(
           .badData,
-          "\(owner) has \(tokens) tokens in \(path)/\(part).idx, but \(extent.tokens) according to "
-            + "\(Manifest.fileName).")
+          "\(owner) has \(tokens) tokens in \(path), but \(extent.tokens) according to \(Manifest.fileName).")
       }
       documents = end
     }
     guard documents == file.index.documentCount else {
       throw Failure(
         .badData,
-        "\(path)/\(part).idx has \(file.index.documentCount) documents, but \(documents) according to "
-          + "\(Manifest.fileName).")
+        "\(path) has \(file.index.documentCount) documents, but \(documents) according to \(Manifest.fileName).")
     }
-    return file
   }
 
   private static func open(_ name: String, of manifest: Manifest, at path: String) throws -> MappedFile {
@@ -127,10 +133,11 @@ public final class Corpus: Sendable {
   ///
   /// - Throws: `Failure(.badConfiguration)` that names the nearest domain.
   public func domain(named name: String) throws -> Domain {
-    guard let domain = domains.first(where: { $0.name == name }) else {
-      throw unknown("domain", name, among: domains.map(\.name))
+    guard let domain = domains.indices.first(where: { domains.name($0) == name }) else {
+      // Among a million, the nearest name is no help.
+      throw unknown("domain", name, among: domains.prefix(10_000).map(\.name))
     }
-    return domain
+    return domains[domain]
   }
 
   private func unknown(_ kind: String, _ name: String, among names: [String], for key: String? = nil) -> Failure {

@@ -11,18 +11,21 @@ public struct TokenSlice: Sendable {
   /// The number of UTF-8 bytes of the text that these tokens came from.
   public let byteCount: Int
 
+  /// The documents' numbers within their part of the corpus.
+  let documents: Range<Int>
+
   /// The number of documents.
-  public let documentCount: Int
+  public var documentCount: Int { documents.count }
 
   private let file: TokenFile
   private let start: Int
 
-  init(_ file: TokenFile, start: Int, tokenCount: Int, byteCount: Int, documentCount: Int) {
+  init(_ file: TokenFile, start: Int, tokenCount: Int, byteCount: Int, documents: Range<Int>) {
     self.file = file
     self.start = start
     self.tokenCount = tokenCount
     self.byteCount = byteCount
-    self.documentCount = documentCount
+    self.documents = documents
   }
 
   /// Copies tokens into a span as 32-bit ids, from place `offset` of it on.
@@ -44,6 +47,15 @@ public struct TokenSlice: Sendable {
     guard largest < file.vocabularySize || range.isEmpty else {
       throw file.outsideVocabulary(tokens.span.extracting(offset..<(offset + range.count)), from: first)
     }
+  }
+
+  /// The places of a document's tokens, its end included.
+  ///
+  /// - Precondition: `document` is in `0..<documentCount`.
+  public func tokens(ofDocument document: Int) -> Range<Int> {
+    precondition(document >= 0 && document < documentCount, "document \(document) of \(documentCount)")
+    let first = documents.lowerBound + document
+    return file.index.position(ofDocument: first) - start..<file.index.position(ofDocument: first + 1) - start
   }
 
   /// Copies tokens into a new array.

@@ -146,7 +146,7 @@ public struct Estimation: Sendable, Equatable {
 /// What a method may know of a run before its first step.
 public struct RunFacts: Sendable {
   /// The names of the domains, in order.
-  public var domains: [String]
+  public var domains: DomainNames
   /// Training tokens of each domain that may be read, (domains).
   public var tokens: [Int]
   /// The steering targets and their weights.
@@ -169,7 +169,7 @@ public struct RunFacts: Sendable {
 
   /// Describes a run; `mixture` gives uniform weights until it is set.
   public init(
-    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
+    domains: DomainNames, tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
     prior: Weights? = nil
   ) {
     self.domains = domains
@@ -179,6 +179,16 @@ public struct RunFacts: Sendable {
     self.interval = interval
     self.prior = prior ?? .uniform(domains.count)
     mixture = { _, _ in .uniform(domains.count) }
+  }
+
+  /// Describes a run whose domains' names are at hand.
+  public init(
+    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
+    prior: Weights? = nil
+  ) {
+    self.init(
+      domains: DomainNames(domains), tokens: tokens, steps: steps, tokensPerStep: tokensPerStep, interval: interval,
+      prior: prior)
   }
 }
 

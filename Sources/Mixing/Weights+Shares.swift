@@ -5,14 +5,11 @@ extension Weights {
   ///
   /// - Parameter key: The key that the shares are of, for failures.
   /// - Throws: `SettingFault` if there is no such domain, or no share is more than zero.
-  public init(_ shares: [Share], of domains: [String], key: String) throws {
-    let places = Dictionary(zip(domains, domains.indices)) { first, _ in first }
-    var values = [Double](repeating: 0, count: domains.count)
-    for share in shares {
-      guard let domain = places[share.name] else {
-        throw SettingFault(key, "the corpus has no domain `\(share.name)`", unknownName: share.name)
-      }
-      values[domain] = share.value
+  public init(_ shares: [Share], of domains: some Collection<String>, key: String) throws {
+    var named = Dictionary(shares.map { ($0.name, $0.value) }) { $1 }
+    let values = domains.map { named.removeValue(forKey: $0) ?? 0 }
+    if let unknown = shares.first(where: { named[$0.name] != nil })?.name {
+      throw SettingFault(key, "the corpus has no domain `\(unknown)`", unknownName: unknown)
     }
     guard let weights = Weights(proportionalTo: values) else {
       throw SettingFault(key, "at least one weight must be more than zero")

@@ -5,7 +5,7 @@ package struct Batch {
   /// The window of every sequence, all ranks together, (slots).
   package var windows: [Window]
   /// What the windows are of, by their domain.
-  package let slices: [TokenSlice]
+  package let slices: TokenSlices
   /// Sequences of a micro-batch; the last may have fewer.
   package let micro: Int
   /// The order in which gradients of micro-batches are added.
@@ -21,7 +21,7 @@ package struct Batch {
   ///   - micro: Sequences of a micro-batch.
   ///   - groups: Groups of micro-batches, all ranks together.
   ///   - length: Tokens of a sequence.
-  package init(windows: [Window], of slices: [TokenSlice], micro: Int, groups: Int, ranks: Int, length: Int) {
+  package init(windows: [Window], of slices: TokenSlices, micro: Int, groups: Int, ranks: Int, length: Int) {
     self.windows = windows
     self.slices = slices
     self.micro = micro

@@ -112,7 +112,7 @@ package struct Replica: ~Copyable {
 
   /// Reads windows and runs them forward.
   private mutating func forward(
-    _ windows: ArraySlice<Window>, of slices: [TokenSlice], _ parameters: Matrix,
+    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: Matrix,
     needing: (Range<Int>) throws -> Void
   ) throws {
     let clock = ContinuousClock()
@@ -132,7 +132,7 @@ package struct Replica: ~Copyable {
     seconds.forward += (middle.duration(to: clock.now) - waiting) / .seconds(1)
   }
 
-  private mutating func read(_ windows: ArraySlice<Window>, of slices: [TokenSlice]) throws {
+  private mutating func read(_ windows: ArraySlice<Window>, of slices: TokenSlices) throws {
     reader.clear()
     for window in windows { try reader.append(window.index, of: slices[Int(window.domain)]) }
   }
@@ -210,7 +210,7 @@ package struct Replica: ~Copyable {
   /// - Precondition: there are at most as many as the model has room for.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func evaluate(
-    _ windows: ArraySlice<Window>, of slices: [TokenSlice], _ parameters: borrowing Parameters<Whole>
+    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: borrowing Parameters<Whole>
   ) throws {
     try read(windows, of: slices)
     model.evaluate(reader, parameters: parameters.row)
@@ -222,7 +222,7 @@ package struct Replica: ~Copyable {
   /// - Precondition: there are at most as many as the model has room for.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func score(
-    _ windows: ArraySlice<Window>, of slices: [TokenSlice], _ parameters: borrowing Parameters<Whole>,
+    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: borrowing Parameters<Whole>,
     along directions: Matrix, depth: BackwardDepth = .embeddings
   ) throws {
     try forward(windows, of: slices, parameters.row) { _ in }
@@ -236,7 +236,7 @@ package struct Replica: ~Copyable {
   /// - Parameter depth: How far down the backward pass goes.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func gradient(
-    of window: ArraySlice<Window>, _ slices: [TokenSlice], _ parameters: borrowing Parameters<Whole>, to sum: Matrix,
+    of window: ArraySlice<Window>, _ slices: TokenSlices, _ parameters: borrowing Parameters<Whole>, to sum: Matrix,
     adding: Bool, depth: BackwardDepth = .embeddings
   ) throws {
     try forward(window, of: slices, parameters.row) { _ in }

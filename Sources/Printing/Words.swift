@@ -18,8 +18,11 @@ public enum Words {
   }
 
   /// The first few of some names, and how many more there are.
-  public static func list(_ names: [String], most: Int = 5) -> String {
-    names.prefix(most).joined(separator: ", ") + (names.count > most ? " and \(names.count - most) more" : "")
+  ///
+  /// - Parameter all: How many names there are, if only some are given.
+  public static func list(_ names: [String], of all: Int? = nil, most: Int = 5) -> String {
+    let (shown, all) = (names.prefix(most), all ?? names.count)
+    return shown.joined(separator: ", ") + (all > shown.count ? " and \(all - shown.count) more" : "")
   }
 
   /// A line that takes no more than some columns of a terminal, with an ellipsis where it was cut.

@@ -172,7 +172,7 @@ public struct MixtureSettings: Configurable, Sendable {
     do {
       return try make(type)
     } catch let error as SettingFault {
-      let hint = error.unknownName.flatMap { Spelling.nearest(to: $0, among: facts.domains) }
+      let hint = error.unknownName.flatMap { facts.domains.nearest(to: $0) }
       throw failure(error.key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
     }
   }
@@ -183,24 +183,24 @@ public struct MixtureSettings: Configurable, Sendable {
   }
 
   /// The weights that a source stands for.
-  private func weights(_ source: MixtureSource, key: String, domains: [String]) throws -> Weights {
+  private func weights(_ source: MixtureSource, key: String, domains: DomainNames) throws -> Weights {
     switch source {
     case .shares(let shares): try weights(shares, key: key, domains: domains)
     case .run(let path): try weights(ofRun: path, key: key, domains: domains)
     }
   }
 
-  private func weights(_ shares: [Share], key: String, domains: [String]) throws -> Weights {
+  private func weights(_ shares: [Share], key: String, domains: DomainNames) throws -> Weights {
     do {
       return try Weights(shares, of: domains, key: key)
     } catch let error as SettingFault {
-      let hint = error.unknownName.flatMap { Spelling.nearest(to: $0, among: domains) }
+      let hint = error.unknownName.flatMap { domains.nearest(to: $0) }
       throw failure(key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
     }
   }
 
   /// The average weights of another run: its directory, or its `mixture.json`.
-  private func weights(ofRun path: String, key: String, domains: [String]) throws -> Weights {
+  private func weights(ofRun path: String, key: String, domains: DomainNames) throws -> Weights {
     var isDirectory: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
     let file = isDirectory.boolValue ? path + "/mixture.json" : path
@@ -227,4 +227,9 @@ public struct MixtureFile: Codable {
     self.weights = weights
     self.final = final
   }
+}
+
+extension DomainNames {
+  /// The name that is spelt most like a word; among those of very many domains, the first thousands.
+  fileprivate func nearest(to word: String) -> String? { Spelling.nearest(to: word, among: Array(prefix(10_000))) }
 }

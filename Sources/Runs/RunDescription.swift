@@ -128,6 +128,8 @@ public struct EvaluationSettings: Configurable, Sendable {
   public var every: Quantity?
   /// Sequences of each part at most.
   public var sequences = 64
+  /// The most domains that are all evaluated; of more, a sample of as many.
+  public var domains = 64
 
   /// Makes the defaults.
   public init() {}
@@ -140,6 +142,10 @@ public struct EvaluationSettings: Configurable, Sendable {
     if every?.value == 0 { throw keys.failure("every", "there is at least a step between two evaluations") }
     try keys.integer(
       "sequences", &sequences, in: 1...Int.max, "the most sequences of each domain and target that an evaluation reads")
+    try keys.integer(
+      "domains", &domains, in: 1...1_000_000,
+      "the most domains that are all evaluated; of a corpus with more, as many are drawn in proportion to their "
+        + "validation text, the same ones each time, and the generic loss is a mean over text")
   }
 }
 

@@ -11,7 +11,7 @@ package struct Sample {
   /// The windows, those of a domain side by side.
   package let windows: [Window]
   /// What the windows are of, by their domain.
-  package let slices: [TokenSlice]
+  package let slices: TokenSlices
   /// The windows of each domain that has some.
   package let ranges: [Range<Int>]
   /// The derivative of each row's mean loss along each direction, (directions, rows).
@@ -24,7 +24,7 @@ package struct Sample {
   package var losses: [Double] = [], referenceLosses: [Double] = [], excessLosses: [Double] = []
 
   /// Takes windows, of which those of one domain are side by side.
-  package init(_ windows: [Window], of slices: [TokenSlice]) {
+  package init(_ windows: [Window], of slices: TokenSlices) {
     var ranges: [Range<Int>] = []
     for index in windows.indices {
       if let last = ranges.last, windows[last.lowerBound].domain == windows[index].domain {
@@ -37,7 +37,7 @@ package struct Sample {
   }
 
   /// Takes windows with ranges of which means are formed.
-  package init(_ windows: [Window], of slices: [TokenSlice], ranges: [Range<Int>]) {
+  package init(_ windows: [Window], of slices: TokenSlices, ranges: [Range<Int>]) {
     self.windows = windows
     self.slices = slices
     self.ranges = ranges

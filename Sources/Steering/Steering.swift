@@ -120,7 +120,7 @@ package struct Steering: ~Copyable {
     over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     guard probes(before: step) else { return gradients }
-    let windows = plan.names.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
+    let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
       probes.draw(domain: $0, count: plan.settings.sequences)
     }
     var sample = Sample(windows, of: plan.slices)
@@ -178,7 +178,7 @@ package struct Steering: ~Copyable {
     var observations = Observations(source, step: step, domains: rows.map { Int(sample.windows[$0].domain) })
     observations.rowsAreMeans = sample.rowsAreMeans
     if !sample.norms.isEmpty {
-      observations.gradientNorms = Array(repeating: nil, count: plan.names.count)
+      observations.gradientNorms = Array(repeating: nil, count: plan.domains.count)
       for (range, norm) in zip(sample.ranges, sample.norms) {
         observations.gradientNorms[Int(sample.windows[range.lowerBound].domain)] = norm
       }

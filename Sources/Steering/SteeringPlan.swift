@@ -12,9 +12,9 @@ package struct SteeringPlan {
   package let method: any MixingMethod
   /// The steering targets with their weights.
   package let targets: [SteeringTarget]
-  /// The domains' training text, (domains), and their names.
-  package let slices: [TokenSlice]
-  package let names: [String]
+  /// The domains, and their training text.
+  package let domains: DomainTable
+  package let slices: TokenSlices
   /// Windows of each domain that may be drawn, (domains).
   package let windowCounts: [Int]
   package let seed: UInt64
@@ -30,14 +30,14 @@ package struct SteeringPlan {
 
   package init(
     settings: SteeringSettings, method: any MixingMethod, wishes: Measurements, targets: [SteeringTarget],
-    domains: [Domain], seed: UInt64, sharing: Sharing, layout: ParameterLayout
+    domains: DomainTable, seed: UInt64, sharing: Sharing, layout: ParameterLayout
   ) {
     self.settings = settings
     self.method = method
     self.wishes = wishes
     self.targets = targets
-    slices = domains.map(\.train)
-    names = domains.map(\.name)
+    self.domains = domains
+    slices = TokenSlices(trainOf: domains)
     windowCounts = sharing.windowCounts
     self.seed = seed
     (micro, groups, ranks, length) = (sharing.micro, sharing.groups, sharing.ranks, sharing.length)
@@ -64,7 +64,7 @@ package struct SteeringPlan {
   package var directionCount: Int { method.directions == .eachTarget ? targets.count : 1 }
 
   /// A batch of these windows, shared so that all groups have some sequences.
-  func batch(_ windows: [Window], of slices: [TokenSlice]) -> Batch {
+  func batch(_ windows: [Window], of slices: TokenSlices) -> Batch {
     Batch(
       windows: windows, of: slices, micro: Batch.micro(windows.count, groups: groups, most: micro), groups: groups,
       ranks: ranks, length: length)

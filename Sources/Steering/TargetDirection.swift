@@ -75,7 +75,7 @@ package struct TargetDirection: ~Copyable {
     var generic: MixtureSampler?
     if terms.contains(where: { $0.target == nil }) {
       var sampler = MixtureSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .retention)
-      try sampler.setWeights(plan.windowCounts.map { $0 > 0 ? 1 : 0 }) { plan.names[$0] }
+      try sampler.setWeights(plan.windowCounts.map { $0 > 0 ? 1 : 0 }) { plan.domains.name($0) }
       generic = sampler
     }
     self.plan = plan
@@ -230,7 +230,7 @@ package struct TargetDirection: ~Copyable {
     guard let target = term.target else {
       return plan.batch(generic!.draw(step: draw, count: term.sequences), of: plan.slices)
     }
-    return plan.batch(steering.draw(domain: target, count: term.sequences), of: plan.targets.map(\.slice))
+    return plan.batch(steering.draw(domain: target, count: term.sequences), of: TokenSlices(plan.targets.map(\.slice)))
   }
 
   // MARK: Checkpoints

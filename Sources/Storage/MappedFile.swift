@@ -77,6 +77,12 @@ package final class MappedFile: @unchecked Sendable {
     descriptor = -1
   }
 
+  /// Takes out of memory what was read of the file; it is read again where it is touched.
+  package func dropPages() {
+    guard descriptor >= 0, let base = bytes.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base), bytes.count, MADV_DONTNEED)
+  }
+
   /// The size of the file.
   package var count: Int { bytes.count }
 

@@ -107,7 +107,7 @@ public struct AlignmentSurvey: Encodable {
     if let short = plan.windowCounts.firstIndex(of: 0), estimator != .inline {
       throw Failure(
         .badData,
-        "Domain \(plan.corpus.domains[short].name) has too little text for one sequence, so \(estimator.rawValue) "
+        "Domain \(plan.corpus.domains.name(short)) has too little text for one sequence, so \(estimator.rawValue) "
           + "cannot probe it.")
     }
     return plan
@@ -137,14 +137,14 @@ public struct AlignmentSurvey: Encodable {
     init(_ plan: RunPlan, run: String, rank: Int) throws {
       let path = try SavedModel.locate(run, report: rank == 0 ? SavedModel.warn : { _ in })
       let state = try RunState.read(from: path)
-      let names = plan.corpus.domains.map(\.name)
-      guard state.modelConfiguration == plan.model, state.cursors.count == names.count else {
+      let domains = plan.corpus.domains
+      guard state.modelConfiguration == plan.model, state.cursors.count == domains.count else {
         throw Failure(.badData, "\(path) is a checkpoint of another model or corpus than \(run)/config.yaml describes.")
       }
       let direction = try TargetDirection(plan.steering)
       var batches = try plan.sampler()
       try batches.restore(cursors: state.cursors)
-      try batches.setWeights((state.mixture.draws ?? state.mixture.weights).values) { names[$0] }
+      try batches.setWeights((state.mixture.draws ?? state.mixture.weights).values) { domains.name($0) }
       var replica = plan.replica(rank: rank)
       var parameters = Parameters<Whole>(replica.optimizer.shards)
       try TensorFiles.read(&parameters, &replica.optimizer, layout: replica.model.layout, from: path)
@@ -172,7 +172,7 @@ public struct AlignmentSurvey: Encodable {
         ? batches.draw(step: step + 1 + repetition, count: count)
         : plan.corpus.domains.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
       try world.agree { try StopSignal.check("nothing was measured to its end") }
-      var sample = Sample(windows, of: plan.corpus.domains.map(\.train))
+      var sample = Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains))
       let cleared = try scorer.measure(
         &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)
       let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(windows.indices)

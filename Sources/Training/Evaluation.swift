@@ -27,9 +27,9 @@ public struct PartLoss: Equatable, Sendable, Encodable {
 public struct EvaluationResult: Sendable {
   /// The target's evaluation part.
   public let target: PartLoss
-  /// The mean over domains, each counted alike.
+  /// The mean over domains, each counted alike; over a sample of their text if there are many.
   public let generic: Double
-  /// Every domain's validation part, by name.
+  /// The validation part of every domain that was evaluated, by name.
   public let domains: [(name: String, loss: PartLoss)]
 }
 
@@ -39,6 +39,8 @@ struct Evaluation {
     let name: String
     let slice: TokenSlice
     let windows: Int
+    /// How often it counts in the generic loss.
+    var count = 1
   }
 
   /// The target first, then the domains.
@@ -47,8 +49,10 @@ struct Evaluation {
   private let windows: [Window]
   /// The mean loss of every window.
   private var losses: [Double]
-  private let slices: [TokenSlice]
+  private let slices: TokenSlices
   private let length: Int
+  /// Domains with too little validation text for one window: how many there are, and the first ones' names.
+  let skipped: (count: Int, names: [String])
 
   /// Chooses the first windows of each part; documents are stored in random order, so these are a fair sample.
   ///
@@ -65,20 +69,23 @@ struct Evaluation {
         "The evaluation part of target \(target.name) has \(target.evaluation.tokenCount) tokens, but one sequence takes "
           + "\(length + 1): give the target more documents, or the model a shorter context.")
     }
-    let parts = [targetPart] + plan.corpus.domains.map { part($0.name, $0.validation) }.filter { $0.windows > 0 }
+    let domains = plan.corpus.domains
+    let sample = EvaluationSample(of: domains, most: plan.description.evaluation.domains, length: length)
+    let parts =
+      [targetPart]
+      + sample.domains.map { domain, count in
+        var part = part(domains.name(domain), domains.validation(domain))
+        part.count = count
+        return part
+      }
     self.parts = parts
     self.length = length
-    slices = parts.map(\.slice)
+    skipped = (sample.skipped.count, sample.skipped.first.map { domains.name($0) })
+    slices = TokenSlices(parts.map(\.slice))
     windows = parts.indices.flatMap { part in
       (0..<parts[part].windows).map { Window(domain: Int32(part), index: $0) }
     }
     losses = [Double](repeating: 0, count: windows.count)
-  }
-
-  /// The names of domains whose validation part is too short to evaluate on.
-  func skipped(of corpus: Corpus) -> [String] {
-    let names = Set(parts.dropFirst().map(\.name))
-    return corpus.domains.map(\.name).filter { !names.contains($0) }
   }
 
   /// Evaluates; micro-batches are shared by the ranks in turn, and sums made in the order of windows on every rank.
@@ -115,9 +122,10 @@ struct Evaluation {
       defer { first += part.windows }
       return PartLoss(windowLosses: self.losses[first..<first + part.windows], of: part.slice)
     }
-    let domains = zip(parts, losses).dropFirst().map { ($0.name, $1) }
+    let domains = zip(parts, losses).dropFirst()
+    let count = domains.reduce(0) { $0 + $1.0.count }
     return EvaluationResult(
-      target: losses[0], generic: domains.reduce(0) { $0 + $1.1.nats } / Double(max(domains.count, 1)), domains: domains
-    )
+      target: losses[0], generic: domains.reduce(0) { $0 + Double($1.0.count) * $1.1.nats } / Double(max(count, 1)),
+      domains: domains.map { ($0.name, $1) })
   }
 }

@@ -55,7 +55,7 @@ extension Trainer {
     let placement = try Placement(threads: plan.description.threads, over: world)
     try journal?.begin(
       world: world, placement: placement, isResumed: resume,
-      skippedInEvaluation: evaluation.skipped(of: plan.corpus))
+      skippedInEvaluation: evaluation.skipped)
     return ceiling
   }
 

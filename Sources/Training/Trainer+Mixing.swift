@@ -96,7 +96,7 @@ extension Trainer {
   mutating func setWeights(_ weights: [Double]) throws {
     self.weights = weights
     isExploring = plan.method.weighting == .draws && weights != lossWeights
-    try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains[$0].name }
+    try sampler.setWeights(weights) { [domains = plan.corpus.domains] in domains.name($0) }
   }
 
   /// Tells the forecast that the direction has been measured.

@@ -192,7 +192,7 @@ public struct Trainer: ~Copyable {
       guard !isRepeated[domain], sampler.completedEpochs(of: domain) > 0 else { continue }
       isRepeated[domain] = true
       try root?.journal.event(
-        step, "epoch", "Domain \(plan.corpus.domains[domain].name) has been read once and starts again.",
+        step, "epoch", "Domain \(plan.corpus.domains.name(domain)) has been read once and starts again.",
         isWarning: false)
     }
   }

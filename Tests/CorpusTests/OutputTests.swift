@@ -66,7 +66,7 @@ import Testing
     try workshop.write("d.txt", "old\ntext\n")
     let newer = Array(#"{"format": "dga corpus", "version": 99, "files": [], "domains": {"of": "another kind"}}"#.utf8)
     try workshop.write("out/manifest.json", newer)
-    let expected = ["version 99", "a newer dga", "versions up to 1"]
+    let expected = ["version 99", "a newer dga", "versions up to 2"]
     expectFailure(.badData, mentioning: expected) { try workshop.build(recipe) }
     expectFailure(.badData, mentioning: expected) { _ = try Corpus(at: workshop.path + "/out") }
     #expect(try workshop.read("out/manifest.json") == newer)

@@ -21,14 +21,27 @@ extension Workshop {
     index += [UInt8](repeating: 0, count: 16) + [1, 0, 0, 0, 0, 0, 0, 0]
     try write("out/train.bin", data)
     try write("out/train.idx", index)
-    func record(_ bytes: [UInt8]) -> FileRecord {
-      FileRecord(bytes: bytes.count, checksum: Checksum.digest(of: bytes))
-    }
+    try editTable(.trainTokens, of: 0, to: tokens.count)
+    try record(["train.bin", "train.idx"])
+  }
+
+  /// Lets the manifest take files for what was written.
+  fileprivate func record(_ names: [String]) throws {
     try editManifest {
-      $0.domains[0].train.tokens = tokens.count
-      $0.files["train.bin"] = record(data)
-      $0.files["train.idx"] = record(index)
+      for name in names {
+        let bytes = try! read("out/" + name)
+        $0.files[name] = FileRecord(bytes: bytes.count, checksum: Checksum.digest(of: bytes))
+      }
     }
+  }
+
+  /// Changes a number of the table of domains.
+  fileprivate func editTable(_ column: DomainTable.Column, of domain: Int, to number: Int) throws {
+    var table = try read("out/domains.table")
+    let place = 8 * (column.rawValue * (table.count / 8 / DomainTable.Column.allCases.count) + domain)
+    table.replaceSubrange(place..<place + 8, with: withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) })
+    try write("out/domains.table", table)
+    try record(["domains.table"])
   }
 
   /// A corpus whose training part is one document.
@@ -62,8 +75,8 @@ extension Workshop {
     #expect(try workshop.read("out/steering.idx").count == 42)
     #expect(
       try workshop.contents("out") == [
-        "evaluation.bin", "evaluation.idx", "manifest.json", "steering.bin", "steering.idx", "train.bin", "train.idx",
-        "validation.bin", "validation.idx",
+        "domains.table", "domains.txt", "evaluation.bin", "evaluation.idx", "manifest.json", "steering.bin", "steering.idx",
+        "train.bin", "train.idx", "validation.bin", "validation.idx",
       ])
   }
 
@@ -123,7 +136,7 @@ extension Workshop {
       corpus.domains.reduce(0) { $0 + $1.train.documentCount + $1.validation.documentCount }
       + corpus.targets.reduce(0) { $0 + $1.steering.documentCount + $1.evaluation.documentCount }
     let said = try corpus.verify()
-    #expect(said.hasPrefix("\(out) is whole: the checksums of 9 files are right"))
+    #expect(said.hasPrefix("\(out) is whole: the checksums of 11 files are right"))
     #expect(said.hasSuffix("token ids are below 257, and all \(documents) documents have their end."))
   }
 
@@ -241,18 +254,46 @@ extension Workshop {
     for key in keys {
       let whole = try workshop.read("out/manifest.json")
       try workshop.editManifest { manifest in
-        for domain in manifest.domains.indices { manifest.domains[domain].train[keyPath: key] = Int.max / 2 + 1 }
+        for target in manifest.targets.indices { manifest.targets[target].steering[keyPath: key] = Int.max / 2 + 1 }
       }
       expectFailure(.badData, mentioning: ["impossible counts"]) { _ = try Corpus(at: workshop.path + "/out") }
       try workshop.write("out/manifest.json", whole)
     }
   }
 
+  @Test func `a table of domains that makes no sense is refused with the domain`() throws {
+    let workshop = try Workshop()
+    let corpus = try workshop.buildExample()
+    let last = corpus.domains.count - 1
+    let (table, names) = (try workshop.read("out/domains.table"), try workshop.read("out/domains.txt"))
+    for column in DomainTable.Column.allCases {
+      for number in [-1, Int.max / 2 + 1, .max] {
+        try workshop.editTable(column, of: 0, to: number)
+        expectFailure(.badData, mentioning: ["domains.table", "domain"]) { _ = try Corpus(at: workshop.path + "/out") }
+      }
+      // Bytes of text are counted nowhere else.
+      if column != .trainBytes, column != .validationBytes {
+        try workshop.editTable(column, of: last, to: 1 << 40)
+        #expect(throws: Failure.self) { _ = try Corpus(at: workshop.path + "/out") }
+      }
+      try workshop.write("out/domains.table", table)
+    }
+    try workshop.record(["domains.table"])
+    for other in [[UInt8](names.map { $0 == 0x0A ? 0x20 : $0 }), [0x07] + names.dropFirst(), names.dropLast()] {
+      try workshop.write("out/domains.txt", other)
+      try workshop.record(["domains.txt"])
+      expectFailure(.badData, mentioning: ["domains."]) { _ = try Corpus(at: workshop.path + "/out") }
+    }
+    try workshop.write("out/domains.txt", names)
+    try workshop.record(["domains.txt"])
+    try Corpus(at: workshop.path + "/out").verify()
+  }
+
   @Test func `mutated indices and manifests never crash`() throws {
     let workshop = try Workshop()
     _ = try workshop.buildExample()
     var generator = SplitMix(state: 8)
-    for (name, rounds) in [("train.idx", 2000), ("manifest.json", 500)] {
+    for (name, rounds) in [("train.idx", 2000), ("domains.table", 500), ("domains.txt", 200), ("manifest.json", 500)] {
       let content = try workshop.read("out/" + name)
       for _ in 0..<rounds {
         var mutant = content

@@ -86,7 +86,7 @@ import Testing
     try workshop.write("d/good", "good text")
     let corpus = try workshop.build("tokenizer: {kind: bytes}\ndomains: {d: {paths: d}}")
     #expect(corpus.manifest.removed.binary == 1)
-    #expect(corpus.manifest.domains[0].train.documents == 1)
+    #expect(corpus.domains[0].train.documentCount == 1)
   }
 
   @Test func `a byte order mark is no text`() throws {

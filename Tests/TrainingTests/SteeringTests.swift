@@ -87,7 +87,7 @@ extension MiddleTests {
         #expect(row[tensor.range].contains { $0 != 0 } == isTable, "\(tensor.name)")
       }
       let windows = (0..<16).map { Window(domain: 0, index: $0) }
-      var sample = Sample(windows, of: bench.plan.steering.targets.map(\.slice))
+      var sample = Sample(windows, of: TokenSlices(bench.plan.steering.targets.map(\.slice)))
       var meter = SteeringSettings.Estimator.lastLayer.meter(bench.plan.steering)
       _ = try meter.measure(
         &sample, along: direction.rows, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)

@@ -91,7 +91,7 @@ private func checkLastLayer(_ plan: RunPlan, over world: borrowing Communicator)
   var direction = try TargetDirection(plan.steering)
   let gradients = try direction.measure(
     draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
-  let slices = plan.corpus.domains.map(\.train)
+  let slices = TokenSlices(trainOf: plan.corpus.domains)
   var sample = Sample(windows, of: slices)
   var meter = SteeringSettings.Estimator.lastLayer.meter(plan.steering)
   _ = try meter.measure(&sample, along: direction.rows, on: &replica, parameters, with: gradients, over: world)
@@ -116,7 +116,7 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   var gradients = try direction.measure(
     draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
 
-  func sample() -> Sample { Sample(windows, of: plan.corpus.domains.map(\.train)) }
+  func sample() -> Sample { Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains)) }
   func measured(
     _ sample: Sample, _ estimator: SteeringSettings.Estimator, _ gradients: consuming Gradients<Local>
   ) throws -> Sample {
@@ -127,7 +127,7 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   func memory() -> Gradients<Local> { Gradients<Local>(layout: layout, levels: plan.tree.levels) }
   // A range of one window gives explicit gradients of single sequences.
   let single = try measured(
-    Sample(windows, of: plan.corpus.domains.map(\.train), ranges: windows.indices.map { $0..<$0 + 1 }), .gradients,
+    Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains), ranges: windows.indices.map { $0..<$0 + 1 }), .gradients,
     memory())
   let mean = try measured(sample(), .gradients, memory())
   let dots = try measured(sample(), .dots, memory())

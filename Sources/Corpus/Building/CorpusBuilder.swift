@@ -55,6 +55,7 @@ struct CorpusBuilder: ~Copyable {
   private let tokenizer: Tokenizer
   private var encoder: Tokenizer.Encoder
   private var manifest: Manifest
+  private var table = DomainTable.Writer()
 
   /// Counts pieces for an owner anew from this; nil if the tokenizer spells all text.
   private let unknownPieces: UnknownPieces?
@@ -78,7 +79,7 @@ struct CorpusBuilder: ~Copyable {
     encoder = tokenizer.encoder()
     unknownPieces = UnknownPieces(of: tokenizer)
     manifest = Manifest(
-      seed: recipe.seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(),
+      seed: recipe.seed, tokenizer: tokenizer.record, domains: domains.count, targets: [], removed: Manifest.Removed(),
       files: [:])
   }
 
@@ -192,13 +193,12 @@ struct CorpusBuilder: ~Copyable {
         }
       }
       var pieces = unknownPieces
-      let record = Manifest.DomainRecord(
-        name: plan.name, train: try write(parts.train[...], to: &train, &pieces),
-        validation: try write(parts.validation[...], to: &validation, &pieces))
-      manifest.domains.append(record)
+      let trained = try write(parts.train[...], to: &train, &pieces)
+      let heldOut = try write(parts.validation[...], to: &validation, &pieces)
+      table.append(name: plan.name, train: trained, validation: heldOut)
       progress(
-        "Domain \(plan.name): \(record.train.documents) documents (\(record.train.tokens) tokens) to train on, "
-          + "\(record.validation.documents) (\(record.validation.tokens)) held out.")
+        "Domain \(plan.name): \(trained.documents) documents (\(trained.tokens) tokens) to train on, "
+          + "\(heldOut.documents) (\(heldOut.tokens)) held out.")
       try report(plan.source.owner, read, tally, pieces, sample: chosen[...])
     }
     try close(&train, .train)
@@ -231,8 +231,9 @@ struct CorpusBuilder: ~Copyable {
 
   // MARK: - Files
 
-  /// Writes the tokenizer and, last, the manifest.
+  /// Writes the table of domains, the tokenizer and, last, the manifest.
   mutating func finish() throws {
+    manifest.files.merge(try table.write(to: directory)) { $1 }
     if let model = tokenizer.modelFile {
       var file = try OutputFile(directory + "/" + Tokenizer.modelFileName)
       try file.write(model)

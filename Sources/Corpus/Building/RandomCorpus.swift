@@ -46,12 +46,13 @@ package struct RandomCorpus {
   package func write(to output: String) throws -> Corpus {
     var directory = try OutputDirectory(output)
     let path = directory.path
-    let manifest = try describe { part, documents in
+    var (manifest, table) = try describe { part, documents in
       var writer = try TokenFileWriter(prefix: "\(path)/\(part)", vocabularySize: tokenizer.vocabularySize)
       for document in documents { try writer.append(document) }
       let records = try writer.finish()
       return ["\(part).bin": records.data, "\(part).idx": records.index]
     }
+    manifest.files.merge(try table.write(to: path)) { $1 }
     var file = try OutputFile(directory.path + "/" + Manifest.fileName)
     try file.write(Array(try manifest.encoded()))
     _ = try file.finish()
@@ -62,20 +63,19 @@ package struct RandomCorpus {
   /// Makes the corpus in memory, without any file.
   package func inMemory() throws -> Corpus {
     let width = TokenWidth(vocabularySize: tokenizer.vocabularySize)
-    var parts: [Manifest.Part: TokenFile] = [:]
-    let manifest = try describe { part, documents in
+    var files: [String: [UInt8]] = [:]
+    let (manifest, table) = try describe { part, documents in
       let documents = Array(documents)
       let ids = documents.flatMap(\.self)
-      let data =
+      files["\(part).bin"] =
         width == .uint16 ? ids.map { UInt16($0) }.withUnsafeBytes { Array($0) } : ids.withUnsafeBytes { Array($0) }
-      let index = TokenIndex.encoded(documents.map { Int32($0.count) }, width: width)
-      parts[part] = try TokenFile(
-        data: MappedFile("\(part).bin in memory", memory: data),
-        index: MappedFile("\(part).idx in memory", memory: index),
-        vocabularySize: tokenizer.vocabularySize)
+      files["\(part).idx"] = TokenIndex.encoded(documents.map { Int32($0.count) }, width: width)
       return [:]
     }
-    return Corpus(path: "a corpus in memory", manifest, tokenizer, parts)
+    for (name, bytes) in table.files { files[name] = bytes }
+    return try Corpus(path: "a corpus in memory", manifest, tokenizer) { name in
+      MappedFile("\(name) in memory", memory: files[name]!)
+    }
   }
 
   /// Makes all parts and describes them.
@@ -83,9 +83,10 @@ package struct RandomCorpus {
   /// - Parameter store: Keeps the documents of a part, and says which files it made.
   private func describe(
     _ store: (Manifest.Part, AnySequence<[Int32]>) throws -> [String: FileRecord]
-  ) throws -> Manifest {
+  ) throws -> (Manifest, DomainTable.Writer) {
     var manifest = Manifest(
-      seed: seed, tokenizer: tokenizer.record, domains: [], targets: [], removed: Manifest.Removed(), files: [:])
+      seed: seed, tokenizer: tokenizer.record, domains: domains.count, targets: [], removed: Manifest.Removed(),
+      files: [:])
     func make(_ part: Manifest.Part, _ owners: Range<Int>, tokens: Int) throws -> [Manifest.Extent] {
       // One after the other: together they may be large.
       let documents = AnySequence(owners.lazy.map { document(part, owner: $0, tokens: tokens) })
@@ -98,15 +99,16 @@ package struct RandomCorpus {
     }
     let trained = try make(.train, domains.indices, tokens: trainTokens)
     let validated = try make(.validation, domains.indices, tokens: validationTokens)
-    manifest.domains = domains.indices.map {
-      Manifest.DomainRecord(name: domains[$0], train: trained[$0], validation: validated[$0])
+    var table = DomainTable.Writer()
+    for (name, (train, validation)) in zip(domains, zip(trained, validated)) {
+      table.append(name: name, train: train, validation: validation)
     }
     let steered = try make(.steering, targets.indices, tokens: otherTokens)
     let evaluated = try make(.evaluation, targets.indices, tokens: otherTokens)
     manifest.targets = targets.indices.map {
       Manifest.TargetRecord(name: targets[$0], steering: steered[$0], evaluation: evaluated[$0])
     }
-    return manifest
+    return (manifest, table)
   }
 
   /// The one document of an owner in a part.

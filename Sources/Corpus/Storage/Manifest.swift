@@ -3,13 +3,15 @@ import Foundation
 import Printing
 import Storage
 
-/// The description of a corpus, `manifest.json`: domains, targets, tokenizer and checksums.
+/// The description of a corpus, `manifest.json`: targets, tokenizer, checksums, and how many domains there are.
+///
+/// The domains themselves are in a ``DomainTable``, of which nobody has to read more than is asked for.
 public struct Manifest: Codable, Equatable, Sendable {
   /// The value of `format` that tells a corpus from other JSON files.
   public static let format = "dga corpus"
 
   /// The version of the format that this program writes.
-  public static let version = 1
+  public static let version = 2
 
   /// The name of the file in the corpus directory.
   static let fileName = "manifest.json"
@@ -26,8 +28,12 @@ public struct Manifest: Codable, Equatable, Sendable {
   /// The tokenizer that made the tokens.
   public var tokenizer: TokenizerRecord
 
-  /// Domains in the order of the recipe.
-  public var domains: [DomainRecord]
+  /// The number of domains.
+  public var domains: Int
+
+  /// The number of nodes on each level of the tree of domains, from the top down, of which the last are the domains;
+  /// nil without a tree.
+  public var tree: [Int]?
 
   /// Targets in the order of the recipe.
   public var targets: [TargetRecord]
@@ -76,16 +82,6 @@ public struct Manifest: Codable, Equatable, Sendable {
     }
   }
 
-  /// One domain.
-  public struct DomainRecord: Codable, Equatable, Sendable {
-    /// The name in the recipe.
-    public var name: String
-    /// Its documents in `train`.
-    public var train: Extent
-    /// Its documents in `validation`.
-    public var validation: Extent
-  }
-
   /// One target.
   public struct TargetRecord: Codable, Equatable, Sendable {
     /// The name in the recipe.
@@ -115,14 +111,15 @@ public struct Manifest: Codable, Equatable, Sendable {
     case train, validation, steering, evaluation
   }
 
-  /// What the four parts hold, in order, with the owner's name.
-  func extents(of part: Part) -> [(owner: String, extent: Extent)] {
-    switch part {
-    case .train: domains.map { ("Domain '\($0.name)'", $0.train) }
-    case .validation: domains.map { ("Domain '\($0.name)'", $0.validation) }
-    case .steering: targets.map { ("Target '\($0.name)'", $0.steering) }
-    case .evaluation: targets.map { ("Target '\($0.name)'", $0.evaluation) }
-    }
+  /// What the two parts of targets hold, in order, with the owner's name.
+  func extents(of part: KeyPath<TargetRecord, Extent>) -> [(owner: String, extent: Extent)] {
+    targets.map { ("Target '\($0.name)'", $0[keyPath: part]) }
+  }
+
+  /// The names of all files of a corpus with this tokenizer and tree, but for the manifest.
+  var fileNames: [String] {
+    Part.allCases.flatMap { ["\($0).bin", "\($0).idx"] } + [DomainTable.namesFile, DomainTable.tableFile]
+      + (tokenizer.file.map { [$0] } ?? []) + (tree == nil ? [] : [ClusterTree.fileName])
   }
 }
 
@@ -171,29 +168,30 @@ extension Manifest {
     guard tokenizer.file == nil || tokenizer.file == Tokenizer.modelFileName else {
       throw bad("The tokenizer's file has to be \(Tokenizer.modelFileName) in the corpus directory.")
     }
-    guard !domains.isEmpty else { throw bad("The corpus has no domains.") }
-    for (kind, names) in [("domain", domains.map(\.name)), ("target", targets.map(\.name))] {
-      var seen: Set<String> = []
-      for name in names where name.isEmpty || !seen.insert(name).inserted {
-        throw bad("The \(kind) name '\(name.printable)' is empty or used twice.")
+    guard domains > 0 else { throw bad("The corpus has no domains.") }
+    // The domain of a window is an Int32.
+    guard domains <= Int(Int32.max) else { throw bad("The corpus has \(domains) domains, where 2^31 - 1 are the most.") }
+    if let tree { try ClusterTree.check(levels: tree, domains: domains, path) }
+    var seen: Set<String> = []
+    for name in targets.map(\.name) {
+      guard !name.isEmpty, seen.insert(name).inserted else {
+        throw bad("The target name '\(name.printable)' is empty or used twice.")
       }
       // Names are printed as they are.
-      for name in names where name.printable != name {
-        throw bad("The \(kind) name '\(name.printable)' has control characters.")
-      }
+      guard name.printable == name else { throw bad("The target name '\(name.printable)' has control characters.") }
     }
-    for part in Part.allCases {
+    for part in [\TargetRecord.steering, \TargetRecord.evaluation] {
       var next = 0
       for (owner, extent) in extents(of: part) {
         guard extent.firstDocument == next, extent.isPossible else {
-          throw bad("\(owner) has impossible counts in its part '\(part)'.")
+          throw bad("\(owner) has impossible counts of steering or evaluation text.")
         }
         next += extent.documents
       }
     }
-    let expected = Part.allCases.flatMap { ["\($0).bin", "\($0).idx"] } + (tokenizer.file.map { [$0] } ?? [])
+    let expected = fileNames
     guard Set(files.keys) == Set(expected) else {
-      throw bad("The files listed are not the \(expected.count) files of a corpus with this tokenizer.")
+      throw bad("The files listed are not the \(expected.count) files of such a corpus.")
     }
   }
 

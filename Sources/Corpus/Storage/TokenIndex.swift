@@ -33,7 +33,7 @@ package struct TokenIndex: Sendable {
   let sequenceCount: Int
   let documentCount: Int
   let tokenCount: Int
-  private let file: MappedFile
+  let file: MappedFile
 
   /// The bytes of an index of documents that are a sequence each.
   ///

@@ -65,7 +65,7 @@ final class Journal {
 
   /// Says what starts, on what machine.
   func begin(
-    world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: [String]
+    world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: (count: Int, names: [String])
   ) throws {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
@@ -98,9 +98,9 @@ final class Journal {
     } else if isResumed {
       log.info("there is no checkpoint to go on from yet: the run begins anew")
     }
-    if !skipped.isEmpty {
+    if skipped.count > 0 {
       log.warning(
-        "Too little validation text for one sequence, so not evaluated: \(Words.list(skipped))."
+        "Too little validation text for one sequence, so not evaluated: \(Words.list(skipped.names, of: skipped.count))."
       )
     }
   }

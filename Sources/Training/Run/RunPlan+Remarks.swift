@@ -43,7 +43,7 @@ extension RunPlan {
 
   private var unread: String? {
     let support = method.support
-    let names = corpus.domains.indices.filter { !support[$0] }.map { corpus.domains[$0].name }
+    let names = corpus.domains.indices.filter { !support[$0] }.map { corpus.domains.name($0) }
     guard !names.isEmpty else { return nil }
     let which = names.count == 1 ? "This domain has" : "These \(names.count) domains have"
     return "\(which) no weight and will never be read: \(Words.list(names, most: 10))."

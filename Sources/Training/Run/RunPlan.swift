@@ -67,7 +67,9 @@ public struct RunPlan: Sendable {
     try Self.checkSize(model, micro: batch.micro)
     let limit = description.tokensPerDomain
     let context = model.context
-    windowCounts = corpus.domains.map { windowCount(tokens: $0.train.tokenCount, context: context, limit: limit) }
+    windowCounts = corpus.domains.indices.map {
+      windowCount(tokens: corpus.domains.trainTokens($0), context: context, limit: limit)
+    }
 
     let clock = StepClock(
       sequences: batch.sequences, context: model.context, windows: windowCounts.reduce(0, +))
@@ -88,7 +90,8 @@ public struct RunPlan: Sendable {
     interval = max(1, clock.steps(every))
 
     var facts = RunFacts(
-      domains: corpus.domains.map(\.name), tokens: corpus.domains.map { min($0.train.tokenCount, limit ?? .max) },
+      domains: DomainNames(corpus.domains.count) { [domains = corpus.domains] in domains.name($0) },
+      tokens: corpus.domains.indices.map { min(corpus.domains.trainTokens($0), limit ?? .max) },
       steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
     facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
     facts.vocabularySize = corpus.vocabularySize
@@ -146,7 +149,7 @@ public struct RunPlan: Sendable {
   /// - Throws: `Failure(.badData)` if a domain with weight has too little text for one window.
   func sampler() throws -> MixtureSampler {
     var sampler = MixtureSampler(windowCounts: windowCounts, seed: seed)
-    try sampler.setWeights(startWeights.values) { corpus.domains[$0].name }
+    try sampler.setWeights(startWeights.values) { corpus.domains.name($0) }
     return sampler
   }
 
@@ -190,7 +193,7 @@ public struct RunPlan: Sendable {
   /// The batch of a step, with windows to be drawn.
   package var trainingBatch: Batch {
     Batch(
-      windows: [Window](repeating: Window(), count: batch.sequences), of: corpus.domains.map(\.train),
+      windows: [Window](repeating: Window(), count: batch.sequences), of: TokenSlices(trainOf: corpus.domains),
       micro: batch.micro,
       groups: groups, ranks: batch.ranks, length: model.context)
   }
