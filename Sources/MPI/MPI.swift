@@ -25,6 +25,7 @@ public enum MPI {
     _ body: (borrowing Communicator) throws -> Int32
   ) -> Int32 {
     do {
+      shareMemoryWithoutNames()
       var threadLevel: CInt = 0
       try check("MPI_Init_thread", MPI_Init_thread(nil, nil, CInt(MPI_THREAD_FUNNELED), &threadLevel))
       let world = try Communicator(predefined: MPI_COMM_WORLD)
@@ -46,6 +47,14 @@ public enum MPI {
   /// Writes one line to standard error in one piece, so that lines of several ranks do not mix.
   public static func writeLineToStandardError(_ message: String) {
     Console.note(message)
+  }
+
+  /// Asks Open MPI for shared memory that has no name, System V's, so that none outlives a job that is killed.
+  ///
+  /// What the user has set prevails. The hint is `mpirun`'s own choice, which no priority of a rank would change.
+  private static func shareMemoryWithoutNames() {
+    setenv("OMPI_MCA_shmem_sysv_priority", "100", 0)
+    unsetenv("OMPI_MCA_shmem_RUNTIME_QUERY_hint")
   }
 
   /// Returns the exit code of `body`, or of the failure that every rank of the world leaves with.

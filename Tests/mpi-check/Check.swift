@@ -7,7 +7,7 @@ package enum Check: String, CaseIterable, Sendable {
   case requestGroup, droppedGroup
   case pointToPoint, allGatherOfParts, reduceScatterOfParts, gradientReduction
   case estimators
-  case agreement, startUpBanner
+  case agreement, startUpBanner, sharedMemory
 
   func run(on world: borrowing Communicator) throws {
     // The same values must come out when buffers are cut into many calls.
@@ -33,6 +33,7 @@ package enum Check: String, CaseIterable, Sendable {
     case .estimators: try checkEstimators(world)
     case .agreement: try checkAgreement(world)
     case .startUpBanner: try checkStartUpBanner(world)
+    case .sharedMemory: try checkSharedMemory(world)
     }
   }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import MPI
 
 /// A value that can only be moved, as arenas are.
@@ -39,6 +39,16 @@ func checkStartUpBanner(_ world: borrowing Communicator) throws {
   let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   try expect(world.processorName, equals: host, "name of the node")
   try expect(world.threadSupport.rawValue >= ThreadSupport.funneled.rawValue, equals: true, "thread support")
+}
+
+/// What ranks share has no name, so that the kernel frees it with the last of them, however they end.
+func checkSharedMemory(_ world: borrowing Communicator) throws {
+  let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n")
+  let shared = maps.filter { $0.contains(" rw-s ") }
+  try expect(shared.count { $0.contains("_segment.") }, equals: 0, "named segments in \(shared)")
+  // Its own, and those of ranks that it has had messages from.
+  try expect(
+    shared.contains { $0.contains("/SYSV") }, equals: world.size > 1, "a segment without a name in \(shared)")
 }
 
 /// Every rank fails, in its own words: all leave with those of rank 0.

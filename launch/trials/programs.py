@@ -139,10 +139,8 @@ def processes(path):
 
 
 def end_all(path):
-    """Kills the processes of a workshop and removes the shared memory that a killed job cannot remove."""
-    found = processes(path)
-    shared = set().union(*map(segments, found))
-    for pid in found:
+    """Kills the processes of a workshop."""
+    for pid in processes(path):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -150,8 +148,6 @@ def end_all(path):
     until = time.monotonic() + 5
     while processes(path) and time.monotonic() < until:
         time.sleep(0.01)
-    for segment in filter(os.path.exists, shared):
-        os.unlink(segment)
 
 
 def segments(pid):
