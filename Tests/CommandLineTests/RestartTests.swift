@@ -74,6 +74,15 @@ extension CommandLineTests {
       #expect(outcome.lines(with: "exit code \(code) is final").count == 1)
     }
 
+    @Test("An end of mpirun itself, as after TERM, is final and not called an error of the run")
+    func endOfMpirun() throws {
+      let stage = try Stage(["75 10", "1 20", "0"])
+      let outcome = try stage.supervise().wait()
+      #expect(outcome.status == 1)
+      #expect(stage.starts.count == 2)
+      #expect(outcome.lines(with: "exit code 1 is mpirun's own").count == 1)
+    }
+
     @Test("A run that writes no later checkpoint in five starts is given up, after longer and longer pauses")
     func fruitless() throws {
       let stage = try Stage(["76 10", "76", "137", "75", "76", "76", "0"])

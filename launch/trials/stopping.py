@@ -1,6 +1,6 @@
 """Runs that are stopped or killed and go on."""
 import os, signal, time
-from trials.trial import Skipped, trial
+from trials.trial import trial
 from trials.programs import children, environment_of, segments
 
 # Updates, evaluations and checkpoints at different steps, so that every order of them is met.
@@ -121,34 +121,56 @@ def clean(shop, run):
         shop.problem(f"left in {run}: {', '.join(strange)}")
 
 
-@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over",
-       "each run completes with the bits of an uninterrupted one", full=10, quick=1, minutes=20)
+@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over; in "
+       "full also with one a minute on average for ten minutes",
+       "each run completes with the bits of an uninterrupted one", full=10, quick=1, minutes=45)
 def requeue(shop, count):
-    supervise = f"{shop.root}/launch/supervise"
-    if not os.path.exists(supervise):
-        raise Skipped("there is no launch/supervise")
-    settings = [*LARGE, "duration=200steps", "watchdog.limit=2seconds"]
+    settings = [*LARGE, "duration=200steps"]
     whole = shop.finish("whole", *settings, ranks=2)
     faults = []
     for number in range(count):
-        words = ["train", f"{shop.path}/run.yaml", f"run={shop.path}/run-{number}", *settings]
-        program = shop.start([supervise, "--pause", "0", *shop.command(*words, ranks=2)], limit=240)
-        disturb(shop, program, f"run-{number}", faults)
-        if program.wait().status:
-            shop.problem(program.brief())
-            continue
-        shop.compare(shop.record(f"run-{number}"), whole, f"run {number}")
-        shop.nobody_left(5)
-    return ", ".join(f"{faults.count(kind)} {kind}" for kind in ("kills", "stops", "USR1")) + f" over {count} runs"
+        supervise(shop, f"run-{number}", settings, whole, faults, pause=1, limit=240)
+    told = f"{told_of(faults)} over {count} runs"
+    if not shop.quick:
+        # Every step takes a second, so that ten minutes are not many checkpoints of work.
+        settings, faults = [*LARGE, "duration=600steps"], []
+        whole = shop.finish("long", *settings, ranks=2)
+        supervise(shop, "slow", [*settings, slow(range(1, 601))], whole, faults, pause=120, limit=1800)
+        told += f"; {told_of(faults)} in one of ten minutes"
+    return told
 
 
-def disturb(shop, program, run, faults):
-    """A fault at random intervals, each after the run has got a checkpoint further."""
+def slow(steps):
+    """Steps that take a second each."""
+    entries = (f"{{kind: delay, rank: 1, step: {step}, phase: read, seconds: 1}}" for step in steps)
+    return "faults=[" + ", ".join(entries) + "]"
+
+
+def told_of(faults):
+    return ", ".join(f"{faults.count(kind)} {kind}" for kind in ("kills", "stops", "USR1"))
+
+
+def supervise(shop, run, settings, whole, faults, *, pause, limit):
+    """A supervised run with faults, and what comes of it."""
+    words = ["train", f"{shop.path}/run.yaml", f"run={shop.path}/{run}", *settings, "watchdog.limit=2seconds"]
+    command = [f"{shop.root}/launch/supervise", "--pause", "0", *shop.command(*words, ranks=2)]
+    program = shop.start(command, limit=limit)
+    disturb(shop, program, run, faults, pause)
+    if program.wait().status:
+        shop.problem(program.brief())
+        return
+    shop.compare(shop.record(run), whole, run)
+    shop.nobody_left(5)
+
+
+def disturb(shop, program, run, faults, pause):
+    """A fault at random intervals of at most `pause` seconds, each after the run has got a checkpoint further."""
     while program.runs() and program.age() < program.limit:
-        before = shop.checkpoints(run)
+        before, until = shop.checkpoints(run), program.age() + shop.random.uniform(0, pause)
         if not program.until(lambda: shop.checkpoints(run) != before, "a later checkpoint"):
             return
-        time.sleep(shop.random.uniform(0, 1))
+        if not program.until(lambda: program.age() > until, "the next fault"):
+            return
         kind = shop.random.choice(("kills", "stops", "USR1"))
         # A rank that is stopped while it starts is a case of the trial stopped-rank.
         steps = shop.steps(run)
