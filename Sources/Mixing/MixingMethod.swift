@@ -55,6 +55,8 @@ public protocol MixingMethod: Sendable {
   mutating func forgetScores()
   /// The method in words, for the start of a run; empty if its name says all.
   var summary: String { get }
+  /// What a person should know before the first step, in sentences.
+  var remarks: [String] { get }
   /// Whether weights that rest at uniform, or that leave a single domain, are worth a warning.
   ///
   /// Not if the user asked for such weights, nor if each move is meant to be small because there is one before every
@@ -86,6 +88,8 @@ extension MixingMethod {
   public mutating func forgetScores() {}
   /// The name says all.
   public var summary: String { "" }
+  /// There is nothing to say.
+  public var remarks: [String] { [] }
   /// No warnings.
   public var warnsOfWeights: Bool { false }
   /// Each move is made by its own scores.
@@ -149,6 +153,16 @@ public struct RunFacts: Sendable {
   public var domains: DomainNames
   /// Training tokens of each domain that may be read, (domains).
   public var tokens: [Int]
+  /// Windows of each domain that may be read, (domains).
+  public var windows: [Int]
+  /// The tree whose leaves the domains are, if there is one.
+  public var tree: DomainTree?
+  /// Counts a target's steering documents in each domain, (domains).
+  ///
+  /// Throws `SettingFault` if the corpus has no such counts.
+  public var histogram: @Sendable (_ target: String) throws -> [Double]
+  /// The names of all targets of the corpus.
+  public var targetNames: [String] = []
   /// The steering targets and their weights.
   public var targets: [Share] = []
   /// Whether the method is to move the weights of the targets, too.
@@ -174,11 +188,18 @@ public struct RunFacts: Sendable {
   ) {
     self.domains = domains
     self.tokens = tokens
+    windows = tokens
     self.steps = steps
     self.tokensPerStep = tokensPerStep
     self.interval = interval
     self.prior = prior ?? .uniform(domains.count)
     mixture = { _, _ in .uniform(domains.count) }
+    histogram = { target in
+      throw SettingFault(
+        "method",
+        "the corpus does not say which domains the documents of \(target) belong to; a corpus of clusters does, which "
+          + "`dga cluster` makes")
+    }
   }
 
   /// Describes a run whose domains' names are at hand.

@@ -41,6 +41,26 @@ public struct Weights: Sendable, Equatable {
     self.init(unchecked: shares.map { $0 / total })
   }
 
+  /// Mixes weights by the weights of a mixture: `sum_n share_n w_n`.
+  ///
+  /// If one share is all, its weights keep their bits.
+  ///
+  /// - Precondition: there is a share for each, and the counts are equal.
+  public init(_ weights: [Weights], mixedBy shares: Weights) {
+    precondition(weights.count == shares.count && weights.allSatisfy { $0.count == weights[0].count })
+    var values = [Double](repeating: 0, count: weights[0].count)
+    for (weights, share) in zip(weights, shares.values) where share > 0 {
+      for i in values.indices { values[i] += share * weights.values[i] }
+    }
+    self.init(normalising: values)
+  }
+
+  /// Divides by the sum, unless that is 1 but for rounding: weights at rest keep their bits.
+  init(normalising values: [Double]) {
+    let total = compensatedSum(values)
+    self.init(unchecked: abs(total - 1) < 1e-14 ? values : values.map { $0 / total })
+  }
+
   private init(unchecked values: [Double]) { self.values = values }
 
   /// Moves from these weights towards others: `(1 - share) self + share other`.
@@ -51,10 +71,8 @@ public struct Weights: Sendable, Equatable {
   /// - Precondition: the counts are equal and `share` is in `0...1`.
   public func mixed(with other: Weights, share: Double) -> Weights {
     precondition(other.count == count && (0...1).contains(share))
-    let mixed = zip(values, other.values).map { $1 - (1 - share) * ($1 - $0) }
-    let total = compensatedSum(mixed)
     // Each call rounds the sum by a few 1e-16. Dividing every time would disturb the last bits of weights at rest.
-    return Weights(unchecked: abs(total - 1) < 1e-14 ? mixed : mixed.map { $0 / total })
+    return Weights(normalising: zip(values, other.values).map { $1 - (1 - share) * ($1 - $0) })
   }
 
   /// Multiplies each weight by `exp(rate * score)` and divides by the sum: one step of exponentiated gradient ascent.

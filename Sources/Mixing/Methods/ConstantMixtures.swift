@@ -11,11 +11,14 @@ package protocol ConstantWeights: MethodSettings {
   func weights(for run: RunFacts) throws -> Weights
   /// The weights in words, for the start of a run; empty if the name says all.
   func summary(for run: RunFacts) -> String
+  /// What a person should know of the weights before the first step, in sentences.
+  func remarks(for run: RunFacts) -> [String]
 }
 
 extension ConstantWeights {
   package mutating func visit(_ keys: any KeyVisitor) throws {}
   package func summary(for run: RunFacts) -> String { "" }
+  package func remarks(for run: RunFacts) -> [String] { [] }
 }
 
 /// Weights that never move.
@@ -26,10 +29,12 @@ package struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
   package var state = NoState()
   package let start: Weights
   package let summary: String
+  package let remarks: [String]
 
   package init(_ settings: Settings, for run: RunFacts) throws {
     start = try settings.weights(for: run)
     summary = settings.summary(for: run)
+    remarks = settings.remarks(for: run)
   }
 }
 

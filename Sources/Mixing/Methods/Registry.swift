@@ -5,6 +5,7 @@ public let mixingMethods: [any MixingMethod.Type] = [
   ConstantMixture<FixedWeights>.self,
   ConstantMixture<TemperatureWeights>.self,
   ConstantMixture<UniMaxWeights>.self,
+  ConstantMixture<ImportanceWeights>.self,
   Schedule.self,
   DynamicGradientAlignment.self,
   DoGE.self,

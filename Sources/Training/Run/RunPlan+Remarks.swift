@@ -7,7 +7,7 @@ import Settings
 extension RunPlan {
   /// Whole sentences for a person.
   package var remarks: [String] {
-    [idleKeys, warmup, decay, stillWeights, evaluation, unread, epochs].compactMap(\.self)
+    [idleKeys, warmup, decay, stillWeights, evaluation, unread, epochs].compactMap(\.self) + method.remarks
   }
 
   private var idleKeys: String? {

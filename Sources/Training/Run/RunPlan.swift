@@ -94,6 +94,8 @@ public struct RunPlan: Sendable {
       tokens: corpus.domains.indices.map { min(corpus.domains.trainTokens($0), limit ?? .max) },
       steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
     facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
+    facts.targetNames = corpus.targets.map(\.name)
+    facts.windows = windowCounts
     facts.vocabularySize = corpus.vocabularySize
     method = try description.mixture.makeMethod(for: facts)
     wishes = method.everWants(upTo: max(total, interval) + 1)
