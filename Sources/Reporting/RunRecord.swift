@@ -25,15 +25,17 @@ public struct RunRecord: Sendable {
   public struct Mixture: Decodable, Sendable {
     /// Training tokens until then.
     public let tokens: Int
-    /// The weight of every domain, by name.
+    /// The weights of domains, by name; of many domains those with the largest and those that moved most.
     public let weights: [String: Double]
+    /// The weights of the branches of a tree of domains, by name; nil without a tree.
+    public let branches: [String: Double]?
     /// The alignment of every domain with the target and its standard error, by name; nil where nothing is known.
     public let alignment, standardError: [String: Double?]?
     /// The target's own alignment, and the share of the variance of alignments that is signal.
     public let targetAlignment, reliability: Double?
 
     private enum CodingKeys: String, CodingKey {
-      case tokens, weights, alignment, reliability
+      case tokens, weights, branches, alignment, reliability
       case standardError = "standard_error"
       case targetAlignment = "target_alignment"
     }
@@ -50,6 +52,7 @@ public struct RunRecord: Sendable {
 
     private enum CodingKeys: String, CodingKey {
       case loss, tokens
+      case total = "total_tokens"
       case requested = "share_requested"
       case achieved = "share_achieved"
     }
@@ -60,6 +63,10 @@ public struct RunRecord: Sendable {
       loss = try container.decode([String: Double?].self, forKey: .loss)
       requested = try container.decode([String: Double].self, forKey: .requested)
       achieved = try container.decode([String: Double].self, forKey: .achieved)
+      if let total = try container.decodeIfPresent(Int.self, forKey: .total) {
+        tokens = total
+        return
+      }
       tokens = try container.decode([String: Int].self, forKey: .tokens).values.reduce(0) { sum, count in
         let (sum, overflow) = sum.addingReportingOverflow(count)
         guard !overflow else {

@@ -16,7 +16,7 @@ struct WeightFigure {
     guard !self.runs.isEmpty else { return nil }
     titles = RunGroup.titles(of: self.runs, among: runs)
     var total: [String: Double] = [:]
-    for run in self.runs { total.merge(run.mixtures[run.mixtures.count - 1].weights, uniquingKeysWith: +) }
+    for run in self.runs { total.merge(run.mixtures[run.mixtures.count - 1].areas, uniquingKeysWith: +) }
     let ranked = total.keys.sorted { (total[$1]!, $0) < (total[$0]!, $1) }
     // A single domain left over is better named than called the rest.
     let count = ranked.count <= Palette.domains.count ? ranked.count : Palette.domains.count - 1
@@ -66,7 +66,7 @@ struct WeightFigure {
     lines.append(line(0, current))
     for mixture in run.mixtures {
       lines.append(line(mixture.tokens, current))
-      current = { mixture.weights[$0] ?? 0 }
+      current = { mixture.areas[$0] ?? 0 }
       lines.append(line(mixture.tokens, current))
     }
     lines.append(line(run.evaluations[run.evaluations.count - 1].tokens, current))
@@ -74,7 +74,7 @@ struct WeightFigure {
   }
 
   private func panel(_ index: Int) -> String {
-    let last = runs[index].mixtures[runs[index].mixtures.count - 1].weights
+    let last = runs[index].mixtures[runs[index].mixtures.count - 1].areas
     var entries = zip(named, Palette.domains).map { (text: $0, weight: last[$0] ?? 0, colour: $1) }
     if others > 0 {
       let left = max(0, 1 - entries.reduce(0) { $0 + $1.weight })
@@ -99,4 +99,9 @@ struct WeightFigure {
     return script + "set title \(Figure.quoted("Weights of the domains: " + titles[index]))\nplot "
       + (areas + edges).joined(separator: ", \\\n  ") + "\n"
   }
+}
+
+extension RunRecord.Mixture {
+  /// What has an area: the branches of a tree of domains, or else the domains.
+  fileprivate var areas: [String: Double] { branches ?? weights }
 }

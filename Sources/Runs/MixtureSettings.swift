@@ -17,6 +17,8 @@ public struct MixtureSettings: Configurable, Sendable {
   public var every: Quantity?
   /// The weights that a method which moves them starts from; nil for uniform.
   public var prior: MixtureSource?
+  /// The time between records of whole columns; nil for a tenth of the run, and none if domains are few.
+  public var record: Quantity?
   /// How often a domain may be read at most; nil for no limit.
   public var repetitions: Int?
   /// The run whose model's losses are compared with.
@@ -91,6 +93,11 @@ public struct MixtureSettings: Configurable, Sendable {
     try keys.limit(
       "repetitions", &repetitions, in: 1...Int.max,
       "the most often that any domain may be read; its weight is capped accordingly")
+    try keys.amount(
+      "record", &record, in: [.steps, .tokens],
+      "the time between two files with whole columns of all domains in `columns`; if nothing is said a tenth of the run "
+        + "if there are more domains than a record of `metrics.jsonl` names, and else none are written")
+    if record?.value == 0 { throw keys.failure("record", "there is at least a step between two records") }
     try keys.path("reference", &reference, "the run whose model's losses `doremi` compares with")
   }
 
@@ -98,7 +105,7 @@ public struct MixtureSettings: Configurable, Sendable {
     let manual = Manual()
     try visitOwn(manual)
     let own = manual.entries.map { String($0.path.prefix { $0 != "." }) }
-    for key in ["method", "every", "prior", "repetitions", "reference"] + own { places[key] = keys.place(of: key) }
+    for key in ["method", "every", "prior", "repetitions", "record", "reference"] + own { places[key] = keys.place(of: key) }
   }
 
   /// Refuses weights of the file for a method that moves them, and is not the command line's wish: a prior is meant.
@@ -222,10 +229,24 @@ public struct MixtureFile: Codable {
   /// The weights at the end.
   public var final: [String: Double]
 
-  /// Makes the file of the weights of a run's domains, by their names.
-  public init(weights: [String: Double], final: [String: Double]) {
-    self.weights = weights
-    self.final = final
+  /// The text of the file for weights of domains in their order.
+  ///
+  /// - Parameters:
+  ///   - weights: The average over the run.
+  ///   - final: Those at the end.
+  public static func text(_ names: DomainNames, weights: Weights, final: Weights) throws -> String {
+    func members(_ weights: Weights) throws -> String {
+      try zip(names, weights.values).map { name, weight in
+        "    \(try quoted(name)) : \(weight)"
+      }.joined(separator: ",\n")
+    }
+    return "{\n  \"final\" : {\n\(try members(final))\n  },\n  \"weights\" : {\n\(try members(weights))\n  }\n}\n"
+  }
+
+  private static func quoted(_ name: String) throws -> String {
+    // Nearly all names need no escapes.
+    let isPlain = name.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    return isPlain ? "\"\(name)\"" : String(decoding: try JSONEncoder().encode(name), as: UTF8.self)
   }
 }
 

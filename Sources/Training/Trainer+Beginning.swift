@@ -64,14 +64,13 @@ extension Trainer {
   ) -> RunOutcome {
     let tokens = step * plan.tokensPerStep
     let rate = times.steps > 0 ? Double(tokens) / times.steps : 0
-    let names = plan.corpus.domains.map(\.name)
     return RunOutcome(
       steps: step, tokens: tokens, probe_tokens: steering.tokens, target_loss: losses.target.nats,
       generic_loss: losses.generic, seconds: times.steps, tokens_per_second: rate,
       flops_share: rate * plan.model.trainingFlopsPerToken(length: plan.model.context) / ceiling,
       overhead_share: times.overheadShare, batches_hash: batchesHash.description,
       parameters_hash: TensorFiles.checksum(of: parameters.span).description,
-      domains_read: Dictionary(
-        uniqueKeysWithValues: zip(names, sampler.cursors.map { $0 * plan.model.context })))
+      domains_read: DomainsRead(
+        domains: plan.corpus.domains, tokens: sampler.cursors.map { $0 * plan.model.context }))
   }
 }

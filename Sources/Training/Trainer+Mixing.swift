@@ -122,7 +122,7 @@ extension Root {
   mutating func noteStep(_ result: StepResult, cursors: [Int], isLast: Bool) throws {
     try journal.stepped(result, mixture, isLast: isLast)
     if journal.recordsDomains(after: result.step, isLast: isLast) {
-      try journal.domains(result.step, ledger.close(), cursors: cursors)
+      try journal.noteDomains(result.step, ledger.close(), cursors: cursors, mixture)
     }
   }
 

@@ -110,7 +110,8 @@ extension MiddleTests {
       var rows = Observations(.training, step: 1, domains: [0, 0, 1, 0])
       rows.losses = [2, 4, 5, .nan]
       ledger.add(rows, weights: [0.5, 0.25, 0.25])
-      let entries = ledger.close()
+      let closed = ledger.close()
+      let entries = (0..<3).map { closed[$0] }
       let losses = entries.map(\.loss)
       #expect(losses == [3, 5, nil])
       #expect(entries.map(\.shareRequested) == [0.5, 0.25, 0.25])

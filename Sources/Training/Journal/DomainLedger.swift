@@ -37,7 +37,7 @@ package struct DomainLedger: Codable, Equatable {
     for domain in weights.indices { requested[domain] += rows * weights[domain] }
   }
 
-  /// What a domain got since the last record.
+  /// What a domain got in an interval.
   package struct Entry {
     /// Nats per token; nil if the domain was not read.
     package let loss: Double?
@@ -45,16 +45,29 @@ package struct DomainLedger: Codable, Equatable {
     package let shareRequested, shareAchieved: Double
   }
 
-  /// Closes the interval: what every domain got in it, (domains).
-  package mutating func close() -> [Entry] {
-    let all = Double(max(1, sequences.reduce(0, +)))
-    let asked = max(requested.reduce(0, +), .leastNormalMagnitude)
-    let entries = losses.indices.map { domain in
-      Entry(
-        loss: sequences[domain] > 0 ? losses[domain] / Double(sequences[domain]) : nil,
-        shareRequested: requested[domain] / asked, shareAchieved: Double(sequences[domain]) / all)
+  /// What every domain got in an interval that is over, (domains).
+  package struct Closed {
+    private let ledger: DomainLedger
+    private let all, asked: Double
+
+    fileprivate init(_ ledger: DomainLedger) {
+      self.ledger = ledger
+      all = Double(max(1, ledger.sequences.reduce(0, +)))
+      asked = max(ledger.requested.reduce(0, +), .leastNormalMagnitude)
     }
-    self = DomainLedger(domains: count)
-    return entries
+
+    /// What a domain got.
+    package subscript(domain: Int) -> Entry {
+      let sequences = ledger.sequences[domain]
+      return Entry(
+        loss: sequences > 0 ? ledger.losses[domain] / Double(sequences) : nil,
+        shareRequested: ledger.requested[domain] / asked, shareAchieved: Double(sequences) / all)
+    }
+  }
+
+  /// Closes the interval: what every domain got in it.
+  package mutating func close() -> Closed {
+    defer { self = DomainLedger(domains: count) }
+    return Closed(self)
   }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import Corpus
 import Foundation
 import Printing
 import Kernels
@@ -23,11 +24,11 @@ final class Journal {
   private let changes: [String]
   /// The sentence about a learning rate that jumps where the run goes on.
   private let rateJump: String?
-  let names: [String]
+  let domains: DomainTable
   /// The scores of the last update.
   private(set) var latest: Scores?
   /// What each domain got in the last interval.
-  private(set) var lastEntries: [DomainLedger.Entry] = []
+  private(set) var lastEntries: DomainLedger.Closed?
 
   /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
   ///
@@ -38,7 +39,7 @@ final class Journal {
     self.ceiling = ceiling
     flopsPerToken = plan.model.trainingFlopsPerToken(length: plan.model.context)
     self.firstStep = firstStep
-    names = plan.corpus.domains.map(\.name)
+    domains = plan.corpus.domains
     let resolved = try plan.description.yaml()
     let before = try? String(contentsOfFile: directory.configurationFile, encoding: .utf8)
     changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
@@ -70,7 +71,7 @@ final class Journal {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
       """
-      \(plan.description.run): \(parameters) parameters, \(Words.count(names.count, "domain")), target \(plan.target.name), \
+      \(plan.description.run): \(parameters) parameters, \(Words.count(domains.count, "domain")), target \(plan.target.name), \
       \(plan.description.mixture.method); \(Words.count(plan.steps, "step")) of \(plan.tokensPerStep) tokens
       """)
     log.info(
@@ -130,20 +131,25 @@ final class Journal {
       overheadShare: result.overheadShare)
     figures.finding = latest?.finding
     if mixture.weights.values != plan.method.start.values {
-      figures.movers = movers(mixture).prefix(3).map { mover($0, mixture) }
+      figures.movers = movers(mixture, most: 3).map { mover($0, mixture) }
     }
     progress.show(figures, firstStep: firstStep, isLast: isLast)
   }
 
-  /// The domains, those first whose weight has moved most from where the run began.
-  func movers(_ mixture: Mixture) -> [Int] {
+  /// The domains whose weight has moved most from where the run began, that one first.
+  func movers(_ mixture: Mixture, most: Int) -> [Int] {
+    NamedDomains.largest(most, of: domains.count, by: distance(mixture))
+  }
+
+  /// How far the weight of a domain is from where the run began.
+  private func distance(_ mixture: Mixture) -> (Int) -> Double {
     let (now, start) = (mixture.weights.values, plan.method.start.values)
-    return now.indices.sorted { abs(now[$0] - start[$0]) > abs(now[$1] - start[$1]) }
+    return { abs(now[$0] - start[$0]) }
   }
 
   private func mover(_ domain: Int, _ mixture: Mixture) -> Progress.Mover {
     Progress.Mover(
-      name: names[domain], weight: mixture.weights.values[domain], start: plan.method.start.values[domain],
+      name: domains.name(domain), weight: mixture.weights.values[domain], start: plan.method.start.values[domain],
       score: latest?.values[domain], error: latest?.errors?[domain])
   }
 
@@ -153,17 +159,40 @@ final class Journal {
   /// Records what each domain got since the last record.
   ///
   /// - Parameter cursors: Windows read so far of each domain.
-  func domains(_ step: Int, _ entries: [DomainLedger.Entry], cursors: [Int]) throws {
+  func noteDomains(_ step: Int, _ entries: DomainLedger.Closed, cursors: [Int], _ mixture: Mixture) throws {
+    let shown = NamedDomains.chosen(
+      of: domains.count, by: [{ entries[$0].shareRequested }, { entries[$0].shareAchieved }])
     try metrics.append(
       MetricRecord.Domains(
-        step: step, loss: named(entries.map(\.loss)), tokens: named(cursors.map { $0 * plan.model.context }),
-        share_requested: named(entries.map(\.shareRequested)), share_achieved: named(entries.map(\.shareAchieved)),
-        epochs: named(epochs(cursors))))
+        step: step, total_tokens: step * plan.tokensPerStep, loss: named(shown) { entries[$0].loss },
+        tokens: named(shown) { cursors[$0] * plan.model.context },
+        share_requested: named(shown) { entries[$0].shareRequested },
+        share_achieved: named(shown) { entries[$0].shareAchieved }, epochs: named(shown) { epochs(cursors, $0) }))
     lastEntries = entries
+    if recordsColumns(after: step) { try writeColumns(step, entries, cursors: cursors, mixture) }
   }
 
-  func epochs(_ cursors: [Int]) -> [Double] {
-    zip(cursors, plan.windowCounts).map { $1 == 0 ? 0 : Double($0) / Double($1) }
+  func epochs(_ cursors: [Int], _ domain: Int) -> Double {
+    let windows = plan.windowCounts[domain]
+    return windows == 0 ? 0 : Double(cursors[domain]) / Double(windows)
+  }
+
+  /// Whether whole columns are due: at the first record of domains after each interval, and at the last.
+  private func recordsColumns(after step: Int) -> Bool {
+    guard let every = plan.recordEvery else { return false }
+    return step == plan.steps || step / every != max(0, step - plan.interval) / every
+  }
+
+  private func writeColumns(
+    _ step: Int, _ entries: DomainLedger.Closed, cursors: [Int], _ mixture: Mixture
+  ) throws {
+    let columns = try DomainColumns(of: directory.path, after: step)
+    try columns.write(mixture.weights.values, to: "weights")
+    try columns.write(cursors.map { Int64($0 * plan.model.context) }, to: "tokens")
+    try columns.write(domains.indices.map { entries[$0].loss ?? .nan }, to: "loss")
+    guard let scores = latest else { return }
+    try columns.write(scores.alignments, to: "alignment")
+    if let errors = scores.alignmentErrors { try columns.write(errors, to: "standard_error") }
   }
 
   /// Records an update of the mixture and passes its warnings on.
@@ -172,18 +201,25 @@ final class Journal {
     overheadShare: Double
   ) throws {
     latest = move.scores
-    let scores = move.scores.map { named($0.alignments.map(finite)) }
+    let (weights, raw) = (mixture.weights.values, (move.raw ?? mixture.weights).values)
+    let shown = NamedDomains.chosen(of: domains.count, by: [{ weights[$0] }, distance(mixture)])
+    let scores = move.scores.map { scores in named(shown) { finite(scores.values[$0] * scores.unit) } }
     let isScored = plan.wishes.contains(.scores)
     try metrics.append(
       MetricRecord.Mixture(
         step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
-        weights: named(mixture.weights.values), raw_weights: named((move.raw ?? mixture.weights).values),
+        weights: named(shown) { weights[$0] }, raw_weights: named(shown) { raw[$0] },
+        branches: plan.corpus.branches(atMost: NamedDomains.most).map { branches in
+          Dictionary(zip(branches.names, branches.sums(of: weights))) { $0 + $1 }
+        },
         alignment: isScored ? scores : nil, score: isScored ? nil : scores,
         target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
         reliability: (move.scores?.finding?.reliability).flatMap(finite),
         agreement: (move.scores?.finding?.significance).flatMap(finite),
-        standard_error: move.scores?.alignmentErrors.map { named($0.map(finite)) },
-        age: move.ages.isEmpty ? nil : named(move.ages).filter { $0.value != 0 },
+        standard_error: move.scores.flatMap { scores in
+          scores.errors.map { errors in named(shown) { finite(errors[$0] * scores.unit) } }
+        },
+        age: move.ages.isEmpty ? nil : named(shown) { move.ages[$0] }.filter { $0.value != 0 },
         target_weights: move.targetWeights.map {
           Dictionary(uniqueKeysWithValues: zip(plan.steeringTargets.map(\.name), $0))
         },
@@ -193,7 +229,7 @@ final class Journal {
         realised_change: forecast.realisedChange.flatMap(finite),
         predicted_change: forecast.predictedChange.flatMap(finite)))
     for warning in report.warnings {
-      try event(step, "mixture", warning.sentence { names[$0] })
+      try event(step, "mixture", warning.sentence { domains.name($0) })
     }
   }
 
@@ -220,14 +256,15 @@ final class Journal {
 
   /// Writes the weights for runs to come, and shows what each domain got.
   func finished(_ mixture: Mixture, cursors: [Int]) throws {
-    let file = MixtureFile(weights: named(mixture.average.values), final: named(mixture.weights.values))
-    try directory.write(JSON.pretty.text(file) + "\n", to: directory.mixtureFile)
+    let text = try MixtureFile.text(
+      DomainNames(domains.count) { [domains] in domains.name($0) }, weights: mixture.average, final: mixture.weights)
+    try directory.write(text, to: directory.mixtureFile)
     progress.finishLine()
     if firstStep < plan.steps { log.info("\(closingTable(mixture, cursors: cursors))") }
   }
 
-  private func named<Value>(_ values: [Value]) -> [String: Value] {
-    Dictionary(uniqueKeysWithValues: zip(names, values))
+  private func named<Value>(_ shown: [Int], _ value: (Int) -> Value) -> [String: Value] {
+    Dictionary(uniqueKeysWithValues: shown.map { (domains.name($0), value($0)) })
   }
 
   private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }

@@ -24,7 +24,10 @@ enum MetricRecord {
   struct Mixture: Encodable {
     let kind = "mixture"
     let step, tokens, probe_tokens: Int
+    /// Of all domains, or of many those with the largest weights and those that moved most; as in everything below.
     let weights, raw_weights: [String: Double]
+    /// The weights of the branches of a tree of domains, on its lowest level that does not have too many of them.
+    let branches: [String: Double]?
     /// What the method goes by: alignments with the target, or under `score` numbers of its own, such as losses in
     /// excess of a reference's.
     let alignment, score: [String: Double?]?
@@ -50,6 +53,8 @@ enum MetricRecord {
   struct Domains: Encodable {
     let kind = "domains"
     let step: Int
+    /// Read so far of all domains.
+    let total_tokens: Int
     /// Of the training batches, in nats per token; null if the domain was not read.
     let loss: [String: Double?]
     /// Read so far.

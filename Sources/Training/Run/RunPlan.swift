@@ -34,6 +34,8 @@ public struct RunPlan: Sendable {
   let memoryCheckEvery: Int
   /// Steps between updates of the mixture, and between records of what each domain gets.
   package let interval: Int
+  /// Steps between records of whole columns of all domains; nil for none.
+  let recordEvery: Int?
   /// The mixing method before the first step, the same on every rank.
   package let method: any MixingMethod
   /// All that the method ever wants, in this run or one that goes on after it.
@@ -88,6 +90,8 @@ public struct RunPlan: Sendable {
     checkpointEvery = checkpointSeconds == nil ? max(1, clock.steps(description.checkpoint.every)) : nil
     memoryCheckEvery = max(1, clock.steps(description.watchdog.memory))
     interval = max(1, clock.steps(every))
+    let isNamed = corpus.domains.count <= NamedDomains.most
+    recordEvery = description.mixture.record.map { max(1, clock.steps($0)) } ?? (isNamed ? nil : max(1, total / 10))
 
     var facts = RunFacts(
       domains: DomainNames(corpus.domains.count) { [domains = corpus.domains] in domains.name($0) },

@@ -1,0 +1,57 @@
+import Corpus
+
+/// The domains that a record or a table names, of what may be a million.
+enum NamedDomains {
+  /// How many domains a record of `metrics.jsonl` names at most by each of what they are chosen by; all of a corpus with
+  /// no more.
+  static let most = 64
+
+  /// The domains with the largest values, the largest first; of equal ones the first.
+  ///
+  /// - Complexity: O(domains) but for a few.
+  static func largest(_ most: Int, of domains: Int, by value: (Int) -> Double) -> [Int] {
+    var best: [(value: Double, domain: Int)] = []
+    for domain in 0..<domains {
+      let value = value(domain)
+      if best.count == most {
+        guard value > best[most - 1].value else { continue }
+        best.removeLast()
+      }
+      // Later domains come after equal ones.
+      var (low, high) = (0, best.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if best[middle].value >= value { low = middle + 1 } else { high = middle }
+      }
+      best.insert((value, domain), at: low)
+    }
+    return best.map(\.domain)
+  }
+
+  /// The domains that a record names, in order: all of few; of many those that are largest by any of some measures.
+  static func chosen(of domains: Int, by measures: [(Int) -> Double]) -> [Int] {
+    guard domains > measures.count * most else { return Array(0..<domains) }
+    return Set(measures.flatMap { largest(most, of: domains, by: $0) }).sorted()
+  }
+}
+
+/// Tokens read of each domain, by name; the names are made when it is written.
+struct DomainsRead: Encodable {
+  let domains: DomainTable
+  /// Tokens read, (domains).
+  let tokens: [Int]
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Name.self)
+    for (domain, count) in tokens.enumerated() {
+      try container.encode(count, forKey: Name(stringValue: domains.name(domain)))
+    }
+  }
+}
