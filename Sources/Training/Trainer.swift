@@ -36,6 +36,8 @@ public struct Trainer: ~Copyable {
   var evaluation: Evaluation
   /// Whether a domain is in its second epoch or a later one, and a person has been told.
   var isRepeated: [Bool]
+  /// How many domains that are.
+  var repeatedCount = 0
 
   /// Steps done, the present one included.
   var step = 0
@@ -191,10 +193,19 @@ public struct Trainer: ~Copyable {
       let domain = Int(window.domain)
       guard !isRepeated[domain], sampler.completedEpochs(of: domain) > 0 else { continue }
       isRepeated[domain] = true
-      try root?.journal.event(
-        step, "epoch", "Domain \(plan.corpus.domains.name(domain)) has been read once and starts again.",
-        isWarning: false)
+      try noteRepetition(of: domain)
     }
+  }
+
+  /// Records that a domain has been read once, for the first domains of which that is so.
+  private mutating func noteRepetition(of domain: Int) throws {
+    repeatedCount += 1
+    guard repeatedCount <= NamedDomains.most + 1 else { return }
+    let message =
+      repeatedCount > NamedDomains.most
+      ? "More domains have been read once and start again; they are not named any more."
+      : "Domain \(plan.corpus.domains.name(domain)) has been read once and starts again."
+    try root?.journal.event(step, "epoch", message, isWarning: false)
   }
 
   /// Brings losses, scores and requests of all ranks together; returns what any rank has been asked for by a signal.

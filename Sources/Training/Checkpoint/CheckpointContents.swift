@@ -80,6 +80,7 @@ extension Trainer {
       outliers = state.outliers ?? OutlierWatch()
       try sampler.restore(cursors: state.cursors)
       for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
+      repeatedCount = isRepeated.count { $0 }
       mixture.restore(state.mixture)
       try MethodFile.read(&mixture, from: directory)
       lossWeights = state.mixture.weights.values

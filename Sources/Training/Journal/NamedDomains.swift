@@ -36,10 +36,10 @@ enum NamedDomains {
 }
 
 /// Tokens read of each domain, by name; the names are made when it is written.
-struct DomainsRead: Encodable {
+package struct DomainsRead: Encodable {
   let domains: DomainTable
   /// Tokens read, (domains).
-  let tokens: [Int]
+  package let tokens: [Int]
 
   private struct Name: CodingKey {
     let stringValue: String
@@ -48,7 +48,7 @@ struct DomainsRead: Encodable {
     init?(intValue: Int) { nil }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Name.self)
     for (domain, count) in tokens.enumerated() {
       try container.encode(count, forKey: Name(stringValue: domains.name(domain)))

@@ -5,5 +5,5 @@ public struct RunOutcome: Encodable, Sendable {
   let seconds, tokens_per_second, flops_share, overhead_share: Double
   package let batches_hash, parameters_hash: String
   /// Training tokens read of each domain.
-  let domains_read: DomainsRead
+  package let domains_read: DomainsRead
 }
