@@ -47,10 +47,11 @@ let package = Package(
     .target(name: "Liveness", dependencies: ["CSignals"], swiftSettings: strict),
     .target(name: "Printing", dependencies: ["Failures"], swiftSettings: strict),
     .target(name: "Settings", swiftSettings: strict),
+    .target(name: "Columns", swiftSettings: strict),
     .target(name: "MPI", dependencies: ["CMPI", "Liveness", "Printing"], swiftSettings: lifetimes),
     .target(name: "Kernels", dependencies: ["CIntrinsics", "COpenBLAS"], swiftSettings: fast),
     .target(name: "Transformer", dependencies: ["Kernels"], swiftSettings: lifetimes),
-    .target(name: "Mixing", dependencies: ["Settings"], swiftSettings: strict),
+    .target(name: "Mixing", dependencies: ["Columns", "Settings"], swiftSettings: strict),
     .target(
       name: "Configuration",
       dependencies: ["Failures", "Settings", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
@@ -70,7 +71,7 @@ let package = Package(
       swiftSettings: lifetimes),
     .target(
       name: "Steering",
-      dependencies: ["Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
+      dependencies: ["Columns", "Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
       swiftSettings: lifetimes),
     .target(
       name: "Checkpoints",
@@ -80,8 +81,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Failures", "Signals", "Liveness", "Printing", "Settings", "Configuration", "Storage", "Corpus", "Mixing",
-        "Runs", "MPI", "Kernels", "Transformer", "Parallel", "Steering", "Checkpoints",
+        "Columns", "Failures", "Signals", "Liveness", "Printing", "Settings", "Configuration", "Storage", "Corpus",
+        "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel", "Steering", "Checkpoints",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
     .target(

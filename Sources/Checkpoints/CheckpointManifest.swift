@@ -5,8 +5,9 @@ import Storage
 
 /// What is in a checkpoint: name, size and checksum of every file, and the manifest's own checksum.
 package struct CheckpointManifest: Codable {
-  /// The versions of what is in a checkpoint: 1 had no file of the mixing method, 2 no checksum of the manifest.
-  static let newest = 3, oldest = 2
+  /// The versions of what is in a checkpoint: 1 had no file of the mixing method, 2 no checksum of the manifest, 3 all
+  /// arrays of states as text.
+  static let newest = 4, oldest = 2
   static var fileName: String { DirectoryMarker.Kind.checkpoint.fileName }
 
   var format = DirectoryMarker.Kind.checkpoint.rawValue
@@ -96,7 +97,7 @@ package struct CheckpointManifest: Codable {
 
   /// Whether readers of checkpoints open files with such a name.
   private static func isRead(_ name: String) -> Bool {
-    ["safetensors", "json", "model"].contains { name.hasSuffix("." + $0) }
+    ["safetensors", "json", "columns", "model"].contains { name.hasSuffix("." + $0) }
   }
 
   /// Size and checksum of a file.

@@ -1,3 +1,4 @@
+import Columns
 import Glibc
 
 /// A point of the probability simplex: one share a domain, none negative, together 1.
@@ -115,19 +116,18 @@ extension Weights: Codable {
   ///
   /// - Throws: `DecodingError.dataCorrupted` if the numbers are no point of the simplex.
   public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    let values = try container.decode([Double].self)
+    let values = try Column<Double>(from: decoder).wrappedValue
     guard !values.isEmpty, values.allSatisfy({ $0 >= 0 }), abs(compensatedSum(values) - 1) < 1e-12 else {
-      throw DecodingError.dataCorruptedError(
-        in: container, debugDescription: "The weights are negative, missing or do not sum to 1.")
+      throw DecodingError.dataCorrupted(
+        DecodingError.Context(
+          codingPath: decoder.codingPath, debugDescription: "The weights are negative, missing or do not sum to 1."))
     }
     self.init(unchecked: values)
   }
 
   /// Writes the shares as an array of numbers.
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(values)
+    try Column(wrappedValue: values).encode(to: encoder)
   }
 }
 

@@ -14,9 +14,11 @@ public struct JSON: Sendable {
 
   /// The bytes of a value.
   ///
+  /// - Parameter userInfo: What types that encode themselves are told.
   /// - Throws: `EncodingError`, if a number is not finite and may not be.
-  public func data(_ value: some Encodable) throws -> Data {
+  public func data(_ value: some Encodable, userInfo: [CodingUserInfoKey: any Sendable] = [:]) throws -> Data {
     let encoder = JSONEncoder()
+    encoder.userInfo = userInfo
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
     if nonFinite {
@@ -33,9 +35,13 @@ public struct JSON: Sendable {
 
   /// Reads a value that was written in this way.
   ///
+  /// - Parameter userInfo: What types that decode themselves are told.
   /// - Throws: `DecodingError`.
-  public func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+  public func decode<Value: Decodable>(
+    _ type: Value.Type, from data: Data, userInfo: [CodingUserInfoKey: any Sendable] = [:]
+  ) throws -> Value {
     let decoder = JSONDecoder()
+    decoder.userInfo = userInfo
     if nonFinite {
       decoder.nonConformingFloatDecodingStrategy = .convertFromString(
         positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")

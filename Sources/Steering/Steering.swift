@@ -1,3 +1,4 @@
+import Columns
 import Corpus
 import Foundation
 import Kernels
@@ -232,7 +233,7 @@ package struct Steering: ~Copyable {
 
   /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
   package struct State: Codable {
-    var probes: [Int]
+    @Column var probes: [Int]
     var direction: TargetDirection.State
     var tokens: Int
   }

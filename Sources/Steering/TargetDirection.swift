@@ -1,3 +1,4 @@
+import Columns
 import Corpus
 import Failures
 import Foundation
@@ -239,7 +240,7 @@ package struct TargetDirection: ~Copyable {
   package struct State: Codable {
     var steering: [Int]
     var identity: String
-    var generic: [Int]?
+    var generic: Column<Int>?
     var figures: [Figure]
     var isMeasured: Bool
   }
@@ -247,7 +248,7 @@ package struct TargetDirection: ~Copyable {
   /// The state for a checkpoint.
   var state: State {
     State(
-      steering: steering.cursors, identity: identity, generic: generic?.cursors, figures: figures,
+      steering: steering.cursors, identity: identity, generic: (generic?.cursors).map { Column(wrappedValue: $0) }, figures: figures,
       isMeasured: isMeasured)
   }
 
@@ -262,7 +263,7 @@ package struct TargetDirection: ~Copyable {
         .badData, "The steering state has figures of \(state.figures.count) directions, not of \(figures.count).")
     }
     try steering.restore(cursors: state.steering)
-    if let cursors = state.generic { try generic?.restore(cursors: cursors) }
+    if let cursors = state.generic?.wrappedValue { try generic?.restore(cursors: cursors) }
     (figures, isMeasured) = (state.figures, state.isMeasured)
     return true
   }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Columns
 import Corpus
 import Failures
 import Foundation
@@ -17,7 +18,7 @@ struct RunState: Codable {
   /// Seconds that the run has taken so far.
   var times: Trainer.Times
   /// Windows drawn so far from each domain, to train on.
-  var cursors: [Int]
+  @Column var cursors: [Int]
   /// What was measured for the mixing method, and where its streams of text are.
   var steering: Steering.State
   /// The weights and their history; the method's own state is a file beside this.
@@ -51,24 +52,12 @@ struct RunState: Codable {
   ///
   /// - Throws: `Failure(.badData)` that names file and key if it is damaged or contradicts itself.
   static func read(from directory: String) throws -> RunState {
-    let path = "\(directory)/\(fileName)"
-    guard let text = FileManager.default.contents(atPath: path) else {
-      throw Failure(.badData, "\(path) is missing or cannot be read.")
-    }
-    let state: RunState
-    do {
-      state = try JSON.state.decode(RunState.self, from: text)
-    } catch {
-      throw Failure(.badData, "\(path) cannot be read: \(JSON.explanation(of: error))")
-    }
     // A measurement that overflowed is no reason to lose a checkpoint.
-    try StateText.check(text, of: path, measured: ["forecast", "steering"])
-    do {
+    try StateFile(path: "\(directory)/\(fileName)").read(measured: ["forecast", "steering"]) { content in
+      let state = try content.decode(RunState.self)
       try state.check(in: directory)
-    } catch let fault as StateFault {
-      throw Failure(.badData, "\(path): the key \(fault.key) \(fault.problem).")
+      return state
     }
-    return state
   }
 
   /// Checks that the parts agree with each other, with the checkpoint's name and with the size of its model.
@@ -103,7 +92,7 @@ struct RunState: Codable {
 
   /// Writes the state into a checkpoint's directory.
   func write(to directory: String) throws {
-    try JSON.state.data(self).write(to: URL(fileURLWithPath: "\(directory)/\(Self.fileName)"))
+    try StateFile(path: "\(directory)/\(Self.fileName)").write(self)
   }
 
   /// The model's shape as a configuration.

@@ -1,17 +1,18 @@
+import Columns
 import Mixing
 
 /// What each domain gets: counted from training batches, and recorded every interval.
 package struct DomainLedger: Codable, Equatable {
   /// Since the last record, (domains): summed losses of sequences in nats per token, sequences, and sequences that the
   /// weights asked for.
-  private var losses: [Double]
-  private var sequences: [Int]
-  private var requested: [Double]
+  @Column private var losses: [Double]
+  @Column private var sequences: [Int]
+  @Column private var requested: [Double]
 
   package init(domains: Int) {
-    losses = [Double](repeating: 0, count: domains)
-    sequences = [Int](repeating: 0, count: domains)
-    requested = losses
+    _losses = Column(wrappedValue: [Double](repeating: 0, count: domains))
+    _sequences = Column(wrappedValue: [Int](repeating: 0, count: domains))
+    _requested = _losses
   }
 
   /// The number of domains.
