@@ -14,6 +14,8 @@ package struct Batch {
   package let scale: Float
   /// A further factor for the loss of each sequence, (slots); empty is 1 for all.
   package var factors: [Float] = []
+  /// Asked between micro-batches whether this rank leaves out the others, since nobody will use their sum.
+  package var isGivenUp: () -> Bool = { false }
 
   /// Plans a batch.
   ///

@@ -88,11 +88,13 @@ package struct Replica: ~Copyable {
     for group in groups {
       let microBatches = batch.tree.microBatches(of: group)
       for microBatch in microBatches {
+        let isLast = group + 1 == groups.upperBound && microBatch + 1 == microBatches.upperBound
+        // The last one's gradients are sent: other ranks wait for them.
+        if !isLast, batch.isGivenUp() { continue }
         let slots = batch.slots(ofMicroBatch: microBatch)
         try forward(batch.windows[slots], of: batch.slices, parameters, needing: needing)
         FlightRecorder.enter(.backward)
         let scale = scale(of: batch, slots)
-        let isLast = group + 1 == groups.upperBound && microBatch + 1 == microBatches.upperBound
         let clock = ContinuousClock()
         let start = clock.now
         let loss =

@@ -13,7 +13,8 @@ struct DotScorer: Meter {
     sample.scores = Array(repeating: Array(repeating: 0, count: sample.windows.count), count: directions.rows)
     sample.norms = [Double](repeating: 0, count: sample.ranges.count)
     let sum = gradients.row
-    for range in stride(from: world.rank, to: sample.ranges.count, by: world.size) {
+    for range in stride(from: world.rank, to: sample.ranges.count, by: world.size)
+    where !sample.isGivenUp() {
       sample.norms[range] = try measure(
         sample.ranges[range], of: &sample, along: directions, on: &replica, parameters, sum)
     }
@@ -31,7 +32,7 @@ struct DotScorer: Meter {
     _ parameters: borrowing Parameters<Whole>, _ sum: Matrix
   ) throws -> Double {
     var before = [Double](repeating: 0, count: directions.rows)
-    for place in range {
+    for place in range where !sample.isGivenUp() {
       try replica.gradient(
         of: sample.windows[place...place], sample.slices, parameters, to: sum, adding: place > range.lowerBound)
       for direction in before.indices {

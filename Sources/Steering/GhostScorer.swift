@@ -15,7 +15,8 @@ struct GhostScorer: Meter {
   ) throws -> Gradients<Local> {
     let (count, capacity) = (sample.windows.count, replica.model.capacity)
     sample.scores = Array(repeating: Array(repeating: 0, count: count), count: directions.rows)
-    for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size) {
+    for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size)
+    where !sample.isGivenUp() {
       let places = chunk * capacity..<min((chunk + 1) * capacity, count)
       try replica.score(sample.windows[places], of: sample.slices, parameters, along: directions, depth: depth)
       for direction in sample.scores.indices {

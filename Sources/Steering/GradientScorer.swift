@@ -19,7 +19,9 @@ struct GradientScorer: Meter {
     sample.norms = [Double](repeating: 0, count: sample.ranges.count)
     sample.rowsAreMeans = true
     for (index, range) in sample.ranges.enumerated() {
-      let batch = plan.batch(Array(sample.windows[range]), of: sample.slices)
+      if try world.allReduce(sample.isGivenUp() ? 1 : 0, .max) == 1 { break }
+      var batch = plan.batch(Array(sample.windows[range]), of: sample.slices)
+      batch.isGivenUp = sample.isGivenUp
       var record = PassRecord(batch, length: plan.length)
       try replica.run(batch, &gradients, parameters, recording: &record, over: world)
       let averaged = try gradients.averaged(by: &replica.reduction, over: world)

@@ -22,6 +22,8 @@ package struct Sample {
   package var rowsAreMeans = false
   /// Losses of the model, of a reference, and the mean over tokens of what the former exceeds the latter by, (rows).
   package var losses: [Double] = [], referenceLosses: [Double] = [], excessLosses: [Double] = []
+  /// Asked between passes whether this rank leaves out the others, since nobody will use what is measured.
+  package var isGivenUp: () -> Bool = { false }
 
   /// Takes windows, of which those of one domain are side by side.
   package init(_ windows: [Window], of slices: TokenSlices) {

@@ -109,24 +109,36 @@ package struct Steering: ~Copyable {
     return cleared
   }
 
+  /// Says that a measurement was given up on all ranks; it has left no trace.
+  package struct GivenUp: Error {}
+
   /// Scores probes of every domain, if a step wants that of text of its own.
   ///
   /// Collective: every rank calls.
   ///
-  /// - Parameter observations: Receives a row for each sequence; stays as it is if nothing is measured.
+  /// - Parameters:
+  ///   - observations: Receives a row for each sequence; stays as it is if nothing is measured.
+  ///   - isGivenUp: Asked between passes whether this rank wants to leave; once true, it stays true.
   /// - Returns: The memory of the gradients, cleared.
+  /// - Throws: ``GivenUp`` if any rank wants to leave.
   package mutating func probe(
     before step: Int, into observations: inout Observations?, on replica: inout Replica,
     _ parameters: borrowing Parameters<Whole>, with gradients: consuming Gradients<Local>,
-    over world: borrowing Communicator
+    over world: borrowing Communicator, unless isGivenUp: @escaping () -> Bool = { false }
   ) throws -> Gradients<Local> {
     guard probes(before: step) else { return gradients }
+    let before = state
     let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
       probes.draw(domain: $0, count: plan.settings.sequences)
     }
     var sample = Sample(windows, of: plan.slices)
+    sample.isGivenUp = isGivenUp
     tokens += windows.count * plan.length
     let cleared = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)
+    if try world.allReduce(isGivenUp() ? 1 : 0, .max) == 1 {
+      _ = try restore(before, after: step - 1) { _ in false }
+      throw GivenUp()
+    }
     observations = self.observations(of: sample, .probes, step: step)
     return cleared
   }

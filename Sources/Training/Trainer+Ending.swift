@@ -47,6 +47,16 @@ extension Trainer {
     try world.agree { throw stopped() }
   }
 
+  /// Ends the run before the present step, of which nothing was done but measurements that were given up.
+  mutating func leaveBeforeStep(
+    _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator
+  ) throws -> Never {
+    step -= 1
+    owesCheckpoint = true
+    if outliers.skipped == 0 { try save(parameters, over: world) }
+    return try world.agree { throw stopped() }
+  }
+
   /// Why the run ends before its last step.
   func stopped() -> Failure {
     let saved =

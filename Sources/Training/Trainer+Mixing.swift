@@ -14,8 +14,14 @@ extension Trainer {
     over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     var observations: Observations?
-    var gradients = try steering.probe(
-      before: step, into: &observations, on: &replica, parameters, with: gradients, over: world)
+    var gradients = gradients
+    do {
+      gradients = try steering.probe(
+        before: step, into: &observations, on: &replica, parameters, with: gradients, over: world
+      ) { [stops] in stops.isOver }
+    } catch is Steering.GivenUp {
+      try leaveBeforeStep(parameters, over: world)
+    }
     if var observations {
       noteDirection()
       observations.learningRate = plan.schedule.rate(at: step)

@@ -90,8 +90,7 @@ public struct Trainer: ~Copyable {
     if plan.method.weighting == .loss { batch.factors = [Float](repeating: 1, count: plan.batch.sequences) }
     record = PassRecord(
       batch, length: plan.model.context, directions: plan.steering.directionCount, extras: 2)
-    // One rank's clock decides, so that it also knows the reason.
-    stops = StopConditions(limit: rank == 0 ? plan.description.timeLimit?.seconds : nil)
+    stops = StopConditions(limit: plan.description.timeLimit?.seconds, decides: rank == 0)
     Faults.order(plan.description.faults.filter { $0.rank == rank }.map(\.fault))
     isRepeated = [Bool](repeating: false, count: plan.windowCounts.count)
   }
@@ -112,6 +111,8 @@ public struct Trainer: ~Copyable {
     let ceiling = try open(resume: resume, &initial, over: world)
     var losses = owesEvaluation ? try evaluate(initial, over: world) : nil
     if owesEvaluation { try world.agree { throw stopped() } }
+    // The last step's checkpoint says that its evaluation is owed.
+    if losses != nil, step == plan.steps { try save(initial, over: world) }
     var parameters = initial.arriving()
     var gradients = Gradients<Local>(layout: replica.model.layout, levels: plan.tree.levels)
     while step < plan.steps {

@@ -38,6 +38,52 @@ extension CommandLineTests {
       #expect(try workshop.timelessMetrics() == workshop.timelessMetrics("whole"))
     }
 
+    @Test("The last evaluation is given up for a signal, too, and the run that makes it leaves the same checkpoint")
+    func lastEvaluation() throws {
+      let workshop = try Workshop()
+      let settings = ["duration=20steps", "faults=[{kind: delay, rank: 0, step: 20, phase: evaluate, seconds: 1}]"]
+      let whole = try workshop.finish(.mpirun(2), run: "whole", settings)
+      let program = try workshop.start(.mpirun(2), settings)
+      try wait(for: "step 20", of: program) { (try? workshop.metrics().last?.step ?? 0) ?? 0 >= 20 }
+      kill(try #require(program.identifier), SIGUSR1)
+      #expect(try program.wait().status == 75)
+      let state = "checkpoints/step-00000020/state.json"
+      let owed = Data("owesEvaluation".utf8)
+      #expect(try workshop.read("run/\(state)").firstRange(of: owed) != nil)
+      #expect(try workshop.finish(.mpirun(2), settings + ["--resume"]) == whole)
+      #expect(try workshop.read("run/\(state)").firstRange(of: owed) == nil)
+      #expect(try workshop.timelessMetrics() == workshop.timelessMetrics("whole"))
+    }
+
+    @Test(
+      "A probe is given up for a signal or the time limit, and made by the run that goes on, to the same records",
+      arguments: ["ghost", "dots", "gradients"])
+    func probe(estimator: String) throws {
+      let workshop = try Workshop()
+      let settings = ["duration=30steps", "batch.micro=4", "evaluation=null", "mixture.estimator=\(estimator)"]
+      let whole = try workshop.finish(.mpirun(2), run: "whole", settings + ["mixture.probe.sequences=8"])
+      // As many sequences as take minutes: a run that read all of them would not end in time.
+      let long = settings + ["mixture.probe.sequences=1000000"]
+      for (number, launch) in [Launch.alone, .mpirun(2)].enumerated() {
+        let (run, start) = ("run-\(number)", ContinuousClock.now)
+        let program = try workshop.start(launch, run: run, long + (number == 0 ? ["time_limit=3seconds"] : []))
+        try wait(for: "step 10", of: program) { (try? workshop.metrics(run).last?.step ?? 0) ?? 0 >= 10 }
+        if number == 1 {
+          usleep(1_000_000)
+          kill(try #require(program.identifier), SIGUSR1)
+        }
+        let outcome = try program.wait()
+        #expect(outcome.status == 75, "\(outcome.output)")
+        #expect(start.duration(to: .now) < .seconds(30))
+        #expect(try workshop.checkpoints(run) == ["step-00000010"])
+        #expect(
+          try workshop.finish(launch, run: run, settings + ["mixture.probe.sequences=8", "--resume"]) == whole)
+        // A run that goes on says that a setting has changed.
+        let records = try workshop.timelessMetrics(run).filter { !$0.contains("probe.sequences") }
+        #expect(try records == workshop.timelessMetrics("whole"))
+      }
+    }
+
     @Test("A time limit ends a run with a checkpoint and 75")
     func timeLimit() throws {
       let workshop = try Workshop()

@@ -4,9 +4,14 @@ import Signals
 struct StopConditions {
   /// The longest time since the program's start, in seconds; nil: no limit.
   let limit: Double?
+  /// Whether this rank's clock decides, so that it also knows the reason.
+  let decides: Bool
 
   /// What this rank has been asked for.
-  var request: StopSignal.Request { isOverTime ? .stop : StopSignal.request }
+  var request: StopSignal.Request { decides && isOverTime ? .stop : StopSignal.request }
+
+  /// Whether this rank, by its own clock, need not go on with work that all ranks give up together.
+  var isOver: Bool { isOverTime || StopSignal.request == .stop }
 
   /// What has ended the run, as far as this rank knows.
   var reason: String {
