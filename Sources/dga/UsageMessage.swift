@@ -11,7 +11,7 @@ struct UsageMessage {
     let arguments = Array(arguments)
     let command = Self.command(arguments)
     let help = "See 'dga \((command + ["--help"]).joined(separator: " "))'."
-    let sentence = Self.settingAsOption(finding, arguments, command) ?? finding
+    let sentence = Self.settingAsOption(finding, arguments, command) ?? Self.tooLarge(finding) ?? finding
     text = "\(sentence)\("?.!".contains(sentence.last ?? ".") ? "" : ".") \(help)"
   }
 
@@ -25,6 +25,12 @@ struct UsageMessage {
       commands = next.configuration.subcommands
     }
     return names
+  }
+
+  /// What is wrong with a whole number that the parser calls invalid because it does not fit.
+  private static func tooLarge(_ finding: String) -> String? {
+    guard let match = finding.wholeMatch(of: /The value '([0-9]+)' is invalid for '(.*)'/) else { return nil }
+    return "The value \(match.1) of '\(match.2)' is too large: the largest whole number is \(Int.max)"
   }
 
   /// A hint at the setting that an unknown option stands for, such as `run=x` for `--run=x` or `--run x`.

@@ -171,11 +171,15 @@ extension CommandLineTests {
       try expectUsage(["train", "run.yaml", "--fast"], .alone, mentioning: "'--fast'")
       try expectUsage(["corpus", "build", "recipe.yaml"], .alone, mentioning: "'--output <output>'")
       try expectUsage(["corpus", "inspect", "corpus", "--budget", "much"], .alone, mentioning: "'much'")
+      try expectUsage(
+        ["evaluate", "run", "--sequences", "99999999999999999999"], .alone,
+        mentioning: "too large: the largest whole number is 9223372036854775807")
       try expectUsage(["export", "run"], .alone, mentioning: "'--output <output>'")
       try expectUsage(["train", "run.yaml", "--run=x"], .alone, mentioning: "without dashes: run=x.")
       try expectUsage(
         ["train", "run.yaml", "--learning-rate", "1e-3"], .alone, mentioning: "optimizer.learning_rate=1e-3.")
-      try expectUsage(["corpus", "build", "recipe.yaml", "-o", "x", "--seed=3"], .alone, mentioning: "without dashes: seed=3.")
+      try expectUsage(
+        ["corpus", "build", "recipe.yaml", "-o", "x", "--seed=3"], .alone, mentioning: "without dashes: seed=3.")
       try expectUsage(["train", "run.yaml", "--jso"], .alone, mentioning: "'--json'")
       // Every rank finds out; one says it.
       try expectUsage(["train"], .mpirun(2), mentioning: "'<file>'")
