@@ -4,6 +4,7 @@ import Failures
 import Foundation
 import Kernels
 import Parallel
+import Printing
 import Signals
 import Transformer
 
@@ -19,10 +20,23 @@ public struct ModelEvaluation: ~Copyable {
 
   /// Reads a checkpoint, or the latest one of a run directory.
   ///
-  /// - Throws: `Failure`: `.missingInput` or `.badData`.
-  public init(at path: String) throws {
-    saved = try SavedModel(at: path)
+  /// - Throws: `Failure`: `.missingInput`, `.badData`, or `.badConfiguration` if the node has too little memory.
+  public init(at path: String) throws { try self.init(at: path, within: NodeMemory.present) }
+
+  package init(at path: String, within memory: NodeMemory?) throws {
+    saved = try SavedModel(at: path, accept: { try Self.checkMemory(of: $0, within: memory) })
     model = GPT2(saved.model, sequences: Self.capacity, length: saved.model.context)
+  }
+
+  /// Compares what an evaluation takes with what the node has.
+  private static func checkMemory(of model: ModelConfiguration, within memory: NodeMemory?) throws {
+    let parts = [
+      ("parameters", ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride),
+      ("activations", GPT2.activationBytes(model, sequences: capacity, length: model.context)),
+    ]
+    let bytes = parts.reduce(0.0) { $0 + Double($1.1) }
+    let warning = try memory?.judge(ranks: 1, bytes: bytes, parts: parts, for: .evaluation)
+    if let warning { Console.note("warning: \(warning)") }
   }
 
   /// The corpus of the run that wrote the checkpoint, by the run's configuration.

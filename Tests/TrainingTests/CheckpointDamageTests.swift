@@ -60,6 +60,17 @@ private typealias Place = [any Sendable]
 extension MiddleTests {
   /// Checkpoints that pass their checksums and make no sense.
   @Suite struct CheckpointDamageTests {
+    @Test func `An evaluation that needs more memory than the node has is refused before it is taken`() throws {
+      let run = try SpoiledRun()
+      let small = try #require(NodeMemory(meminfo: "MemTotal: 100 kB\nMemAvailable: 100 kB\n", limits: []))
+      let failure = try #require(throws: Failure.self) { _ = try ModelEvaluation(at: run.newest, within: small) }
+      #expect(failure.kind == .badConfiguration)
+      for fragment in ["The evaluation needs", "activations", "has 102.4 kB", "take a node with more memory"] {
+        #expect(failure.message.contains(fragment), "\(failure.message)")
+      }
+      _ = try ModelEvaluation(at: run.newest, within: NodeMemory.present)
+    }
+
     private func refusal(_ run: SpoiledRun) -> Failure? {
       do {
         _ = try run.rehearse()

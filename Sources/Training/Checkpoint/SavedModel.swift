@@ -23,12 +23,18 @@ public struct SavedModel: ~Copyable {
 
   /// Reads a checkpoint, or the newest whole one of a run directory.
   ///
-  /// - Parameter report: Is called with what a person should know, such as damaged checkpoints that are passed over.
-  /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` that names the file which is damaged.
-  public init(at path: String, report: (String) -> Void = SavedModel.warn) throws {
+  /// - Parameters:
+  ///   - report: Is called with what a person should know, such as damaged checkpoints that are passed over.
+  ///   - accept: Is called with the model's shape before memory for it is taken.
+  /// - Throws: `Failure`: `.missingInput` if there is none, `.badData` that names the file which is damaged; what
+  ///   `accept` throws.
+  public init(
+    at path: String, report: (String) -> Void = SavedModel.warn, accept: (ModelConfiguration) throws -> Void = { _ in }
+  ) throws {
     let checkpoint = try Self.locate(path, report: report)
     let state = try RunState.read(from: checkpoint)
     let model = state.modelConfiguration
+    try accept(model)
     let layout = ParameterLayout(model)
     let parameters = try TensorFiles.readParameters(layout: layout, from: checkpoint)
     self.path = checkpoint

@@ -10,7 +10,7 @@ package struct NodeMemory: Equatable {
   package let total, available: Double
 
   /// The memory of this node; nil if the system does not say.
-  static var present: NodeMemory? {
+  package static var present: NodeMemory? {
     let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
     return NodeMemory(meminfo: text, limits: controlGroupLimits)
   }
@@ -52,10 +52,22 @@ package struct NodeMemory: Equatable {
     }
   }
 
-  /// Says what is wrong if `ranks` ranks of a run need `bytes` each; nil if all is well.
+  /// What wants memory, and what makes it want less.
+  package struct Purpose {
+    let subject, remedy: String
+    /// A training run.
+    package static let run = Purpose(
+      subject: "run", remedy: "a smaller model, a smaller batch.micro, model.recompute=true or more nodes")
+    /// An evaluation of a saved model.
+    package static let evaluation = Purpose(subject: "evaluation", remedy: "a node with more memory")
+  }
+
+  /// Says what is wrong if `ranks` ranks need `bytes` each; nil if all is well.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the node can never have as much.
-  package func judge(ranks: Int, bytes: Double, parts: [(what: String, bytes: Int)] = []) throws -> String? {
+  package func judge(
+    ranks: Int, bytes: Double, parts: [(what: String, bytes: Int)] = [], for purpose: Purpose = .run
+  ) throws -> String? {
     let needed = Double(ranks) * bytes
     let largest = parts.sorted { $0.bytes > $1.bytes }.prefix(3).map { "\($0.what) \(Words.bytes(Double($0.bytes)))" }
     let what = largest.isEmpty ? "" : " (\(largest.joined(separator: ", ")), ...)"
@@ -63,12 +75,12 @@ package struct NodeMemory: Equatable {
     guard needed <= total else {
       throw Failure(
         .badConfiguration,
-        "model: The run needs \(Words.bytes(bytes)) of memory per rank\(what)\(who), but the node has "
-          + "\(Words.bytes(total)): take a smaller model, a smaller batch.micro, model.recompute=true or more nodes.")
+        "model: The \(purpose.subject) needs \(Words.bytes(bytes)) of memory per rank\(what)\(who), but the node has "
+          + "\(Words.bytes(total)): take \(purpose.remedy).")
     }
     guard needed > available else { return nil }
-    return "The run needs \(Words.bytes(needed)) of memory on this node, of which \(Words.bytes(available)) are free "
-      + "now."
+    return "The \(purpose.subject) needs \(Words.bytes(needed)) of memory on this node, of which "
+      + "\(Words.bytes(available)) are free now."
   }
 }
 
