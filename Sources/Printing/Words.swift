@@ -50,6 +50,14 @@ public enum Words {
     return wide.contains { $0.contains(scalar.value) } ? 2 : 1
   }
 
+  /// A time as on a clock: `0:07`, `12:34`, `1:23:45`; 0:00 for one that is not known.
+  public static func time(_ seconds: Double) -> String {
+    let total = seconds.isFinite ? Int(seconds.rounded()) : 0
+    return total >= 3600
+      ? String(format: "%d:%02d:%02d", total / 3600, total / 60 % 60, total % 60)
+      : String(format: "%d:%02d", total / 60, total % 60)
+  }
+
   /// Bytes in the unit that suits them, such as `24.1 MB`.
   public static func bytes(_ count: Double) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]

@@ -1,19 +1,12 @@
 import Foundation
 import Mixing
 import Printing
-import Synchronization
 
 /// What a person sees of a run on standard error: a moving line on a terminal, a plain line now and then elsewhere.
 final class Progress: Sendable {
-  private let isTerminal = Console.columns != nil
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
-  private let shown = Mutex(Shown())
-
-  private struct Shown {
-    var last: ContinuousClock.Instant?
-    var isLineOpen = false
-  }
+  private let line = MovingLine()
 
   /// A domain whose weight has moved, and its score beside the target's own, which is 1, if there is one.
   struct Mover {
@@ -47,19 +40,10 @@ final class Progress: Sendable {
   init() { start = clock.now }
 
   /// Whether enough time has passed since the last time to show something again: 0.2 s on a terminal, 10 s elsewhere.
-  func isDue(isLast: Bool) -> Bool {
-    let interval: Duration = isTerminal ? .milliseconds(200) : .seconds(10)
-    let now = clock.now
-    return shown.withLock { shown in
-      if let last = shown.last, !isLast, last.duration(to: now) < interval { return false }
-      shown.last = now
-      return true
-    }
-  }
+  func isDue(isLast: Bool) -> Bool { line.isDue(isLast: isLast) }
 
   /// Shows the figures.
   func show(_ figures: Figures, firstStep: Int, isLast: Bool) {
-    shown.withLock { $0.isLineOpen = isTerminal }
     let elapsed = start.duration(to: clock.now) / .seconds(1)
     let done = max(figures.step - firstStep, 1)
     let left = elapsed / Double(done) * Double(figures.steps - figures.step)
@@ -67,7 +51,7 @@ final class Progress: Sendable {
       "step \(figures.step)/\(figures.steps)", String(format: "loss %.3f", figures.loss),
       "\(Int(figures.tokensPerSecond.rounded())) tokens/s",
       String(format: "%.0f %% of sgemm", 100 * figures.flopsShare),
-      "left \(Self.time(left))",
+      "left \(Words.time(left))",
     ]
     if let finding = figures.finding {
       let reliability = String(format: "reliability %.1f", finding.reliability)
@@ -77,29 +61,10 @@ final class Progress: Sendable {
       parts.append(String(format: "alignment %.1f %%", 100 * figures.overheadShare))
       parts.append(figures.movers.map(\.text).joined(separator: ", "))
     }
-    let line = parts.joined(separator: "  ")
-    // A line that is wrapped could not be written over; the last column wraps on some terminals.
-    if let columns = Console.columns {
-      Console.show("\r\u{1B}[2K" + Words.cut(line, columns: columns - 1))
-    } else {
-      Console.note(line)
-    }
-    if isLast { finishLine() }
+    line.show(parts.joined(separator: "  "))
+    if isLast { line.finish() }
   }
 
   /// Ends the moving line, so that something else can be printed.
-  func finishLine() {
-    let wasOpen = shown.withLock { shown in
-      defer { shown.isLineOpen = false }
-      return shown.isLineOpen
-    }
-    if wasOpen { Console.show("\n") }
-  }
-
-  private static func time(_ seconds: Double) -> String {
-    let total = seconds.isFinite ? Int(seconds.rounded()) : 0
-    return total >= 3600
-      ? String(format: "%d:%02d:%02d", total / 3600, total / 60 % 60, total % 60)
-      : String(format: "%d:%02d", total / 60, total % 60)
-  }
+  func finishLine() { line.finish() }
 }
