@@ -95,7 +95,7 @@ public struct Checksum: ~Copyable {
   }
 
   /// A 128-bit checksum as a value; in JSON and as text it is 32 hexadecimal digits.
-  public struct Digest: Hashable, Sendable, CustomStringConvertible, Codable {
+  public struct Digest: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible, Codable {
     /// The upper and lower 64 bits.
     public let high: UInt64, low: UInt64
 

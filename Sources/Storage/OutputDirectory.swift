@@ -4,7 +4,7 @@ import Foundation
 /// A directory that appears whole or not at all.
 ///
 /// It is written beside its destination under a hidden name of ours, which is locked: a second writer is refused, and
-/// what a dead one left behind is cleared away. An older directory gives way only if it is empty or, where that is
+/// what a dead one left behind is cleared away, but for a part of it that the next can go on from. An older directory gives way only if it is empty or, where that is
 /// allowed, of the same kind and without files of somebody else; the two then change places in one step.
 package struct OutputDirectory: ~Copyable {
   /// Where it will appear.
@@ -15,7 +15,7 @@ package struct OutputDirectory: ~Copyable {
   private let replacement: Replacement?
   private let lock: FileLock
   private let createdParents: [String]
-  private var isCommitted = false
+  private var isKept = false
 
   /// What an older directory has to be to give way.
   package struct Replacement: Sendable {
@@ -34,23 +34,23 @@ package struct OutputDirectory: ~Copyable {
   ///
   /// - Parameters:
   ///   - replacement: What may be replaced, besides an empty directory; nil for nothing.
+  ///   - remains: The name of a directory in it that is kept if a dead writer has left one.
   ///   - report: Is called with what a person should know.
   /// - Throws: `Failure(.cannotCreate)` if that fails, another process is writing there, or the destination exists and
   ///   does not give way; `.badData` if that has a newer format.
   package init(
-    _ destination: String, replacing replacement: Replacement? = nil, report: (String) -> Void = { _ in }
+    _ destination: String, replacing replacement: Replacement? = nil, keeping remains: String? = nil,
+    report: (String) -> Void = { _ in }
   ) throws {
-    // What a link leads to is replaced, not the link.
-    let url = URL(fileURLWithPath: destination).standardizedFileURL.resolvingSymlinksInPath()
-    let parent = url.deletingLastPathComponent().path
-    let path = parent + "/." + url.lastPathComponent + ".dga-building"
+    let url = Self.resolved(destination)
+    let path = Self.hiddenPath(for: destination)
     guard url.path != "/" else { throw Failure(.cannotCreate, "The root directory cannot be an output.") }
     Exchange.recover(url.path, from: path)
     try Self.check(url.path, replacement)
-    let parents = try OutputDirectory.createDirectories(parent)
+    let parents = try OutputDirectory.createDirectories(url.deletingLastPathComponent().path)
     let lock: FileLock
     do {
-      lock = try OutputDirectory.createLocked(path, for: destination)
+      lock = try OutputDirectory.createLocked(path, for: destination, keeping: remains)
     } catch {
       for parent in parents.reversed() { rmdir(parent) }
       throw error
@@ -63,8 +63,22 @@ package struct OutputDirectory: ~Copyable {
     createdParents = parents
   }
 
+  /// Where a directory is written until it is whole.
+  package static func hiddenPath(for destination: String) -> String {
+    let url = resolved(destination)
+    return url.deletingLastPathComponent().path + "/." + url.lastPathComponent + ".dga-building"
+  }
+
+  /// What a link leads to is replaced, not the link.
+  private static func resolved(_ destination: String) -> URL {
+    URL(fileURLWithPath: destination).standardizedFileURL.resolvingSymlinksInPath()
+  }
+
+  /// Leaves the hidden directory as it is, for a later writer that goes on from it.
+  package mutating func keepForLater() { isKept = true }
+
   deinit {
-    guard !isCommitted else { return }
+    guard !isKept else { return }
     try? FileManager.default.removeItem(atPath: path)
     for parent in createdParents.reversed() { rmdir(parent) }
   }
@@ -120,7 +134,9 @@ package struct OutputDirectory: ~Copyable {
     return created
   }
 
-  private static func createLocked(_ path: String, for destination: String) throws -> FileLock {
+  private static func createLocked(
+    _ path: String, for destination: String, keeping remains: String?
+  ) throws -> FileLock {
     for attempt in 0... {
       let isNew = mkdir(path, 0o755) == 0
       guard isNew || (errno == EEXIST && attempt < 2) else {
@@ -135,9 +151,23 @@ package struct OutputDirectory: ~Copyable {
       }
       if isNew { return lock }
       // Nobody holds the lock, so whoever made this died.
-      try? FileManager.default.removeItem(atPath: path)
+      guard let remains, isSame(descriptor, path), entryExists(path + "/" + remains) else {
+        try? FileManager.default.removeItem(atPath: path)
+        continue
+      }
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name != remains {
+        try? FileManager.default.removeItem(atPath: path + "/" + name)
+      }
+      return lock
     }
     preconditionFailure("the loop above returns or throws")
+  }
+
+  /// Whether a directory that was opened still has its name: its writer may have ended and renamed it since.
+  private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
+    var opened = stat()
+    var named = stat()
+    return fstat(descriptor, &opened) == 0 && lstat(path, &named) == 0 && opened.st_ino == named.st_ino
   }
 
   /// Makes the directory appear at its destination in one step; what it replaces is gone afterwards.
@@ -156,14 +186,14 @@ package struct OutputDirectory: ~Copyable {
       if try !Exchange.swap(path, destination, by: call) {
         report("The file system of \(destination) cannot exchange directories, so the old one was renamed first.")
       }
-      isCommitted = true
+      isKept = true
       old.remove(path)
     } else {
       // An empty directory gives way as well.
       guard rename(path, destination) == 0 else {
         throw Failure(.cannotCreate, "\(destination) cannot be created: \(String(cString: strerror(errno))).")
       }
-      isCommitted = true
+      isKept = true
     }
     try? DurableFile.flush(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
   }

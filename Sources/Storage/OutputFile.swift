@@ -60,13 +60,34 @@ package struct OutputFile: ~Copyable {
     try bytes.withUnsafeBytes { try writeThrough($0) }
   }
 
+  /// Appends the content of a file.
+  ///
+  /// - Throws: `Failure(.inputOutput)` if reading or writing fails.
+  package mutating func write(contentOf file: PositionalFile, bytes: Int) throws {
+    let part = UnsafeMutableRawBufferPointer.allocate(byteCount: OutputFile.bufferSize, alignment: 64)
+    defer { part.deallocate() }
+    for offset in stride(from: 0, to: bytes, by: part.count) {
+      let piece = UnsafeMutableRawBufferPointer(rebasing: part[..<min(part.count, bytes - offset)])
+      try file.read(at: offset, into: piece)
+      try write(UnsafeRawBufferPointer(piece))
+    }
+  }
+
+  /// Writes what is left, without waiting for the disk: for files that nobody needs after the machine has failed.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  package mutating func finishInMemory() throws -> FileRecord {
+    try flush()
+    return FileRecord(bytes: written, checksum: checksum.digest)
+  }
+
   /// Writes what is left and waits until the disk has it.
   ///
   /// - Throws: `Failure(.inputOutput)`.
   package mutating func finish() throws -> FileRecord {
-    try flush()
+    let record = try finishInMemory()
     guard fsync(descriptor) == 0 else { throw failure() }
-    return FileRecord(bytes: written, checksum: checksum.digest)
+    return record
   }
 
   private mutating func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
