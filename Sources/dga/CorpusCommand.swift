@@ -1,6 +1,10 @@
 import ArgumentParser
 import Corpus
+import MPI
 import Printing
+
+/// The ranks of a program build a corpus together.
+extension Communicator: WorkGroup {}
 
 /// Builds corpora and looks into them.
 struct CorpusCommand: ParsableCommand {
@@ -11,7 +15,8 @@ struct CorpusCommand: ParsableCommand {
   /// Turns text into a corpus.
   struct Build: Stoppable {
     static let configuration = CommandConfiguration(
-      abstract: "Turn directories, files and JSONL of text into a corpus of domains.")
+      abstract: "Turn directories, files and JSONL of text into a corpus of domains.",
+      usage: "mpirun -np N dga corpus build RECIPE.yaml [key.path=value ...] -o DIR [--replace]")
 
     @Argument(help: "The recipe: tokenizer, domains and targets, as YAML.")
     var recipe: String
@@ -26,9 +31,16 @@ struct CorpusCommand: ParsableCommand {
     var replace = false
 
     func run() throws {
-      let recipe = try Recipe(contentsOf: recipe, overrides: overrides)
-      let corpus = try Corpus.build(recipe: recipe, output: output, replace: replace) { Console.note($0) }
-      try Console.print(corpus.report().table)
+      let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+        let recipe = try world.agree { try Recipe(contentsOf: self.recipe, overrides: overrides) }
+        let journal = BuildJournal()
+        try Corpus.build(
+          recipe: recipe, output: output, replace: replace, over: world,
+          BuildObserver(note: journal.note, progress: journal.show))
+        try world.agree { if world.rank == 0 { try Console.print(Corpus(at: output).report().table) } }
+        return 0
+      }
+      throw ExitCode(code)
     }
   }
 

@@ -39,20 +39,23 @@ struct DGA: ParsableCommand {
   /// Ends the program; under `mpirun`, where every rank meets the same error, one says it.
   private static func leave(because error: any Error) -> Never {
     // An exit code alone has been explained already, and MPI is over then.
-    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+    if let code = error as? ExitCode { exit(code.rawValue) }
     let failure = failure(of: error)
     let ranks = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"].flatMap { Int($0) } ?? 1
     guard let failure, ranks > 1 else {
-      let code = failure.map(report) ?? 0
-      // The trainer of a tokenizer may still be at work on its thread, and has to find its library as it was.
-      if failure?.kind == .preempted { _exit(code) }
-      Foundation.exit(code)
+      exit(failure.map(report) ?? 0)
     }
-    Foundation.exit(
+    exit(
       MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
         try world.agree { throw failure }
         return 0
       })
+  }
+
+  private static func exit(_ code: Int32) -> Never {
+    // The trainer of a tokenizer may still be at work on its thread, and has to find its library as it was.
+    if code == Failure.Kind.preempted.rawValue { _exit(code) }
+    Foundation.exit(code)
   }
 
   private static func report(_ failure: Failure) -> Int32 {

@@ -3,65 +3,82 @@ import Storage
 extension DocumentSelection {
   /// Makes or loads the tokenizer that a recipe wants.
   ///
-  /// - Throws: `Failure(.badData)` or `.missingInput` for a model that cannot be loaded or trained.
-  func tokenizer(
-    for recipe: Recipe, targets: [[Spool.Document]], domains: [[Spool.Document]], _ progress: (String) -> Void
-  ) throws -> Tokenizer {
+  /// - Parameter name: Stands for the texts that a new one is trained on.
+  /// - Returns: The name of the result that has its model; nil for bytes, which need none.
+  /// - Throws: `Failure(.badData)` or `.missingInput` for a model that cannot be loaded or trained; `.preempted`.
+  func tokenizer(for recipe: Recipe, name: Checksum.Digest, by watch: BuildWatch) throws -> String? {
+    let model: [UInt8]
+    let name = "tokenizer-\(name)"
     switch recipe.tokenizer {
-    case .bytes: return .bytes
-    case .file(let path): return try Tokenizer(sentencePiece: try MappedFile(path).content, named: path)
+    case .bytes: return nil
+    case .file(let path): model = try MappedFile(path).content
     case .sentencePiece(let vocabulary, let sampleBytes):
-      // No text of a target is looked at, so that what is evaluated is unseen by the tokenizer too.
-      let excluded = Set(targets.joined().map(\.identity))
-      var training = SentencePieceTraining()
-      for documents in domains {
-        // Every domain has the same part in the sample, whatever its size.
-        var rest = max(1, sampleBytes / domains.count)
-        for document in shuffled(documents) where rest > 0 && !excluded.contains(document.identity) {
-          spool.withText(of: document) { training.add(DocumentSelection.wholeCharacters(of: $0, upTo: rest)) }
-          rest -= document.count
-        }
+      let directory = watch.directory
+      if directory.finished(name, as: Int.self, checked: true) != nil { return name }
+      let sample = try sample(for: recipe, bytes: sampleBytes)
+      watch.observer.note("Training the tokenizer on \(sample.byteCount) bytes.")
+      model = try sample.train(vocabularySize: vocabulary)
+      let size = try Tokenizer(sentencePiece: model, named: "The new tokenizer").vocabularySize
+      if size < vocabulary {
+        watch.observer.note("The text has only enough pieces for a vocabulary of \(size), not \(vocabulary).")
       }
-      progress("Training the tokenizer on \(training.byteCount) bytes.")
-      let model = try training.train(vocabularySize: vocabulary)
-      let tokenizer = try Tokenizer(sentencePiece: model, named: "The new tokenizer")
-      if tokenizer.vocabularySize < vocabulary {
-        progress("The text has only enough pieces for a vocabulary of \(tokenizer.vocabularySize), not \(vocabulary).")
-      }
-      return tokenizer
     }
+    try Tokenizer.store(model, as: name, in: watch.directory)
+    return name
   }
 
-  /// Checks on a sample of an owner's documents whether the tokenizer gives text back, and notes it if not.
+  /// Text of all domains, the same part of each whatever its size.
   ///
-  /// - Parameter bytes: The size of the sample; of each document no more than 4 KiB are looked at.
-  /// - Throws: `Failure(.internalError)` if the library fails.
-  func checkRoundTrip(
-    of documents: ArraySlice<Spool.Document>, by tokenizer: Tokenizer, _ encoder: inout Tokenizer.Encoder, bytes: Int,
-    _ tally: inout Tally
-  ) throws {
-    var rest = bytes
-    for document in documents {
-      guard rest > 0 else { return }
-      let trip = try spool.withText(of: document) { text in
-        let part = DocumentSelection.wholeCharacters(of: text, upTo: min(rest, 4096))
-        rest -= max(1, part.count)
-        return try RoundTrip(
-          of: String(decoding: part, as: UTF8.self), tokens: try encoder.encode(part), by: tokenizer)
-      }
-      switch trip {
-      case .exact: break
-      case .normalised: tally.note(.normalised, first: spool.name(of: document))
-      case .lossy: tally.note(.lossy, first: spool.name(of: document))
+  /// No text of a target is looked at, so that what is evaluated is unseen by the tokenizer too.
+  private func sample(for recipe: Recipe, bytes: Int) throws -> SentencePieceTraining {
+    var excluded: Set<Checksum.Digest> = []
+    for target in recipe.targets.indices { try forEach(of: target) { excluded.insert($1.identity) } }
+    var training = SentencePieceTraining()
+    for domain in recipe.domains.indices {
+      let owner = recipe.targets.count + domain
+      var rest = max(1, bytes / recipe.domains.count)
+      for ranked in try shuffled(owner, where: { !excluded.contains($0.identity) }) where rest > 0 {
+        let document = try document(ranked, of: owner)
+        try catalogue.withText(of: document) { training.add($0.wholeCharacters(upTo: rest)) }
+        rest -= Int(document.count)
       }
     }
+    return training
+  }
+}
+
+extension Tokenizer {
+  /// Leaves a model for other processes and later builds.
+  fileprivate static func store(_ model: [UInt8], as name: String, in directory: WorkDirectory) throws {
+    let fileName = name + ".model"
+    var file = try OutputFile(directory.file(fileName))
+    try file.write(model)
+    try directory.finish(name, model.count, files: [fileName: file.finishInMemory()])
   }
 
-  /// The longest prefix of at most `limit` bytes that ends with a character.
-  private static func wholeCharacters(of text: UnsafeRawBufferPointer, upTo limit: Int) -> UnsafeRawBufferPointer {
-    guard limit < text.count else { return text }
+  /// Loads the tokenizer of a build.
+  ///
+  /// - Parameter name: The name of the result that has its model; nil for bytes.
+  /// - Throws: `Failure(.badData)` for a model that cannot be loaded, `.inputOutput`.
+  init(_ name: String?, of recipe: Recipe, in directory: WorkDirectory) throws {
+    guard let name else {
+      self = .bytes
+      return
+    }
+    let file = try PositionalFile(directory.file(name + ".model"))
+    let model = try file.values(0..<directory.result(name, as: Int.self), as: UInt8.self)
+    let path: String
+    if case .file(let given) = recipe.tokenizer { path = given } else { path = "The new tokenizer" }
+    try self.init(sentencePiece: model, named: path)
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// The longest prefix of at most `limit` bytes of UTF-8 that ends with a character.
+  func wholeCharacters(upTo limit: Int) -> UnsafeRawBufferPointer {
+    guard limit < count else { return self }
     var length = limit
-    while length > 0, text[length] & 0xC0 == 0x80 { length -= 1 }
-    return UnsafeRawBufferPointer(rebasing: text[..<length])
+    while length > 0, self[length] & 0xC0 == 0x80 { length -= 1 }
+    return UnsafeRawBufferPointer(rebasing: self[..<length])
   }
 }

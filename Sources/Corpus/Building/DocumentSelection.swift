@@ -3,90 +3,129 @@ import Storage
 
 /// Which documents go where, decided by keyed hashes of their text.
 ///
-/// Neither file names nor the order of directories matter, and a document added changes little for the others.
+/// Neither file names nor the order of directories matter, and a document added changes little for the others. Of each
+/// document no more is in memory than its place in the order.
 struct DocumentSelection {
   let seed: UInt64
-  let spool: SpooledText
+  let catalogue: Catalogue
+  let duplicates: Duplicates
 
   private enum Purpose: UInt64 {
     case order, validation
   }
 
-  private func rank(_ document: Spool.Document, for purpose: Purpose) -> UInt64 {
+  private func rank(_ document: Document, for purpose: Purpose) -> UInt64 {
     document.digest.keyed(by: seed &* 2 &+ purpose.rawValue)
   }
 
-  /// Puts documents into their pseudo-random order.
-  func shuffled(_ documents: [Spool.Document]) -> [Spool.Document] { sorted(documents, for: .order) }
+  /// A document of a target or domain in its pseudo-random order.
+  struct Ranked {
+    fileprivate let rank: UInt64
+    /// Its number among the documents of its owner, and its bytes.
+    fileprivate let number: UInt32
+    let count: Int32
+  }
 
-  private func sorted(_ documents: [Spool.Document], for purpose: Purpose) -> [Spool.Document] {
-    // The offset only separates the two halves of a document that was cut.
-    documents.map { (rank($0, for: purpose), $0) }.sorted { ($0.0, $0.1.offset) < ($1.0, $1.1.offset) }.map(\.1)
+  /// The number of a document.
+  func number(of document: Ranked, of owner: Int) -> Int {
+    catalogue.owners[owner].documents.lowerBound + Int(document.number)
+  }
+
+  /// A document.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func document(_ ranked: Ranked, of owner: Int) throws -> Document {
+    try catalogue.document(number(of: ranked, of: owner))
+  }
+
+  /// Puts the documents of a target or domain into their pseudo-random order, without duplicates.
+  ///
+  /// - Parameter isIncluded: Says of each document whether it counts.
+  /// - Throws: `Failure(.inputOutput)`.
+  func shuffled(_ owner: Int, where isIncluded: (Document) -> Bool = { _ in true }) throws -> [Ranked] {
+    let numbers = catalogue.owners[owner].documents
+    var documents: [Ranked] = []
+    documents.reserveCapacity(numbers.count)
+    try forEach(of: owner) { number, document in
+      guard isIncluded(document) else { return }
+      documents.append(
+        Ranked(
+          rank: rank(document, for: .order), number: UInt32(number - numbers.lowerBound), count: document.count))
+    }
+    documents.sort { ($0.rank, $0.number) < ($1.rank, $1.number) }
+    return documents
+  }
+
+  /// Calls a body with the documents of a target or domain in the order of its files, without duplicates.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func forEach(of owner: Int, _ body: (Int, Document) throws -> Void) throws {
+    try catalogue.forEach(in: catalogue.owners[owner].documents) { number, document in
+      if !duplicates[number].contains(.dropped) { try body(number, document) }
+    }
   }
 
   /// Takes documents from the front until the amount would be exceeded, but at least one.
-  func limited(_ documents: [Spool.Document], to limit: Quantity?) -> [Spool.Document] {
-    guard let limit else { return documents }
-    if limit.unit == .documents { return Array(documents.prefix(limit.count)) }
+  func limited(_ documents: [Ranked], to limit: Quantity?) -> ArraySlice<Ranked> {
+    guard let limit else { return documents[...] }
+    if limit.unit == .documents { return documents.prefix(limit.count) }
     var bytes = 0
-    return documents.enumerated().prefix { place, document in
-      bytes += document.count
+    let count = documents.enumerated().prefix { place, document in
+      bytes += Int(document.count)
       return place == 0 || bytes <= limit.count
-    }.map(\.element)
+    }.count
+    return documents.prefix(count)
   }
 
   /// In which parts texts are that several domains hold, so that none is trained on in one and held out in another.
   struct Parts {
-    fileprivate(set) var trained: Set<Checksum.Digest> = []
-    fileprivate(set) var heldOut: Set<Checksum.Digest> = []
-
-    /// Takes in what a domain trains on and holds out; returns the documents that are in the other part elsewhere.
-    mutating func add(train: [Spool.Document], heldOut documents: [Spool.Document]) -> [Spool.Document] {
-      let conflicts =
-        train.filter { heldOut.contains($0.identity) } + documents.filter { trained.contains($0.identity) }
-      trained.formUnion(train.map(\.identity))
-      heldOut.formUnion(documents.map(\.identity))
-      return conflicts
-    }
+    var trained: Set<Checksum.Digest> = []
+    var heldOut: Set<Checksum.Digest> = []
   }
 
-  /// Splits a domain by document; both parts keep the shuffled order, and neither is empty.
+  /// Chooses the texts of a domain that are held out; nil if all documents have the same text.
   ///
   /// The share counts documents, at least one. A document that holds over a quarter of the domain's bytes stays in
   /// training; if all do, the smallest is held out. Copies of a text are in the same part, here and, where that is
-  /// possible, in other domains. A single document is cut at the end of a line. Nil if that is impossible because it is
-  /// too short.
-  func split(
-    _ documents: [Spool.Document], validationShare share: Double, elsewhere: Parts
-  ) -> (train: [Spool.Document], validation: [Spool.Document])? {
-    let texts = Set(documents.map(\.identity))
-    if texts.count == 1 {
-      return cut(documents[0], tailShare: share).map { ([$0.head], [$0.tail]) }
+  /// possible, in other domains.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  func heldOut(
+    of documents: ArraySlice<Ranked>, of owner: Int, share: Double, elsewhere: Parts
+  ) throws -> Set<Checksum.Digest>? {
+    func marks(_ document: Ranked) -> Duplicates.Marks { duplicates[number(of: document, of: owner)] }
+    func identity(_ document: Ranked) throws -> Checksum.Digest { try self.document(document, of: owner).identity }
+    func texts(_ mark: Duplicates.Marks) throws -> Set<Checksum.Digest> {
+      var texts: Set<Checksum.Digest> = []
+      for document in documents where marks(document).contains(mark) { texts.insert(try identity(document)) }
+      return texts
     }
-    let bytes = documents.reduce(0) { $0 + $1.count }
-    let wanted = min(max(1, Int((share * Double(texts.count)).rounded())), texts.count - 1)
-    var heldOut = texts.intersection(elsewhere.heldOut)
-    if heldOut.count == texts.count { heldOut = [] }
-    let candidates = documents.filter { $0.count <= bytes / 4 && !elsewhere.trained.contains($0.identity) }
-    for document in sorted(candidates, for: .validation) where heldOut.count < wanted {
-      heldOut.insert(document.identity)
+    let count = try documents.count { !marks($0).contains(.repeated) } + texts(.repeated).count
+    guard count > 1 else { return nil }
+    let bytes = documents.reduce(0) { $0 + Int($1.count) }
+    let wanted = min(max(1, Int((share * Double(count)).rounded())), count - 1)
+    var heldOut = try texts(.shared).intersection(elsewhere.heldOut)
+    if heldOut.count == count { heldOut = [] }
+    var candidates = LowestTexts(most: wanted)
+    for ranked in documents where ranked.count <= bytes / 4 {
+      let document = try document(ranked, of: owner)
+      guard !elsewhere.trained.contains(document.identity) else { continue }
+      candidates.insert(document.identity, rank: rank(document, for: .validation), number: ranked.number)
     }
-    if heldOut.isEmpty, let smallest = documents.min(by: { $0.count < $1.count }) { heldOut = [smallest.identity] }
-    return (documents.filter { !heldOut.contains($0.identity) }, documents.filter { heldOut.contains($0.identity) })
+    for text in candidates.texts() where heldOut.count < wanted { heldOut.insert(text) }
+    if heldOut.isEmpty, let smallest = documents.min(by: { $0.count < $1.count }) {
+      heldOut = [try identity(smallest)]
+    }
+    return heldOut
   }
 
   /// Cuts a document in two after the last line that lies in the head's share, or else after its first line, or else,
-  /// if it has one line only, after a space, or else between characters.
-  func cut(_ document: Spool.Document, tailShare: Double) -> (head: Spool.Document, tail: Spool.Document)? {
-    guard let place = spool.withText(of: document, { DocumentSelection.cut($0, tailShare: tailShare) }) else {
-      return nil
-    }
-    var head = document
-    head.count = place
-    var tail = document
-    tail.offset += place
-    tail.count -= place
-    return (head, tail)
+  /// if it has one line only, after a space, or else between characters; nil if it is too short.
+  ///
+  /// - Returns: The number of bytes of the head.
+  /// - Throws: `Failure(.inputOutput)`.
+  func cut(_ document: Document, tailShare: Double) throws -> Int? {
+    try catalogue.withText(of: document) { DocumentSelection.cut($0, tailShare: tailShare) }
   }
 
   private static func cut(_ text: UnsafeRawBufferPointer, tailShare: Double) -> Int? {
@@ -103,5 +142,36 @@ struct DocumentSelection {
     }
     guard last > first else { return nil }
     return nearest { text[$0 - 1] == 0x0A } ?? nearest { isBlank(text[$0 - 1]) } ?? nearest { text[$0] & 0xC0 != 0x80 }
+  }
+}
+
+/// The different texts of lowest rank, of any number of documents.
+private struct LowestTexts {
+  private struct Entry {
+    let rank: UInt64
+    let number: UInt32
+    let text: Checksum.Digest
+  }
+
+  private let most: Int
+  private var entries: [Entry] = []
+
+  init(most: Int) { self.most = most }
+
+  mutating func insert(_ text: Checksum.Digest, rank: UInt64, number: UInt32) {
+    entries.append(Entry(rank: rank, number: number, text: text))
+    if entries.count >= 2 * most + 1024 { prune() }
+  }
+
+  private mutating func prune() {
+    entries.sort { ($0.rank, $0.number) < ($1.rank, $1.number) }
+    var seen: Set<Checksum.Digest> = []
+    entries.removeAll { seen.count == most || !seen.insert($0.text).inserted }
+  }
+
+  /// The texts, the lowest first.
+  mutating func texts() -> [Checksum.Digest] {
+    prune()
+    return entries.map(\.text)
   }
 }

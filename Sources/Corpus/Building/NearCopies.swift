@@ -21,8 +21,10 @@ struct NearCopies {
   private var compared: Int32 = 0
 
   /// Takes the documents of targets.
-  init(of documents: [Spool.Document], in spool: SpooledText) {
-    let bytes = documents.reduce(0) { $0 + $1.count }
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  init(of documents: [PlannedText], in catalogue: Catalogue) throws {
+    let bytes = documents.reduce(0) { $0 + Int($1.count) }
     var mask: UInt64 = 0
     while bytes / Int(mask + 1) > NearCopies.fullySampledBytes { mask = mask << 1 | 1 }
     sampleMask = mask
@@ -35,7 +37,7 @@ struct NearCopies {
     for document in documents {
       let number = Int32(ownedCounts.count)
       ownedCounts.append(0)
-      spool.withText(of: document) { text in
+      try catalogue.withText(ofBlock: document.block, offset: document.offset, count: Int(document.count)) { text in
         NearCopies.forEachSequence(in: text, mask) { hash in
           let slot = self.slot(of: hash)
           guard hashes[slot] == 0 else { return }

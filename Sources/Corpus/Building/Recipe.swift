@@ -48,6 +48,9 @@ public struct Recipe {
   let domains: [DomainPlan]
   let targets: [TargetPlan]
 
+  /// The sources of all targets and then of all domains, by whose places they are numbered.
+  let sources: [TextSource]
+
   /// Reads a recipe; paths in it are relative to its directory.
   ///
   /// - Throws: `Failure`: `.missingInput` without the file, `.badConfiguration` with file and line of a fault.
@@ -81,6 +84,7 @@ public struct Recipe {
         name: name, source: try Recipe.source(section, "target '\(name)'", located),
         steering: try amount("steering"), evaluation: try amount("evaluation"))
     }
+    sources = targets.map(\.source) + domains.map(\.source)
     guard !domains.isEmpty else { throw root.failure("domains", "A corpus needs at least one domain.") }
     try root.finish()
   }

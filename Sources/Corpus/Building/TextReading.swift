@@ -1,96 +1,95 @@
 import Failures
 import Printing
-import Signals
 import Storage
 
-/// The first half of a build: sources are read into the spool, by default each text once.
-struct TextReading: ~Copyable {
-  private var spool: Spool
-  private let onError: Recipe.ErrorHandling
-  private let duplicates: Recipe.Duplicates
-  private let progress: (String) -> Void
-  /// The first source of each text, by number.
-  private var seen: [Checksum.Digest: Int32] = [:]
-  private var owners: [String] = []
-  private var isReadingTargets = true
-
-  /// What a signal that stops a build leads to.
-  static let consequenceOfStopping = "nothing was built, and an older corpus is as it was"
+/// The first part of a build: files are read, unpacked and repaired, a block at a time.
+///
+/// From here on text is taken in any order, so documents can be shuffled, split and sampled without holding them in
+/// memory.
+struct TextReading {
+  let files: FileTable
+  let sources: [TextSource]
+  let onError: Recipe.ErrorHandling
+  let watch: BuildWatch
 
   /// So many faults of a file are named; the others are counted.
   private static let namedFaults = 5
 
-  /// The documents of a source, and what was found among its files.
-  struct Documents {
-    var documents: [Spool.Document] = []
-    var tally: Tally
+  /// A block while it is written.
+  private struct Output: ~Copyable {
+    var text, documents: OutputFile
+    var keys: [TextKey] = []
+    var result = TextBlock.Result()
   }
 
-  init(spool: consuming Spool, recipe: Recipe, progress: @escaping (String) -> Void) {
-    self.spool = spool
-    onError = recipe.onError
-    duplicates = recipe.duplicates
-    self.progress = progress
+  /// Reads the files of a block.
+  ///
+  /// - Throws: `Failure`: of the first fault if faults end the build, `.inputOutput` if the block cannot be written.
+  func read(_ block: TextBlock) throws {
+    let directory = watch.directory
+    var output = Output(
+      text: try OutputFile(directory.file(block.textFile)),
+      documents: try OutputFile(directory.file(block.documentFile)))
+    var done = 0
+    for file in block.files {
+      let owner = files.owner(file)
+      if output.result.owners.last?.number != owner { output.result.owners.append(.init(number: owner)) }
+      try read(file, of: block, done: done, to: &output)
+      done += files.bytes(file)
+    }
+    output.keys.sort()
+    var keys = try OutputFile(directory.file(block.keyFile))
+    try keys.write(output.keys)
+    try directory.finish(
+      block.name, output.result,
+      files: [
+        block.textFile: output.text.finishInMemory(), block.documentFile: output.documents.finishInMemory(),
+        block.keyFile: keys.finishInMemory(),
+      ])
+    watch.partial = 0
   }
 
-  /// Forgets the targets' documents: whether a domain may keep one depends on what the target takes of them.
-  mutating func beginDomains() {
-    seen = [:]
-    owners = []
-    isReadingTargets = false
+  private func read(_ file: Int, of block: TextBlock, done: Int, to output: inout Output) throws {
+    let path = files.path(file)
+    let last = output.result.owners.count - 1
+    let start = output.text.count
+    var faults: [TextFault] = []
+    var faultCount = 0
+    try sources[files.owner(file)].forEachDocument(in: path) { item, line in
+      // Of a compressed file more may be read than it has bytes.
+      watch.partial = done + min(output.text.count - start, files.bytes(file))
+      try watch.check()
+      switch item {
+      case .notText: output.result.owners[last].tally.note(.notText, first: path.printable)
+      case .fault(let fault):
+        faultCount += 1
+        if faults.count < Self.namedFaults { faults.append(fault) }
+      case .text(let text, let repair):
+        guard !text.withUnsafeBytes(TextRepair.isBlank) else {
+          return output.result.owners[last].tally.note(.empty, first: Self.name(of: path, line: line))
+        }
+        let document = Document(
+          digest: Checksum.digest(of: text), identity: TextIdentity.digest(of: text), offset: output.text.count,
+          count: Int32(text.count), block: Int32(block.number), file: Int32(file), line: Int32(clamping: line),
+          repair: repair)
+        output.keys.append(TextKey(identity: document.identity, document: output.keys.count))
+        output.result.owners[last].documents += 1
+        try output.documents.write([document])
+        try output.text.write(text)
+      }
+    }
+    try Self.handle(faults, count: faultCount, onError, &output.result.owners[last].tally)
   }
 
   /// The name of a document for messages.
   static func name(of file: String, line: Int) -> String { file.printable + (line > 0 ? ":\(line)" : "") }
 
-  /// Reads the documents of a source; a text counts for the first source that has it.
-  ///
-  /// - Throws: `Failure(.badData)` that names source and file, also if no text is left; the failure of the first fault
-  ///   if faults end the build.
-  mutating func read(_ source: TextSource, files: TextSource.Files) throws -> Documents {
-    var result = Documents(tally: files.tally)
-    var dropped: [Int32: Int] = [:]
-    owners.append(source.owner)
-    let number = Int32(owners.count - 1)
-    try handle(files.faults, count: files.faults.count, &result.tally)
-    for file in files.paths {
-      var faults: [TextFault] = []
-      var faultCount = 0
-      spool.beginFile(file)
-      try source.forEachDocument(in: file) { item, line in
-        try StopSignal.check(Self.consequenceOfStopping)
-        switch item {
-        case .notText: result.tally.note(.notText, first: file.printable)
-        case .fault(let fault):
-          faultCount += 1
-          if faults.count < TextReading.namedFaults { faults.append(fault) }
-        case .text(let text, let repaired):
-          guard !text.withUnsafeBytes(TextRepair.isBlank) else {
-            return result.tally.note(.empty, first: TextReading.name(of: file, line: line))
-          }
-          let identity = TextIdentity.digest(of: text)
-          if let earlier = seen[identity] {
-            // A target's text steers or is evaluated, so within a target it never stands twice.
-            if duplicates == .drop || (isReadingTargets && earlier == number) {
-              dropped[earlier, default: 0] += 1
-              return result.tally.note(.duplicate, first: TextReading.name(of: file, line: line))
-            }
-          } else {
-            seen[identity] = number
-          }
-          if let repaired { result.tally.note(.repaired, first: repaired) }
-          result.documents.append(try spool.append(text, identity: identity, line: line))
-        }
-      }
-      try handle(faults, count: faultCount, &result.tally)
-    }
-    guard !result.documents.isEmpty else { throw emptiness(of: source, result.tally, dropped) }
-    report(source, result)
-    return result
-  }
-
   /// Counts faults, or ends the build with them.
-  private func handle(_ faults: [TextFault], count: Int, _ tally: inout Tally) throws {
+  ///
+  /// - Throws: `Failure` of the first fault's kind.
+  static func handle(
+    _ faults: [TextFault], count: Int, _ onError: Recipe.ErrorHandling, _ tally: inout Tally
+  ) throws {
     guard let first = faults.first else { return }
     guard onError == .stop else { return tally.note(.faulty, count: count, first: first.message) }
     let hint = "`on_error: skip` in the recipe leaves such text out and counts it."
@@ -99,35 +98,4 @@ struct TextReading: ~Copyable {
     let lines = faults.map { "\n  \($0.message)" }.joined() + (rest > 0 ? "\n  and \(rest) more." : "")
     throw Failure(first.kind, "\(count) faults, of which the first \(faults.count) are:\(lines)\n\(hint)")
   }
-
-  /// The failure for a source without text of its own, which says where its text is.
-  private func emptiness(of source: TextSource, _ tally: Tally, _ dropped: [Int32: Int]) -> Failure {
-    let paths = source.paths.map(\.printable).joined(separator: ", ")
-    var reasons = [
-      (tally.count(.empty), "are empty"), (tally.count(.notText), "not text"), (tally.count(.faulty), "faulty"),
-    ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    let others = dropped.sorted { $0.key < $1.key }
-    let places = others.map { "\($0.value) also in \(owners[Int($0.key)])" }
-    if reasons.isEmpty, others.count == 1 {
-      reasons = ["all \(others[0].value) are also in \(owners[Int(others[0].key)])"]
-    } else {
-      reasons += places
-    }
-    let hint = others.isEmpty ? "" : " `duplicates: keep` in the recipe keeps the text in all of them."
-    return source.section.failure(
-      "paths",
-      "The \(source.owner) has no text of its own in \(paths): of its documents, \(reasons.joined(separator: ", "))."
-        + hint, kind: .badData)
-  }
-
-  private func report(_ source: TextSource, _ result: Documents) {
-    let bytes = result.documents.reduce(0) { $0 + $1.count }
-    progress("Read \(source.owner): \(result.documents.count) documents of \(bytes) bytes.")
-    for finding in result.tally.findings(of: source.owner) { progress("  \(finding.words).") }
-  }
-
-  /// Ends reading.
-  ///
-  /// - Throws: `Failure(.inputOutput)`.
-  consuming func finish() throws -> SpooledText { try spool.sealed() }
 }

@@ -107,7 +107,7 @@ public struct Manifest: Codable, Equatable, Sendable {
   }
 
   /// A part of a corpus; the raw value is the name of its `.bin` and `.idx` files.
-  enum Part: String, CaseIterable {
+  enum Part: String, CaseIterable, Codable {
     case train, validation, steering, evaluation
   }
 

@@ -55,6 +55,27 @@ package struct TokenIndex: Sendable {
     return bytes
   }
 
+  /// Writes an index of documents that are a sequence each, of which there may be more than memory holds.
+  ///
+  /// - Parameter lengths: Gives the tokens of each document to a body, from the first to the last, each time it is asked.
+  /// - Throws: `Failure(.inputOutput)`; what the lengths throw.
+  static func write(
+    to file: inout OutputFile, sequences: Int, width: TokenWidth, _ lengths: ((Int32) throws -> Void) throws -> Void
+  ) throws {
+    try file.write(magic)
+    try file.write(UInt64(1))
+    try file.write(width.rawValue)
+    try file.write(UInt64(sequences))
+    try file.write(UInt64(sequences + 1))
+    try lengths { try file.write($0) }
+    var offset: Int64 = 0
+    try lengths { length in
+      try file.write(offset)
+      offset += Int64(length) * Int64(width.size)
+    }
+    for document in 0...sequences { try file.write(Int64(document)) }
+  }
+
   /// Indices of up to this many sequences are checked whole when they are opened; for larger ones that is the matter of
   /// ``check()``, so that starting a run takes no longer the more text there is.
   package static let checkedWhenOpened = 1 << 20

@@ -1,7 +1,7 @@
 /// Kinds of things that a user should know about the text of a domain or target.
 ///
 /// The order is that of reports; the raw value is the name in manifests.
-enum FindingKind: String, CaseIterable {
+enum FindingKind: String, CaseIterable, Codable {
   case hidden, nameNotUTF8, danglingLink, directoryLink, special, unmatched
   case faulty, notText, empty, duplicate, ofTarget
   case repaired, nearCopy, heldOutElsewhere
@@ -69,16 +69,29 @@ extension Manifest {
 }
 
 /// What was found in the text of one domain or target, each kind with its count and first case.
-struct Tally {
-  private var counts: [FindingKind: (count: Int, first: String, share: Double?)] = [:]
+struct Tally: Codable {
+  private var counts: [FindingKind: Count] = [:]
+
+  private struct Count: Codable {
+    var count: Int
+    let first: String
+    let share: Double?
+  }
 
   /// Counts something; the name of the case is only asked for the first time.
   mutating func note(
     _ kind: FindingKind, count: Int = 1, share: Double? = nil, first name: @autoclosure () -> String
   ) {
     guard count > 0 else { return }
-    if counts[kind] == nil { counts[kind] = (0, name(), share) }
+    if counts[kind] == nil { counts[kind] = Count(count: 0, first: name(), share: share) }
     counts[kind]!.count += count
+  }
+
+  /// Takes in what was found in text that comes later.
+  mutating func add(_ later: Tally) {
+    for (kind, found) in later.counts {
+      note(kind, count: found.count, share: found.share, first: found.first)
+    }
   }
 
   /// How often something was found.

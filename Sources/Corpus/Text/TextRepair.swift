@@ -30,3 +30,23 @@ enum TextRepair {
   /// Tells whether there is nothing but white space.
   static func isBlank(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.allSatisfy { isBlank($0) } }
 }
+
+/// Whether invalid text of a document was replaced, and where.
+struct Repair: BitwiseCopyable {
+  /// The offset of the first fault in the file, or one of the values below.
+  private let offset: Int
+
+  /// Nothing was replaced.
+  static let none = Repair(at: -1)
+
+  /// Something was replaced before offsets could be counted.
+  static let somewhere = Repair(at: -2)
+
+  /// A repair at an offset in the file.
+  init(at offset: Int) { self.offset = offset }
+
+  var isNone: Bool { offset == -1 }
+
+  /// The name of a document with the place of the repair.
+  func named(in name: String) -> String { offset >= 0 ? "\(name), offset \(offset)" : name }
+}

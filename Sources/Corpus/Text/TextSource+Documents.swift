@@ -4,8 +4,8 @@ import Printing
 extension TextSource {
   /// A document as it comes, or why there is none.
   enum Item {
-    /// Text as well-formed UTF-8; the place of a repair, if there was one.
-    case text([UInt8], repaired: String?)
+    /// Text as well-formed UTF-8, and what was repaired in it.
+    case text([UInt8], Repair)
     /// The file is not text.
     case notText
     /// The document, or the rest of the file, cannot be read.
@@ -69,8 +69,7 @@ extension TextSource {
   private func plainText(_ stream: inout TextStream) throws(TextFault) -> Item {
     var text = try stream.content()
     let fault = TextRepair.repair(&text)
-    let name = stream.name
-    return .text(text, repaired: fault.map { "\(name), offset \($0)" } ?? (stream.isRepaired ? name : nil))
+    return .text(text, fault.map { .init(at: $0) } ?? (stream.isRepaired ? .somewhere : .none))
   }
 
   private func readLines(
@@ -82,7 +81,7 @@ extension TextSource {
       let item: Item
       do throws(JSONFault) {
         let (text, isRepaired) = try field.text(in: line)
-        item = .text(text, repaired: isRepaired ? "\(name):\(number), offset \(offset)" : nil)
+        item = .text(text, isRepaired ? .init(at: offset) : .none)
       } catch {
         item = .fault(TextFault(kind: .badData, message: "\(name):\(number) (offset \(offset)): \(error.problem)"))
       }
@@ -112,6 +111,7 @@ extension TextSource {
     repeat {
       scanner.skipBlank()
       let (line, words) = place()
+      let scanned = counted
       var element = scanner
       do throws(JSONFault) { try scanner.skipValue() } catch {
         throw TextFault(kind: .badData, message: "\(words): \(error.problem)")
@@ -119,7 +119,7 @@ extension TextSource {
       let item: Item
       do throws(JSONFault) {
         let (text, isRepaired) = try field.text(in: &element, "element")
-        item = .text(text, repaired: isRepaired ? words : nil)
+        item = .text(text, isRepaired ? .init(at: scanned) : .none)
       } catch {
         item = .fault(TextFault(kind: .badData, message: "\(words): \(error.problem)"))
       }

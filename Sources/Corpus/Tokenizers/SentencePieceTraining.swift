@@ -77,7 +77,7 @@ struct SentencePieceTraining {
       isDone.signal()
     }
     while isDone.wait(timeout: .now() + .milliseconds(50)) == .timedOut {
-      try StopSignal.check(TextReading.consequenceOfStopping)
+      try StopSignal.check(BuildWatch.consequenceOfStopping)
     }
     return try outcome.result.withLock { $0! }.get()
   }

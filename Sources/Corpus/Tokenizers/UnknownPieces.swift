@@ -3,13 +3,24 @@ struct UnknownPieces {
   private let unknown: Int32
   /// The bytes of text that each piece stands for.
   private let lengths: [Int32]
-  private var knownBytes = 0
 
-  /// The number of pieces that stand for characters the model does not know.
-  private(set) var count = 0
-  private var bytes = 0
-  /// The first document with such a piece.
-  private(set) var first: Spool.Document?
+  /// What was counted.
+  struct Count: Codable {
+    /// Pieces that stand for characters the model does not know.
+    var pieces = 0
+    /// Bytes that other pieces stand for, and of the whole text.
+    var knownBytes = 0, bytes = 0
+
+    /// Takes in what was counted of other text.
+    mutating func add(_ other: Count) {
+      pieces += other.pieces
+      knownBytes += other.knownBytes
+      bytes += other.bytes
+    }
+
+    /// The share of the text, in bytes, that unknown pieces stand for: what no other piece does.
+    var share: Double { bytes > 0 ? Double(max(0, bytes - knownBytes)) / Double(bytes) : 0 }
+  }
 
   /// Nil for a tokenizer that spells every text.
   init?(of tokenizer: Tokenizer) {
@@ -18,15 +29,12 @@ struct UnknownPieces {
     lengths = unknown.lengths
   }
 
-  /// Counts the tokens of a document.
-  mutating func add(_ tokens: [Int32], of document: Spool.Document) {
+  /// Counts the tokens of a text of some bytes.
+  func count(in tokens: [Int32], bytes: Int) -> Count {
+    var count = Count(bytes: bytes)
     for token in tokens {
-      if token == unknown { count += 1 } else { knownBytes += Int(lengths[Int(token)]) }
+      if token == unknown { count.pieces += 1 } else { count.knownBytes += Int(lengths[Int(token)]) }
     }
-    bytes += document.count
-    if count > 0, first == nil { first = document }
+    return count
   }
-
-  /// The share of the text, in bytes, that unknown pieces stand for: what no other piece does.
-  var share: Double { bytes > 0 ? Double(max(0, bytes - knownBytes)) / Double(bytes) : 0 }
 }
