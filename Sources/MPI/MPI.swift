@@ -51,8 +51,10 @@ public enum MPI {
 
   /// Asks Open MPI for shared memory that has no name, System V's, so that none outlives a job that is killed.
   ///
-  /// What the user has set prevails. The hint is `mpirun`'s own choice, which no priority of a rank would change.
+  /// What the environment has prevails. The hint is `mpirun`'s own choice, which no priority of a rank would change;
+  /// without it every component is tried, and the trial of `posix` makes a file for a moment.
   private static func shareMemoryWithoutNames() {
+    setenv("OMPI_MCA_shmem", "^posix", 0)
     setenv("OMPI_MCA_shmem_sysv_priority", "100", 0)
     unsetenv("OMPI_MCA_shmem_RUNTIME_QUERY_hint")
   }
