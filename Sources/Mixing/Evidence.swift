@@ -18,7 +18,7 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// How much the sums of earlier updates count at an update.
   static let keep = 0.98
 
-  private var agreement = 0.0, expectation = 0.0, variance = 0.0
+  var agreement = 0.0, expectation = 0.0, variance = 0.0
   /// The sum by which squared differences exceed the sequences' noise, and that of the factors of g^2 in it: their
   /// quotient is g^2.
   private var excess = 0.0, exposure = 0.0
@@ -51,40 +51,53 @@ public struct Evidence: Codable, Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - scores: The domain and the relative score of every sequence.
+  ///   - means: What rows that are means of several sequences are worth; nil if each is one.
   ///   - known: What is remembered of earlier updates.
   ///   - memory: How much what is known already counts now, in `0...1`.
   ///   - recurrence: The share of the direction's squared error that comes back with directions to come; nil if all
   ///     of it does, so that it cannot be told from signal.
+  ///   - branches: The tree that scores are guessed along; nil if each is guessed by itself.
   public mutating func compare(
-    _ scores: [(domain: Int, score: Double)], with known: ScoreMemory, memory: Double, recurrence: Double?
+    _ scores: [(domain: Int, score: Double)], means: RowMeans? = nil, with known: ScoreMemory, memory: Double,
+    recurrence: Double?, along branches: Branches? = nil
   ) {
     updates += 1
     self.recurrence = recurrence
     var (sums, counts) = (squaredCounts.map { _ in 0.0 }, squaredCounts.map { _ in 0.0 })
-    for (domain, score) in scores {
-      sums[domain] += score
-      counts[domain] += 1
+    for (row, (domain, score)) in scores.enumerated() {
+      let count = means?.counts[row] ?? 1
+      sums[domain] += count * score
+      counts[domain] += count
     }
-    let deviation = scores.reduce(0) { sum, row in
-      let difference = row.score - sums[row.domain] / counts[row.domain]
-      return sum + difference * difference
+    let deviation = scores.indices.reduce(0.0) { sum, row in
+      let difference = scores[row].score - sums[scores[row].domain] / counts[scores[row].domain]
+      let (count, variance) = (means?.counts[row] ?? 1, means?.variances[row] ?? 0)
+      return sum + count * (difference * difference + variance)
     }
-    let freedom = Double(scores.count - counts.count { $0 > 0 })
-    let summary = known.summary(memory: memory)
+    let freedom = counts.reduce(0, +) - Double(counts.count { $0 > 0 })
+    let summary = known.summary(memory: memory, noise: branches?.variances?.noise)
     let rows = counts.indices.compactMap { domain -> Row? in
       guard counts[domain] > 0, let old = summary.domains[domain] else { return nil }
-      return Row(count: counts[domain], fresh: sums[domain] / counts[domain], known: old, share: share(of: domain, old))
+      return Row(
+        domain: domain, count: counts[domain], fresh: sums[domain] / counts[domain], known: old,
+        share: share(of: domain, old))
     }
+    let predictions = branches.flatMap { posterior(of: summary, known, along: $0) }
     decay(memory: memory)
+    var groups = rows.count
     if rows.count > 1 {
       // Differences are weighted by what was known before this update. Scores come from Float sums, so that none is
       // known better than to 1e-8.
       let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, 1e-16) }
       // Sequences of now may vary less than remembered ones.
-      compareSizes(rows, variance: freedom > 0 ? deviation / freedom : summary.pooled)
-      compareDifferences(rows, weights)
+      compareSizes(
+        rows, variance: branches?.variances?.noise ?? (freedom > 0 ? deviation / freedom : summary.pooled))
+      if branches == nil { compareDifferences(rows, weights, means) }
     }
-    conclude(freedom: Double(max(rows.count - 1, 1)))
+    if let branches, let predictions {
+      groups = compare(predictions, with: sums, counts, noise: summary.pooled, branches)
+    }
+    conclude(freedom: Double(max(groups - 1, 1)))
     for domain in counts.indices {
       squaredCounts[domain] = memory * memory * squaredCounts[domain] + counts[domain] * counts[domain]
     }
@@ -97,6 +110,7 @@ public struct Evidence: Codable, Sendable, Equatable {
 
   /// A domain with fresh and remembered scores.
   private struct Row {
+    let domain: Int
     /// Fresh sequences, and their mean.
     let count, fresh: Double
     let known: ScoreMemory.Summary.Domain
@@ -130,17 +144,25 @@ public struct Evidence: Codable, Sendable, Equatable {
   }
 
   /// Whether fresh scores differ between domains as remembered ones do.
-  private mutating func compareDifferences(_ rows: [Row], _ weights: [Double]) {
+  private mutating func compareDifferences(_ rows: [Row], _ weights: [Double], _ means: RowMeans?) {
     let total = weights.reduce(0, +)
     guard total.isFinite, total > 0 else { return }
     let known = zip(rows, weights).reduce(0) { $0 + $1.1 * $1.0.known.mean } / total
     let fresh = zip(rows, weights).reduce(0) { $0 + $1.1 * $1.0.fresh } / total
+    var deviations = means.map { $0.loadings.isEmpty ? [] : squaredCounts.map { _ in 0.0 } } ?? []
     for (row, weight) in zip(rows, weights) {
       let difference = row.known.mean - known
       agreement += weight * difference * (row.fresh - fresh)
       expectation += weight * (1 - weight / total)
-      variance += weight * weight * difference * difference * (row.known.variance / row.count + directionNoise)
+      let noise = row.known.variance / row.count + directionNoise
+      if deviations.isEmpty {
+        variance += weight * weight * difference * difference * noise
+      } else {
+        deviations[row.domain] = weight * difference * noise.squareRoot()
+      }
     }
+    // Rows with sequences in common err together.
+    if let means, !deviations.isEmpty { variance += means.variance(of: deviations) }
   }
 
   /// The variance of true scores and its significance, without what agrees only because directions share windows.
@@ -155,12 +177,12 @@ public struct Evidence: Codable, Sendable, Equatable {
   }
 
   /// The share of one direction's squared error that is in a remembered score.
-  private func share(of domain: Int, _ known: ScoreMemory.Summary.Domain) -> Double {
+  func share(of domain: Int, _ known: ScoreMemory.Summary.Domain) -> Double {
     squaredCounts[domain] / (known.weight * known.weight)
   }
 
   /// The squared error of a remembered score as one of now, the directions' part included.
-  private func squaredError(_ known: ScoreMemory.Summary.Domain, share: Double) -> Double {
+  func squaredError(_ known: ScoreMemory.Summary.Domain, share: Double) -> Double {
     (known.squaredError + directionPart(share)) * known.aging
   }
 
@@ -177,9 +199,12 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// - Parameters:
   ///   - known: What is remembered, this update included.
   ///   - isMoving: Whether the model changes between updates.
-  public func scores(_ known: ScoreMemory, memory: Double, unit: Double, isMoving: Bool = true) -> Scores {
+  ///   - branches: The tree that scores are guessed along; nil if each is guessed by itself.
+  public func scores(
+    _ known: ScoreMemory, memory: Double, unit: Double, isMoving: Bool = true, along branches: Branches? = nil
+  ) -> Scores {
     var scores = known.scores(unit: unit, memory: memory)
-    let summary = known.summary(memory: memory)
+    let summary = known.summary(memory: memory, noise: branches?.variances?.noise)
     let squares = summary.domains.enumerated().map { domain, found in
       found.map { squaredError($0, share: share(of: domain, $0)) } ?? .infinity
     }
@@ -188,6 +213,7 @@ public struct Evidence: Codable, Sendable, Equatable {
     scores.errors = squares.map { ($0 + passing).squareRoot() }
     scores.lastingErrors = squares.map { $0.squareRoot() }
     scores.finding = finding(summary)
+    if let branches { guess(&scores, by: summary, known, along: branches) }
     return scores
   }
 

@@ -21,7 +21,9 @@ extension Finding {
     var shares = guesses.map { _ in 0.0 }
     for domain in allowed {
       let square = errors[domain] * errors[domain]
-      let deviation = (square.isFinite ? signal * square / (signal + square) : signal).squareRoot()
+      let deviation =
+        scores.guesses?.deviations[domain]
+        ?? (square.isFinite ? signal * square / (signal + square) : signal).squareRoot()
       guard deviation > 0 else { continue }
       let z = (guesses[domain] - best) / deviation
       let density = exp(-z * z / 2) / (2 * Double.pi).squareRoot()

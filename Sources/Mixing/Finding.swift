@@ -12,9 +12,15 @@ public struct Finding: Sendable, Equatable {
   public let significance: Double
   /// Updates so far.
   public let updates: Int
+  /// The share of the variance of true scores that the guesses explain, the mean over domains, if these are not made of
+  /// each domain's own score alone.
+  public var explained: Double?
 
-  /// The share of the variance of remembered scores that is signal, from 0 to 1.
-  public var reliability: Double { signal > 0 ? signal / (signal + sequenceNoise + directionNoise) : 0 }
+  /// The share of the variance of remembered scores that is signal, from 0 to 1; of guesses, the same is what they
+  /// explain.
+  public var reliability: Double {
+    signal > 0 ? explained ?? signal / (signal + sequenceNoise + directionNoise) : 0
+  }
 
   /// How many steps away from the prior the evidence is worth: the standard errors above the threshold, and at most one
   /// for each update that could confirm an earlier one.
@@ -28,6 +34,7 @@ public struct Finding: Sendable, Equatable {
   /// The guess of a normal score with variance tau^2, measured with the error e, is tau^2 / (tau^2 + e^2) of the
   /// measured one. The mean is weighted by 1 / (tau^2 + e^2).
   func guesses(_ scores: Scores) -> [Double] {
+    if let guesses = scores.guesses { return guesses.means }
     guard signal > 0, let errors = scores.lastingErrors else { return scores.values.map { _ in 0 } }
     let shares = errors.map { 1 / (signal + $0 * $0) }
     let total = shares.reduce(0, +)

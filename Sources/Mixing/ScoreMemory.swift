@@ -29,8 +29,11 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   ///
   /// - Parameters:
   ///   - scores: The domain and the relative score of every sequence, in an order that does not depend on ranks.
+  ///   - means: What rows that are means of several sequences are worth; nil if each is one.
   ///   - memory: How much what is known already counts now, in `0...1`.
-  public mutating func observe(_ scores: [(domain: Int, score: Double)], memory: Double) {
+  public mutating func observe(
+    _ scores: [(domain: Int, score: Double)], means: RowMeans? = nil, memory: Double
+  ) {
     for domain in values.indices {
       weights[domain] *= memory
       squaredWeights[domain] *= memory * memory
@@ -38,11 +41,12 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
       squares[domain] *= memory
       if ages[domain] >= 0 { ages[domain] += 1 }
     }
-    for (domain, score) in scores {
-      weights[domain] += 1
-      squaredWeights[domain] += 1
-      sums[domain] += score
-      squares[domain] += score * score
+    for (row, (domain, score)) in scores.enumerated() {
+      let (count, variance) = (means?.counts[row] ?? 1, means?.variances[row] ?? 0)
+      weights[domain] += count
+      squaredWeights[domain] += count
+      sums[domain] += count * score
+      squares[domain] += count * (score * score + variance)
       ages[domain] = 0
     }
     for domain in values.indices where ages[domain] == 0 { values[domain] = sums[domain] / weights[domain] }
@@ -85,8 +89,10 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together,
   /// as if by four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain,
   /// differences between domains count as noise.
-  func summary(memory: Double) -> Summary {
-    let pooled = pooledVariance
+  ///
+  /// - Parameter noise: The variance of all domains together, if it is known otherwise.
+  func summary(memory: Double, noise: Double? = nil) -> Summary {
+    let pooled = noise ?? pooledVariance
     let domains = values.indices.map { domain -> Summary.Domain? in
       // A domain that was seen too long ago is forgotten: beyond this, squares of weights underflow.
       guard squaredWeights[domain] >= .leastNormalMagnitude else { return nil }

@@ -8,6 +8,9 @@ extension UpdateRule.Caution {
   /// with a larger e_i in the second formula, but not in the mean: measured scores vary no more for being old.
   func shrunk(_ scores: Scores) -> [Double] {
     guard self != .none, let errors = scores.errors else { return scores.values }
+    if let guesses = scores.guesses?.means {
+      return self == .hold && guesses.contains { $0 != 0 } ? scores.values : guesses
+    }
     let known = errors.indices.filter { errors[$0].isFinite }
     let count = Double(max(known.count, 1))
     let mean = known.reduce(0) { $0 + scores.values[$1] } / count

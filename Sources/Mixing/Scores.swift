@@ -12,8 +12,18 @@ public struct Scores: Sendable, Equatable {
   public var aging: [Double]?
   /// The target's own alignment: values times this are alignments.
   public var unit: Double
+  /// The best guesses of true scores, if not to be made of values and errors alone.
+  public var guesses: Guesses?
   /// What comparing these scores with those of earlier updates has found; nil if nobody compared.
   public var finding: Finding?
+
+  /// Guesses of true scores.
+  public struct Guesses: Sendable, Equatable {
+    /// Differences from the mean of all, (domains).
+    public var means: [Double]
+    /// How far off they are: standard deviations, (domains).
+    public var deviations: [Double]
+  }
 
   /// Creates scores.
   public init(values: [Double], errors: [Double]? = nil, aging: [Double]? = nil, unit: Double = 1) {

@@ -24,25 +24,21 @@ extension Weights {
     let worst = supported.reduce(Double.infinity) { min($0, scores[$1]) }
     let spread = best - worst
     guard spread > 0, spread.isFinite, radius > 0 else { return 0 }
-    /// KL(p_t || p) = t E_t[s] - log sum p exp(t s), with scores counted from the best, in units of their spread.
-    func divergence(_ rate: Double) -> Double {
-      var (total, weighted) = (0.0, 0.0)
-      for i in supported {
-        let score = (scores[i] - best) / spread
-        let moved = values[i] * exp(rate * score)
-        total += moved
-        weighted += moved * score
-      }
-      return rate * weighted / total - log(total)
-    }
+    let tilted = Tilted(supported.map { (values[$0], (scores[$0] - best) / spread) })
     // Beyond this no double is left for the other domains.
     var high = 1500.0
-    guard divergence(high) > radius else { return min(high / spread, .greatestFiniteMagnitude) }
+    guard tilted.divergence(high) > radius else { return min(high / spread, .greatestFiniteMagnitude) }
     var low = 0.0
+    let guess = tilted.rate(atDivergence: radius, below: high)
+    /// Far from a good guess the comparison needs no sum over domains.
+    func exceeds(_ rate: Double) -> Bool {
+      if let guess, abs(rate - guess) > 1e-9 * guess { return rate > guess }
+      return tilted.divergence(rate) > radius
+    }
     // Halvings of the logarithm: the first bounds are far apart.
     while low == 0 || high / low > 1 + 1e-12 {
       let middle = low == 0 ? high / 1024 : low.squareRoot() * high.squareRoot()
-      if divergence(middle) > radius { high = middle } else { low = middle }
+      if exceeds(middle) { high = middle } else { low = middle }
       if high < 1e-300 { return 0 }
     }
     return min(low / spread, .greatestFiniteMagnitude)
@@ -78,5 +74,46 @@ extension Weights {
       room -= limits[i]
     }
     return Weights(proportionalTo: result) ?? self
+  }
+}
+
+/// Weights times exp(rate score), for scores from -1 to 0, and how far that is from the weights.
+private struct Tilted {
+  private let shares, scores: [Double]
+
+  init(_ domains: [(share: Double, score: Double)]) { (shares, scores) = (domains.map(\.share), domains.map(\.score)) }
+
+  /// KL(p_t || p) = t E_t[s] - log sum p exp(t s).
+  func divergence(_ rate: Double) -> Double {
+    var (total, weighted) = (0.0, 0.0)
+    for i in shares.indices {
+      let moved = shares[i] * exp(rate * scores[i])
+      total += moved
+      weighted += moved * scores[i]
+    }
+    return rate * weighted / total - log(total)
+  }
+
+  /// Where the divergence is a radius, to about 1e-11, by Newton's method on the logarithms of both; nil where that does
+  /// not converge, or the divergence hardly rises, so that rounding would decide.
+  func rate(atDivergence radius: Double, below high: Double) -> Double? {
+    var rate = min(1, high)
+    for _ in 0..<40 {
+      var (total, weighted, squared) = (0.0, 0.0, 0.0)
+      for i in shares.indices {
+        let moved = shares[i] * exp(rate * scores[i])
+        total += moved
+        weighted += moved * scores[i]
+        squared += moved * scores[i] * scores[i]
+      }
+      let mean = weighted / total
+      let divergence = rate * mean - log(total)
+      let slope = rate * rate * (squared / total - mean * mean) / divergence
+      guard divergence > 1e-6, slope > 1e-2 else { return nil }
+      let step = log(radius / divergence) / slope
+      rate = min(rate * exp(min(max(step, -3), 3)), high)
+      if abs(step) < 1e-6 { return rate }
+    }
+    return nil
   }
 }

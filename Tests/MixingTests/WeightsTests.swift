@@ -108,3 +108,44 @@ struct SplitMix {
   /// Draws from [0, 1).
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
+
+@Suite struct RateTests {
+  /// The rate by halving alone, in the order in which it has always been halved.
+  private func halved(_ weights: Weights, _ scores: [Double], _ radius: Double) -> Double {
+    let supported = weights.values.indices.filter { weights.values[$0] > 0 }
+    let best = supported.map { scores[$0] }.max()!
+    let spread = best - supported.map { scores[$0] }.min()!
+    guard spread > 0, radius > 0 else { return 0 }
+    func divergence(_ rate: Double) -> Double {
+      var (total, weighted) = (0.0, 0.0)
+      for i in supported {
+        let score = (scores[i] - best) / spread
+        let moved = weights.values[i] * exp(rate * score)
+        total += moved
+        weighted += moved * score
+      }
+      return rate * weighted / total - log(total)
+    }
+    var (low, high) = (0.0, 1500.0)
+    guard divergence(high) > radius else { return high / spread }
+    while low == 0 || high / low > 1 + 1e-12 {
+      let middle = low == 0 ? high / 1024 : low.squareRoot() * high.squareRoot()
+      if divergence(middle) > radius { high = middle } else { low = middle }
+      if high < 1e-300 { return 0 }
+    }
+    return low / spread
+  }
+
+  @Test func `A good first guess changes no bit of the rate, only the time it takes`() throws {
+    var random = SplitMix(seed: 4)
+    for trial in 0..<3000 {
+      let count = 2 + Int(random.next() % 40)
+      let shares = (0..<count).map { _ in random.unit() < 0.1 ? 0 : random.unit() * random.unit() }
+      guard let weights = Weights(proportionalTo: shares) else { continue }
+      let scale = exp(20 * (random.unit() - 0.5))
+      let scores = (0..<count).map { _ in scale * (trial % 3 == 0 ? random.unit().rounded() : random.unit()) }
+      let radius = exp(12 * (random.unit() - 0.8))
+      #expect(weights.rate(for: scores, radius: radius) == halved(weights, scores, radius), "\(trial)")
+    }
+  }
+}

@@ -16,6 +16,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     var memory: ScoreMemory
     /// What successive updates agree on; nil if the rule does not ask.
     package var evidence: Evidence?
+    /// What domains that are near each other in the tree have in common; nil if scores are not guessed along one.
+    package var moments: PairMoments?
     /// Scores of sequences since the last move as shares of the unit, and the domains they are of, in the order of
     /// measurement.
     var domains: [Int] = []
@@ -37,6 +39,10 @@ package struct DynamicGradientAlignment: MixingMethod {
   private let targetRate: Double
   /// The share of the draws that goes to domains that are not known well.
   private var explore = 0.0
+  /// What scores are drawn to.
+  private var shrinking = Shrinking.flat
+  /// The tree that scores are guessed along.
+  private var tree: TreeShrinkage?
 
   package init(_ settings: Settings, for run: RunFacts) throws {
     var targets: Weights?
@@ -50,6 +56,7 @@ package struct DynamicGradientAlignment: MixingMethod {
       settings.rule, memory: settings.memory, start: run.prior, interval: run.interval, targets: targets,
       targetRate: settings.targetRate)
     explore = settings.explore
+    try shrink(as: settings.shrinking(for: run), along: run.tree)
     if explore > 0 && targets != nil {
       throw SettingFault("explore", "targets with weights that move are compared by what the mixture draws alone")
     }
@@ -76,9 +83,17 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.targets = targets.map { TargetWeights(start: $0) }
   }
 
+  /// Chooses what scores are drawn to.
+  package mutating func shrink(as shrinking: Shrinking, along tree: DomainTree?) {
+    self.shrinking = shrinking
+    self.tree = shrinking == .tree ? tree.map { TreeShrinkage($0) } : nil
+    state.moments = self.tree.map { PairMoments(levels: $0.tree.levels) }
+  }
+
   package var directions: ScoreDirections { state.targets == nil ? .combined : .eachTarget }
   package var summary: String {
     rule.description
+      + (tree.map { "; scores drawn to their parents' along a tree of \($0.tree.levels) levels" } ?? "")
       + (state.targets == nil ? "" : "; targets weighted by how slowly they improve, at a rate of \(targetRate)")
   }
   package var warnsOfWeights: Bool { true }
@@ -122,6 +137,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     try Mixing.check(["raw": state.raw.count], are: count)
     try state.memory.check(domains: count)
     try state.evidence?.check(domains: count)
+    if let tree { try state.moments?.check(levels: tree.tree.levels) }
     try Mixing.check(
       "domains", state.domains.allSatisfy { (0..<count).contains($0) }, "has a domain that the corpus has not")
     try Mixing.check(
@@ -138,6 +154,7 @@ package struct DynamicGradientAlignment: MixingMethod {
   package mutating func forgetScores() {
     state.memory = ScoreMemory(domains: start.count)
     if state.evidence != nil { state.evidence = Evidence(domains: start.count) }
+    state.moments = tree.map { PairMoments(levels: $0.tree.levels) }
     (state.domains, state.scores) = ([], [])
     state.targets?.forgetScores()
   }
@@ -165,14 +182,34 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
     // A row that is a mean counts as one sequence.
     // Domains that may not be drawn are no evidence that the others differ.
-    let support = start.support
+    let (support, branches) = (start.support, branches)
     state.evidence?.compare(
-      rows.filter { support[$0.domain] }, with: state.memory, memory: memory, recurrence: state.recurrence)
+      rows.filter { support[$0.domain] }, with: state.memory, memory: memory, recurrence: state.recurrence,
+      along: branches)
     state.memory.observe(rows, memory: memory)
-    if let evidence = state.evidence { return evidence.scores(state.memory, memory: memory, unit: state.unit) }
-    let scores = state.memory.scores(unit: state.unit, memory: memory)
-    return state.areMeans ? Scores(values: scores.values, unit: scores.unit) : scores
+    if let tree {
+      if state.moments == nil { state.moments = PairMoments(levels: tree.tree.levels) }
+      state.moments!.add(state.memory, memory: memory, support: support, along: tree.tree)
+    }
+    return knownScores()
   }
+
+  /// All scores, with guesses of true ones where these are not made of values and errors alone.
+  private func knownScores() -> Scores {
+    var scores =
+      state.evidence?.scores(state.memory, memory: memory, unit: state.unit, along: branches)
+      ?? state.memory.scores(unit: state.unit, memory: memory)
+    if state.evidence == nil {
+      if state.areMeans { scores = Scores(values: scores.values, unit: scores.unit) }
+      if let tree { scores.guess(by: state.memory, memory: memory, along: tree, state.moments?.variances) }
+    } else if shrinking == .none {
+      scores.guessAsMeasured()
+    }
+    return scores
+  }
+
+  /// The tree with what its levels differ by.
+  private var branches: Evidence.Branches? { tree.map { Evidence.Branches($0, state.moments?.variances) } }
 }
 
 extension DynamicGradientAlignment {
@@ -188,6 +225,8 @@ extension DynamicGradientAlignment {
     package var targetRate = 10.0
     /// The share of the draws that goes to domains that could be the best one, but are not known well.
     package var explore = 0.0
+    /// What scores are drawn to; nil for a tree if there is one, else the mean.
+    package var shrink: Shrinking?
     private let estimation: Estimation
 
     package init() { self.init(for: Estimation()) }
@@ -223,6 +262,7 @@ extension DynamicGradientAlignment {
           "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
       }
       if caution != rule.caution { (rule, memory) = Self.defaults(caution, isPaper: estimation.isPaper) }
+      try visitShrink(keys, caution)
       var (step, newWeight, recursion, floor) = (rule.step, rule.newWeight, rule.recursion, rule.floor)
       try step.visit(keys)
       try keys.section("smoothing") { smoothing in
@@ -264,6 +304,39 @@ extension DynamicGradientAlignment {
         throw keys.failure("explore", "a domain whose weight may vanish cannot be explored: set a `floor` above 0")
       }
     }
+  }
+}
+
+extension DynamicGradientAlignment.Settings {
+  private mutating func visitShrink(_ keys: any KeyVisitor, _ caution: UpdateRule.Caution) throws {
+    var word = shrink?.rawValue
+    try keys.text(
+      "shrink", &word,
+      "what scores are drawn to, the more the less is known of them: those of parents in the `tree` of the domains, the "
+        + "mean of all (`flat`), or nothing (`none`); without it `tree` if the corpus has one")
+    guard let word else { return }
+    guard let choice = Shrinking(rawValue: word) else {
+      throw keys.failure("shrink", "scores are drawn to the `tree`, to one mean (`flat`), or to nothing (`none`)")
+    }
+    guard choice != .tree || caution != .none else {
+      throw keys.failure("shrink", "`caution: none` takes scores as measured, so there is nothing to shrink")
+    }
+    guard choice != .none || ![.shrink, .hold].contains(caution) else {
+      throw keys.failure("shrink", "`caution: \(caution.rawValue)` shrinks scores; with `none` take another `caution`")
+    }
+    shrink = choice
+  }
+
+  /// What scores are drawn to in a run.
+  ///
+  /// - Throws: `SettingFault` if the run has no tree to draw them along.
+  func shrinking(for run: RunFacts) throws -> Shrinking {
+    guard let shrink else { return run.tree != nil && rule.caution != .none ? .tree : .flat }
+    guard shrink != .tree || run.tree != nil else {
+      throw SettingFault(
+        "shrink", "the corpus has no tree of domains to shrink scores along; `dga cluster` makes one, `flat` needs none")
+    }
+    return shrink
   }
 }
 
