@@ -218,7 +218,16 @@ public struct MixtureSettings: Configurable, Sendable {
       throw failure(key, "\(file) is no mixture.json of a run", kind: .badData)
     }
     let shares = record.weights.sorted { $0.key < $1.key }.map { Share($0.key, $0.value) }
-    return try weights(shares, key: key, domains: domains)
+    let found = try weights(shares, key: key, domains: domains)
+    // The file of a run names all of its domains, so one that is missing was not there.
+    var (missing, first) = (domains.count - record.weights.count, [String]())
+    guard missing > 0 else { return found }
+    for name in domains where record.weights[name] == nil && first.count < 3 { first.append(name) }
+    missing -= first.count
+    throw failure(
+      key,
+      "\(file) has no weight for \(first.joined(separator: ", "))\(missing > 0 ? " and \(missing) more" : ""), which the "
+        + "corpus has: add the weight to the file, 0 if that domain is not to be read")
   }
 }
 

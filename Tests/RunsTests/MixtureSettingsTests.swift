@@ -38,15 +38,26 @@ struct MixtureSettingsTests {
     let directory = NSTemporaryDirectory() + "run-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let file = MixtureFile(weights: ["twin": 0.5, "upper": 0.25, "digits": 0.25], final: ["twin": 1])
-    try JSONEncoder().encode(file).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    func write(_ names: [String], _ shares: [Double]) throws {
+      let weights = Weights(proportionalTo: shares)!
+      let text = try MixtureFile.text(DomainNames(names), weights: weights, final: .uniform(names.count))
+      try Data(text.utf8).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    }
+    try write(["twin", "upper", "digits"], [2, 1, 1])
     for path in [directory, directory + "/mixture.json"] {
       #expect(try start("{method: fixed, file: \(path)}") == [0.5, 0.25, 0.25])
       #expect(try start("{prior: \(path)}") == [0.5, 0.25, 0.25])
     }
 
-    let stranger = MixtureFile(weights: ["digit": 1], final: ["digit": 1])
-    try JSONEncoder().encode(stranger).write(to: URL(fileURLWithPath: directory + "/mixture.json"))
+    try write(["upper", "twin"], [2, 1])
+    expectFailure(mentioning: [":4: mixture.prior: ", "no weight for digits, which the corpus has"]) {
+      _ = try start("{prior: \(directory)}")
+    }
+    try write(["a \"b\\ é"], [1])
+    let names = try JSONDecoder().decode(
+      MixtureFile.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/mixture.json"))).weights
+    #expect(names == ["a \"b\\ é": 1])
+    try write(["digit"], [1])
     expectFailure(mentioning: [":4: mixture.file: ", "no domain `digit`; did you mean `digits`?"]) {
       _ = try start("{method: fixed, file: \(directory)}")
     }

@@ -206,7 +206,7 @@ extension MiddleTests {
         try expect("manifest.json") { try Data(changed.utf8).write(to: URL(filePath: manifest)) }
       }
       // The version before had no checksum of its own.
-      let earlier = text.replacing("\"version\" : 3", with: "\"version\" : 2").split(separator: "\n").enumerated()
+      let earlier = text.replacing("\"version\" : 4", with: "\"version\" : 2").split(separator: "\n").enumerated()
         .filter { $0.offset != 1 }.map(\.element).joined(separator: "\n")
       try Data(earlier.utf8).write(to: URL(filePath: manifest))
       #expect(refusal(run) == nil)

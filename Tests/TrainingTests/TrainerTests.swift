@@ -141,11 +141,11 @@ extension MiddleTests {
       let manifest = store.path + "/step-00000002/manifest.json"
       let text = try String(contentsOfFile: manifest, encoding: .utf8)
       // Whatever else a newer format may say.
-      try text.replacing("\"version\" : 3", with: "\"version\" : 4").write(
+      try text.replacing("\"version\" : 4", with: "\"version\" : 5").write(
         toFile: manifest, atomically: true, encoding: .utf8)
       let failure = try #require(throws: Failure.self) { try store.newest { _ in } }
       #expect(failure.kind == .badData)
-      for fragment in ["version 4", "a newer dga", "up to 3"] { #expect(failure.message.contains(fragment)) }
+      for fragment in ["version 5", "a newer dga", "up to 4"] { #expect(failure.message.contains(fragment)) }
       #expect(try names() == ["step-00000002", "step-00000003"])
     }
   }
