@@ -38,6 +38,10 @@ extension Section: KeyVisitor {
     value = try numbers(key, default: value)
   }
 
+  package func texts(_ key: String, _ value: inout [String], _ meaning: String) throws {
+    value = try strings(key, default: value)
+  }
+
   package func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
     value = try boolean(key, default: value)
   }

@@ -24,6 +24,11 @@ public protocol MixingMethod: Sendable {
   /// - Throws: `SettingFault` if settings and run do not fit.
   init(_ settings: Settings, for run: RunFacts) throws
 
+  /// Makes the method of a run: this one, or a variant of it that the settings choose.
+  ///
+  /// - Throws: `SettingFault` if settings and run do not fit.
+  static func make(_ settings: Settings, for run: RunFacts) throws -> any MixingMethod
+
   /// Everything that changes during a run.
   var state: State { get set }
   /// The weights that a run starts with.
@@ -34,6 +39,10 @@ public protocol MixingMethod: Sendable {
   var support: [Bool] { get }
   /// The gradients that sequences are scored along, if they are.
   var directions: ScoreDirections { get }
+
+  /// The distributions over domains that text of its own is drawn from to be scored, the same number of sequences of
+  /// each; nil for every domain by itself. Rows of such observations are of the distributions, not of domains.
+  var probes: [SparseDistribution]? { get }
 
   /// What is to be measured before a step, counted from 1, and whether the weights move then.
   ///
@@ -68,6 +77,10 @@ public protocol MixingMethod: Sendable {
 }
 
 extension MixingMethod {
+  /// There are no variants.
+  public static func make(_ settings: Settings, for run: RunFacts) throws -> any MixingMethod {
+    try Self(settings, for: run)
+  }
   /// Weights that move start from the prior.
   public static var startsFromPrior: Bool { true }
   /// Weights decide what is drawn.
@@ -76,6 +89,8 @@ extension MixingMethod {
   public var support: [Bool] { start.support }
   /// Sequences are scored along the one combined direction.
   public var directions: ScoreDirections { .combined }
+  /// Every domain is probed by itself.
+  public var probes: [SparseDistribution]? { nil }
   /// Nothing is wanted.
   public func wants(before step: Int) -> Measurements { [] }
   /// Observations are not used.
@@ -231,6 +246,21 @@ public struct Move: Sendable {
   public var ages: [Int] = []
   /// The weights of the steering targets, if the method moves them.
   public var targetWeights: [Double]?
+  /// The coefficients of the distributions that the weights are a mixture of, if the method moves these.
+  public var coefficients: Coefficients?
+
+  /// Coefficients of distributions over domains.
+  public struct Coefficients: Sendable {
+    /// The names of the distributions, and the coefficients from now on, (distributions).
+    public var names: [String], weights: Weights
+    /// What is known of the distributions' scores.
+    public var scores: Scores?
+    /// How many independent sequences each distribution's score was measured with since the last move, (distributions).
+    public var effectiveSampleSizes: [Double]
+  }
+
+  /// What comparing scores has found, if the method does.
+  public var finding: Finding? { scores?.finding ?? coefficients?.scores?.finding }
 
   /// Makes a move to some weights.
   public init(weights: Weights, raw: Weights? = nil) {

@@ -64,7 +64,7 @@ extension Mixture.State {
     lonelyMoves = report.isLonely ? lonelyMoves + 1 : 0
     var warnings: [MixingWarning] = []
     if quietMoves == MixingReport.quietSpell {
-      warnings.append(.nothingMoves(spread: report.spread, move.scores?.finding))
+      warnings.append(.nothingMoves(spread: report.spread, move.finding))
     }
     if lonelyMoves == MixingReport.lonelySpell {
       let (domain, weight) = weights.values.enumerated().max { $0.element < $1.element }!

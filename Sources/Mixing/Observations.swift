@@ -6,7 +6,8 @@ public struct Observations: Sendable {
     case training
     /// The batch that a step is about to train on.
     case comingBatch
-    /// Text of their own, the same number of sequences of each domain.
+    /// Text of their own, the same number of sequences of each domain, or of each distribution that the method has
+    /// probed.
     case probes
   }
 
@@ -55,6 +56,8 @@ public struct Observations: Sendable {
   public var directionNorms: [Double]
   /// The norm of the mean gradient of all rows; nil if not measured.
   public var batchNorm: Double?
+  /// What rows that are means of several sequences are worth; nil if each row is a sequence, or it is not known.
+  public var means: RowMeans?
   /// Whether a row is the mean of several sequences, so that rows tell nothing of a sequence's variance.
   public var rowsAreMeans: Bool
 

@@ -173,13 +173,15 @@ public struct MixtureSettings: Configurable, Sendable {
       guard let settings = own as? Method.Settings else {
         throw Failure(.internalError, "The settings of \(Method.name) are those of another method.")
       }
-      return try Method(settings, for: facts)
+      return try Method.make(settings, for: facts)
     }
     let type = mixingMethods.first { $0.name == method }!
     do {
       return try make(type)
     } catch let error as SettingFault {
-      let hint = error.unknownName.flatMap { facts.domains.nearest(to: $0) }
+      let hint = error.unknownName.flatMap { name in
+        error.knownNames.map { Spelling.nearest(to: name, among: $0) } ?? facts.domains.nearest(to: name)
+      }
       throw failure(error.key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
     }
   }

@@ -26,6 +26,8 @@ public protocol KeyVisitor: AnyObject {
   func number(_ key: String, _ value: inout Double?, in range: ClosedRange<Double>, _ meaning: String) throws
   /// Visits a list of finite numbers.
   func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws
+  /// Visits a list of texts.
+  func texts(_ key: String, _ value: inout [String], _ meaning: String) throws
   /// Visits a truth value.
   func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws
   /// Visits one of some words.

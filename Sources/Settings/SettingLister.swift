@@ -73,6 +73,10 @@ extension SettingLister {
     try take(key, .list(value.map { .plain("\($0)") }), range: "a list of numbers", meaning)
   }
 
+  package func texts(_ key: String, _ value: inout [String], _ meaning: String) throws {
+    try take(key, value.isEmpty ? nil : .list(value.map { .text($0) }), range: "a list of names", meaning)
+  }
+
   package func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws {
     try take(key, .plain("\(value)"), range: "`true` or `false`", meaning)
   }
@@ -148,12 +152,15 @@ package struct SettingFault: Error, Equatable, CustomStringConvertible {
   package let message: String
   /// A name that nothing has, for a hint at the nearest one.
   package let unknownName: String?
+  /// The names that there are; nil for those of the domains.
+  package let knownNames: [String]?
 
   /// - Parameter message: A sentence without a full stop.
-  package init(_ key: String, _ message: String, unknownName: String? = nil) {
+  package init(_ key: String, _ message: String, unknownName: String? = nil, among knownNames: [String]? = nil) {
     self.key = key
     self.message = message
     self.unknownName = unknownName
+    self.knownNames = knownNames
   }
 
   package var description: String { "\(key): \(message)" }

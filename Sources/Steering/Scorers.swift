@@ -12,8 +12,10 @@ package struct Sample {
   package let windows: [Window]
   /// What the windows are of, by their domain.
   package let slices: TokenSlices
-  /// The windows of each domain that has some.
+  /// The windows of each domain that has some, or of each distribution that windows were drawn from.
   package let ranges: [Range<Int>]
+  /// Whether ranges are domains.
+  package let areDomains: Bool
   /// The derivative of each row's mean loss along each direction, (directions, rows).
   package var scores: [[Double]] = []
   /// The norm of each range's mean gradient, (ranges); empty if no gradient was formed.
@@ -39,10 +41,18 @@ package struct Sample {
   }
 
   /// Takes windows with ranges of which means are formed.
-  package init(_ windows: [Window], of slices: TokenSlices, ranges: [Range<Int>]) {
+  package init(_ windows: [Window], of slices: TokenSlices, ranges: [Range<Int>], areDomains: Bool = true) {
     self.windows = windows
     self.slices = slices
     self.ranges = ranges
+    self.areDomains = areDomains
+  }
+
+  /// What each row is of: its domain, or the number of the distribution that it was drawn from, (rows).
+  var owners: [Int] {
+    areDomains
+      ? windows.map { Int($0.domain) }
+      : ranges.enumerated().flatMap { place, range in Array(repeating: place, count: range.count) }
   }
 }
 

@@ -20,6 +20,8 @@ package struct Steering: ~Copyable {
   private let isScoring: Bool
   private var reference: (any Meter)?
   private var probes: DomainSampler
+  /// What probes are drawn from, if not every domain by itself.
+  private let distributions: [DistributionTable]?
   /// Whether the directions are ones for the next move of the weights.
   private var hasDirection = false
   /// Tokens read so far beside training batches, all ranks together.
@@ -41,6 +43,7 @@ package struct Steering: ~Copyable {
     self.reference = reference
     scorer = isScored ? plan.settings.estimator.meter(plan) : nil
     probes = DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
+    distributions = isScored && plan.settings.estimator != .inline ? plan.probeTables : nil
   }
 
   // MARK: Moments of a step, counted from 1
@@ -128,12 +131,9 @@ package struct Steering: ~Copyable {
   ) throws -> Gradients<Local> {
     guard probes(before: step) else { return gradients }
     let before = state
-    let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
-      probes.draw(domain: $0, count: plan.settings.sequences)
-    }
-    var sample = Sample(windows, of: plan.slices)
+    var sample = probeSample(before: step)
     sample.isGivenUp = isGivenUp
-    tokens += windows.count * plan.length
+    tokens += sample.windows.count * plan.length
     let cleared = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)
     if try world.allReduce(isGivenUp() ? 1 : 0, .max) == 1 {
       _ = try restore(before, after: step - 1) { _ in false }
@@ -141,6 +141,24 @@ package struct Steering: ~Copyable {
     }
     observations = self.observations(of: sample, .probes, step: step)
     return cleared
+  }
+
+  /// Draws as many sequences of every domain, or from every distribution that the method probes.
+  private mutating func probeSample(before step: Int) -> Sample {
+    let count = plan.settings.sequences
+    guard let distributions else {
+      let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
+        probes.draw(domain: $0, count: count)
+      }
+      return Sample(windows, of: plan.slices)
+    }
+    let windows = distributions.indices.flatMap { place in
+      (place * count..<(place + 1) * count).flatMap { slot in
+        probes.draw(domain: distributions[place].draw(slot, step, seed: plan.seed, stream: .probing), count: 1)
+      }
+    }
+    return Sample(
+      windows, of: plan.slices, ranges: distributions.indices.map { $0 * count..<($0 + 1) * count }, areDomains: false)
   }
 
   /// Measures the batch of a step before it is trained on.
@@ -188,12 +206,14 @@ package struct Steering: ~Copyable {
   private func observations(of sample: Sample, _ source: Observations.Source, step: Int) -> Observations {
     // The mean of a range is one observation, however many sequences it is of.
     let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(sample.windows.indices)
-    var observations = Observations(source, step: step, domains: rows.map { Int(sample.windows[$0].domain) })
+    let owners = sample.owners
+    var observations = Observations(source, step: step, domains: rows.map { owners[$0] })
     observations.rowsAreMeans = sample.rowsAreMeans
     if !sample.norms.isEmpty {
-      observations.gradientNorms = Array(repeating: nil, count: plan.domains.count)
+      let count = sample.areDomains ? plan.domains.count : sample.ranges.count
+      observations.gradientNorms = Array(repeating: nil, count: count)
       for (range, norm) in zip(sample.ranges, sample.norms) {
-        observations.gradientNorms[Int(sample.windows[range.lowerBound].domain)] = norm
+        observations.gradientNorms[owners[range.lowerBound]] = norm
       }
     }
     (observations.losses, observations.referenceLosses) = (sample.losses, sample.referenceLosses)
@@ -202,7 +222,7 @@ package struct Steering: ~Copyable {
     let norms = observations.gradientNorms
     scoredRows { index, _ in
       rows.map { row in
-        let norm = norms.isEmpty ? 0 : norms[Int(sample.windows[row].domain)]!
+        let norm = norms.isEmpty ? 0 : norms[owners[row]]!
         return sample.scores[index][row] / direction.divisor(of: index, norm: norm)
       }
     }.add(to: &observations)
@@ -246,6 +266,8 @@ package struct Steering: ~Copyable {
   /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
   package struct State: Codable {
     @Column var probes: [Int]
+    /// Windows of each domain that probes have read, (domains).
+    package var probeCursors: [Int] { probes }
     var direction: TargetDirection.State
     var tokens: Int
   }

@@ -63,6 +63,11 @@ package struct SteeringPlan {
   /// Rows of the layout that sequences are scored along.
   package var directionCount: Int { method.directions == .eachTarget ? targets.count : 1 }
 
+  /// What probes are drawn from, if not every domain by itself.
+  var probeTables: [DistributionTable]? {
+    method.probes?.map { DistributionTable(domains: $0.domains, shares: $0.shares) }
+  }
+
   /// A batch of these windows, shared so that all groups have some sequences.
   func batch(_ windows: [Window], of slices: TokenSlices) -> Batch {
     Batch(

@@ -120,7 +120,9 @@ extension Root {
   ) throws -> (weights: [Double], draws: [Double])? {
     guard let (move, report) = mixture.move(after: step, limits: limits) else { return nil }
     try journal.mixed(step, mixture, move, report, forecast, probeTokens: tokens, overheadShare: overheadShare)
-    if let scores = move.scores { forecast.moved(alignments: scores.alignments, weights: mixture.weights.values) }
+    if let coefficients = move.coefficients, let scores = coefficients.scores {
+      forecast.moved(alignments: scores.alignments, weights: coefficients.weights.values)
+    } else if let scores = move.scores { forecast.moved(alignments: scores.alignments, weights: mixture.weights.values) }
     return (mixture.weights.values, mixture.draws.values)
   }
 

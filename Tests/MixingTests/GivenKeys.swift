@@ -47,6 +47,7 @@ final class GivenKeys: KeyVisitor {
     try check(key, value, range)
   }
   func numbers(_ key: String, _ value: inout [Double], _ meaning: String) throws { try read(key, &value, meaning) }
+  func texts(_ key: String, _ value: inout [String], _ meaning: String) throws { try read(key, &value, meaning) }
   func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws { try read(key, &value, meaning) }
   func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
     try read(key, &value, meaning)

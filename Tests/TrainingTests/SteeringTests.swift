@@ -155,6 +155,36 @@ extension MiddleTests {
       #expect(tokens == (4 + 6) * 12)
     }
 
+    @Test(arguments: [SteeringSettings.Estimator.ghost, .dots, .gradients])
+    func `Probes are drawn from the distributions of a basis, and rows are of these`(
+      estimator: SteeringSettings.Estimator
+    ) throws {
+      var bench = try Bench {
+        $0.mixture.steering.estimator = estimator
+        $0.mixture.steering.sequences = 40
+        $0.mixture.use(DynamicGradientAlignment.self) { $0.basis = ["natural", "prior"] }
+        $0.mixture.prior = .shares([Share("a", 1), Share("c", 3)])
+      }
+      var steering = try Steering(bench.plan.steering)
+      var observations: Observations?
+      _ = try steering.probe(
+        before: 5, into: &observations, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
+      let found = try #require(observations)
+      let rows = estimator == .gradients ? 1 : 40
+      #expect(found.source == .probes && found.rowsAreMeans == (estimator == .gradients))
+      #expect(found.domains == Array(repeating: 0, count: rows) + Array(repeating: 1, count: rows))
+      #expect(found.scores[0].values.count == 2 * rows)
+      #expect(found.gradientNorms.count == (estimator == .ghost ? 0 : 2))
+      let (read, tokens) = (steering.state.probeCursors, steering.tokens)
+      // Domain b is in the natural mixture alone; the prior has three times as much of c as of a.
+      #expect(read.reduce(0, +) == 80 && (5...22).contains(read[1]) && read[2] > read[0], "\(read)")
+      #expect(tokens == (4 + 80) * 12)
+      var method = bench.plan.method as! DistributionReweighting
+      method.observe(found)
+      let move = method.move(after: 5, from: method.start)
+      #expect(move?.coefficients?.effectiveSampleSizes == [Double(rows), Double(rows)])
+    }
+
     @Test func `Methods that weigh losses have the coming batch measured`() throws {
       var bench = try Bench { $0.mixture.use(DoGE.self) { $0.weighting = .loss } }
       var steering = try Steering(bench.plan.steering)

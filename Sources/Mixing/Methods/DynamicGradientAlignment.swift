@@ -22,6 +22,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     /// measurement.
     var domains: [Int] = []
     var scores: [Double] = []
+    /// What rows are worth that are means of several sequences; then all come at once.
+    var means: RowMeans?
     /// The unit of those scores, and whether each is the mean of several sequences.
     var unit = 1.0
     var areMeans = false
@@ -106,6 +108,7 @@ package struct DynamicGradientAlignment: MixingMethod {
   package mutating func observe(_ observations: Observations) {
     guard let scores = observations.scores.first else { return }
     state.domains += observations.domains
+    state.means = observations.means
     state.areMeans = observations.rowsAreMeans
     let recurrences = observations.scores.map(\.recurrence)
     state.recurrence = recurrences.contains(nil) ? nil : recurrences.compactMap(\.self).max()
@@ -155,7 +158,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.memory = ScoreMemory(domains: start.count)
     if state.evidence != nil { state.evidence = Evidence(domains: start.count) }
     state.moments = tree.map { PairMoments(levels: $0.tree.levels) }
-    (state.domains, state.scores) = ([], [])
+    (state.domains, state.scores, state.means) = ([], [], nil)
     state.targets?.forgetScores()
   }
 
@@ -166,6 +169,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     defer {
       state.domains.removeAll(keepingCapacity: true)
       state.scores.removeAll(keepingCapacity: true)
+      state.means = nil
     }
     let measured = Array(zip(state.domains, state.scores))
     let broken = measured.filter { !$0.1.isFinite }
@@ -182,11 +186,11 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
     // A row that is a mean counts as one sequence.
     // Domains that may not be drawn are no evidence that the others differ.
-    let (support, branches) = (start.support, branches)
+    let (support, branches, means) = (start.support, branches, state.means)
     state.evidence?.compare(
-      rows.filter { support[$0.domain] }, with: state.memory, memory: memory, recurrence: state.recurrence,
-      along: branches)
-    state.memory.observe(rows, memory: memory)
+      means == nil ? rows.filter { support[$0.domain] } : rows, means: means, with: state.memory, memory: memory,
+      recurrence: state.recurrence, along: branches)
+    state.memory.observe(rows, means: means, memory: memory)
     if let tree {
       if state.moments == nil { state.moments = PairMoments(levels: tree.tree.levels) }
       state.moments!.add(state.memory, memory: memory, support: support, along: tree.tree)
@@ -210,157 +214,4 @@ package struct DynamicGradientAlignment: MixingMethod {
 
   /// The tree with what its levels differ by.
   private var branches: Evidence.Branches? { tree.map { Evidence.Branches($0, state.moments?.variances) } }
-}
-
-extension DynamicGradientAlignment {
-  /// The keys of DGA.
-  package struct Settings: MethodSettings, Equatable {
-    package static let defaultInterval: Quantity? = Quantity(50, .steps)
-
-    /// What moves the weights.
-    package var rule: UpdateRule
-    /// How much earlier measurements count at a move, in `0...1`.
-    package var memory: Double
-    /// The factor between a target's score and the change of its log weight.
-    package var targetRate = 10.0
-    /// The share of the draws that goes to domains that could be the best one, but are not known well.
-    package var explore = 0.0
-    /// What scores are drawn to; nil for a tree if there is one, else the mean.
-    package var shrink: Shrinking?
-    private let estimation: Estimation
-
-    package init() { self.init(for: Estimation()) }
-
-    package init(for estimation: Estimation) {
-      self.estimation = estimation
-      (rule, memory) = Self.defaults(estimation.isPaper ? .none : .evidence, isPaper: estimation.isPaper)
-    }
-
-    /// The rule and memory that go with a use of errors. Weights that walk need small steps and smoothing.
-    private static func defaults(_ caution: UpdateRule.Caution, isPaper: Bool) -> (UpdateRule, memory: Double) {
-      if isPaper { return (UpdateRule(step: .eta(0.3), newWeight: 0.1, caution: caution), 0) }
-      if caution == .evidence {
-        return (UpdateRule(step: .divergence(0.3), newWeight: 0.5, floor: 0.1, caution: caution), 0.9)
-      }
-      return (UpdateRule(step: .divergence(0.1), newWeight: 0.3, floor: 0.1, caution: caution), 0.8)
-    }
-
-    package mutating func visit(_ keys: any KeyVisitor) throws {
-      if keys.isOverridden("preset") { keys.setAside(["eta", "kl", "caution", "floor"]) }
-      if keys.isOverridden("eta") { keys.setAside(["kl"]) }
-      if keys.isOverridden("kl") { keys.setAside(["eta"]) }
-      if keys.isOverridden("estimator") { keys.setAside(["caution"]) }
-      var caution = rule.caution
-      try keys.choice(
-        "caution", &caution,
-        "what decides how far weights go: `evidence`, that scores of successive updates agree beyond chance, along the "
-          + "best guesses of true scores; or steps from where they are, with scores as measured (`none`), with scores "
-          + "shrunk by their standard errors (`shrink`), or `hold` the weights while scores differ within them")
-      guard ![.shrink, .hold].contains(caution) || estimation.givesErrors else {
-        throw keys.failure(
-          "caution",
-          "'\(caution.rawValue)' needs standard errors, which the estimator '\(estimation.estimator)' does not give")
-      }
-      if caution != rule.caution { (rule, memory) = Self.defaults(caution, isPaper: estimation.isPaper) }
-      try visitShrink(keys, caution)
-      var (step, newWeight, recursion, floor) = (rule.step, rule.newWeight, rule.recursion, rule.floor)
-      try step.visit(keys)
-      try keys.section("smoothing") { smoothing in
-        if keys.isOverridden("preset") { smoothing.setAside(["new_weight", "memory"]) }
-        try smoothing.number(
-          "new_weight", &newWeight, in: 0...1,
-          "the share of the new weights in the moving average that is sampled from; 1 is no average")
-        guard newWeight > 0 else {
-          throw smoothing.failure("new_weight", "0 would keep the weights for ever; 1 means no smoothing")
-        }
-        try smoothing.number(
-          "memory", &memory, in: 0...1, "how much the scores of earlier updates count; 0 is not at all")
-        try smoothing.choice(
-          "recursion", &recursion,
-          "what an update starts from: the `raw` weights' own history, or the `smoothed` weights")
-        guard caution != .evidence || recursion == .raw else {
-          throw smoothing.failure(
-            "recursion", "with `caution: evidence` weights start from the prior, not from earlier ones")
-        }
-      }
-      try keys.number(
-        "floor", &floor, in: 0...1,
-        "the share of the weights that stays at the prior, or with another `caution` than `evidence` is spread evenly over "
-          + "all domains at every update")
-      try keys.number(
-        "target_rate", &targetRate, in: 0...1e9,
-        "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
-      )
-      rule = UpdateRule(step: step, newWeight: newWeight, recursion: recursion, floor: floor, caution: caution)
-      try keys.number(
-        "explore", &explore, in: 0...0.5,
-        "with `inline` and `caution: evidence`, the share of the draws that goes to domains that could be the best one "
-          + "but are not known well; losses are weighted so that training stays as the weights say")
-      guard explore == 0 || (caution == .evidence && estimation.scoresTraining) else {
-        throw keys.failure(
-          "explore", "draws for the sake of knowledge need `estimator: inline` and `caution: evidence`")
-      }
-      guard explore == 0 || floor > 0 else {
-        throw keys.failure("explore", "a domain whose weight may vanish cannot be explored: set a `floor` above 0")
-      }
-    }
-  }
-}
-
-extension DynamicGradientAlignment.Settings {
-  private mutating func visitShrink(_ keys: any KeyVisitor, _ caution: UpdateRule.Caution) throws {
-    var word = shrink?.rawValue
-    try keys.text(
-      "shrink", &word,
-      "what scores are drawn to, the more the less is known of them: those of parents in the `tree` of the domains, the "
-        + "mean of all (`flat`), or nothing (`none`); without it `tree` if the corpus has one")
-    guard let word else { return }
-    guard let choice = Shrinking(rawValue: word) else {
-      throw keys.failure("shrink", "scores are drawn to the `tree`, to one mean (`flat`), or to nothing (`none`)")
-    }
-    guard choice != .tree || caution != .none else {
-      throw keys.failure("shrink", "`caution: none` takes scores as measured, so there is nothing to shrink")
-    }
-    guard choice != .none || ![.shrink, .hold].contains(caution) else {
-      throw keys.failure("shrink", "`caution: \(caution.rawValue)` shrinks scores; with `none` take another `caution`")
-    }
-    shrink = choice
-  }
-
-  /// What scores are drawn to in a run.
-  ///
-  /// - Throws: `SettingFault` if the run has no tree to draw them along.
-  func shrinking(for run: RunFacts) throws -> Shrinking {
-    guard let shrink else { return run.tree != nil && rule.caution != .none ? .tree : .flat }
-    guard shrink != .tree || run.tree != nil else {
-      throw SettingFault(
-        "shrink", "the corpus has no tree of domains to shrink scores along; `dga cluster` makes one, `flat` needs none")
-    }
-    return shrink
-  }
-}
-
-extension UpdateRule.Step {
-  /// Visits the two keys that say how far an update goes.
-  mutating func visit(_ keys: any KeyVisitor) throws {
-    var (eta, divergence): (Double?, Double?) = (nil, nil)
-    switch self {
-    case .eta(let value): eta = value
-    case .divergence(let value): divergence = value
-    }
-    if keys.isGiven("eta") { divergence = nil }
-    if keys.isGiven("kl") { eta = nil }
-    try keys.number(
-      "kl", &divergence, in: 0...1e3,
-      "with `caution: evidence`, the Kullback-Leibler divergence from the prior, in nats, that one standard error of "
-        + "agreement above the threshold is worth; else that of each update from the one before. It means the same for "
-        + "any model")
-    try keys.number(
-      "eta", &eta, in: 0...1e9,
-      "the paper's factor between alignments and changes of log weights; given instead of `kl`")
-    if keys.isGiven("eta") && keys.isGiven("kl") {
-      throw keys.failure("kl", "`eta` and `kl` are two ways to say how far an update goes; give one of them")
-    }
-    if let eta { self = .eta(eta) } else if let divergence { self = .divergence(divergence) }
-  }
 }

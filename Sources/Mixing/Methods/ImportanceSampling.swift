@@ -22,18 +22,21 @@ package struct ImportanceWeights: ConstantWeights, Equatable {
       "documents in the domains' natural proportions that are added to the target's own; 0 is the target's own alone")
   }
 
-  package func weights(for run: RunFacts) throws -> Weights {
+  package func weights(for run: RunFacts) throws -> Weights { try weights(for: run, key: "method") }
+
+  /// The weights, for a key that errors name.
+  func weights(for run: RunFacts, key: String) throws -> Weights {
     let natural = pseudocount > 0 ? try run.readableWeights(run.tokens.map(Double.init)) : nil
     let targets = run.targets.filter { $0.value > 0 }
     let all = try targets.map { target in
-      let counts = try run.readableDocuments(of: target.name, key: "method")
+      let counts = try run.readableDocuments(of: target.name, key: key)
       guard let weights = Self.weights(of: counts, pseudocount: pseudocount, prior: natural) else {
-        throw RunFacts.noSupport(of: target.name, key: "method")
+        throw RunFacts.noSupport(of: target.name, key: key)
       }
       return weights
     }
     guard let shares = Weights(proportionalTo: targets.map(\.value)) else {
-      throw SettingFault("method", "importance sampling needs a target")
+      throw SettingFault(key, "importance sampling needs a target")
     }
     return Weights(all, mixedBy: shares)
   }

@@ -25,7 +25,7 @@ extension Journal {
     }
     let which = plan.isMoving ? "that moved most" : "read most"
     let others = domains.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(domains.count) \(which):\n" : ""
-    return others + table.text.dropLast() + (latest?.finding.map { "\n" + $0.sentence } ?? "")
+    return others + table.text.dropLast() + (finding.map { "\n" + $0.sentence } ?? "")
   }
 
   private func score(_ value: Double?) -> String {

@@ -27,6 +27,8 @@ final class Journal {
   let domains: DomainTable
   /// The scores of the last update.
   private(set) var latest: Scores?
+  /// What comparing scores has found at the last update.
+  private(set) var finding: Finding?
   /// What each domain got in the last interval.
   private(set) var lastEntries: DomainLedger.Closed?
 
@@ -129,7 +131,7 @@ final class Journal {
     var figures = Progress.Figures(
       step: result.step, steps: plan.steps, loss: result.loss, tokensPerSecond: speed, flopsShare: share,
       overheadShare: result.overheadShare)
-    figures.finding = latest?.finding
+    figures.finding = finding
     if mixture.weights.values != plan.method.start.values {
       figures.movers = movers(mixture, most: 3).map { mover($0, mixture) }
     }
@@ -200,7 +202,7 @@ final class Journal {
     _ step: Int, _ mixture: Mixture, _ move: Move, _ report: MixingReport, _ forecast: Forecast, probeTokens: Int,
     overheadShare: Double
   ) throws {
-    latest = move.scores
+    (latest, finding) = (move.scores, move.finding)
     let (weights, raw) = (mixture.weights.values, (move.raw ?? mixture.weights).values)
     let shown = NamedDomains.chosen(of: domains.count, by: [{ weights[$0] }, distance(mixture)])
     let scores = move.scores.map { scores in named(shown) { finite(scores.values[$0] * scores.unit) } }
@@ -214,8 +216,8 @@ final class Journal {
         },
         alignment: isScored ? scores : nil, score: isScored ? nil : scores,
         target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
-        reliability: (move.scores?.finding?.reliability).flatMap(finite),
-        agreement: (move.scores?.finding?.significance).flatMap(finite),
+        reliability: (move.finding?.reliability).flatMap(finite),
+        agreement: (move.finding?.significance).flatMap(finite),
         standard_error: move.scores.flatMap { scores in
           scores.errors.map { errors in named(shown) { finite(errors[$0] * scores.unit) } }
         },
@@ -223,6 +225,8 @@ final class Journal {
         target_weights: move.targetWeights.map {
           Dictionary(uniqueKeysWithValues: zip(plan.steeringTargets.map(\.name), $0))
         },
+        coefficients: move.coefficients.map { coefficients($0) { $0.weights.values[$1] } },
+        effective_sample_size: move.coefficients.map { coefficients($0) { $0.effectiveSampleSizes[$1] } },
         effective_domains: report.effectiveDomains, distance_from_uniform: report.distanceFromUniform,
         spread: report.spread, overhead_share: overheadShare,
         steering_objective: forecast.objective.flatMap(finite),
@@ -265,6 +269,14 @@ final class Journal {
 
   private func named<Value>(_ shown: [Int], _ value: (Int) -> Value) -> [String: Value] {
     Dictionary(uniqueKeysWithValues: shown.map { (domains.name($0), value($0)) })
+  }
+
+  /// A figure of the distributions of a basis, of very many those with the largest coefficients.
+  private func coefficients(
+    _ coefficients: Move.Coefficients, _ value: (Move.Coefficients, Int) -> Double
+  ) -> [String: Double] {
+    let shown = NamedDomains.chosen(of: coefficients.names.count, by: [{ coefficients.weights.values[$0] }])
+    return Dictionary(uniqueKeysWithValues: shown.map { (coefficients.names[$0], value(coefficients, $0)) })
   }
 
   private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }

@@ -43,6 +43,9 @@ enum MetricRecord {
     let age: [String: Int]?
     /// The weights of the steering targets; absent if they do not move.
     let target_weights: [String: Double]?
+    /// The coefficients of the distributions that the weights are a mixture of, and how many independent sequences each
+    /// one's score was measured with; absent if the method has none.
+    let coefficients, effective_sample_size: [String: Double]?
     let effective_domains, distance_from_uniform, spread, overhead_share: Double
     /// The objective on steering windows, and its change since the update before: measured, and as alignments predicted
     /// it.
