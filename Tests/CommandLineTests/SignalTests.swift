@@ -92,7 +92,7 @@ extension CommandLineTests {
       #expect(try workshop.checkpoints().count == 1)
     }
 
-    @Test("A build that is stopped leaves nothing behind", arguments: [SIGTERM, SIGUSR1, SIGINT, SIGHUP])
+    @Test("A build that is stopped leaves nothing but its hidden directory, and the next one not even that", arguments: [SIGTERM, SIGUSR1, SIGINT, SIGHUP])
     func building(signal: Int32) throws {
       let workshop = try Workshop(build: false)
       // Enough text that training its tokenizer takes seconds.
@@ -112,7 +112,11 @@ extension CommandLineTests {
       kill(try #require(program.identifier), signal)
       let outcome = try program.wait()
       #expect(outcome.status == 75, "\(outcome.output)")
-      #expect(outcome.output.contains("nothing was built"))
+      #expect(outcome.output.contains("nothing was built yet"))
+      #expect(try workshop.listing().filter { !$0.hasPrefix(".corpus.dga-building/") } == before)
+      let next = try workshop.build()
+      #expect(next.status == 0, "\(next.output)")
+      try workshop.remove("corpus")
       #expect(try workshop.listing() == before)
     }
   }

@@ -117,6 +117,18 @@ import Testing
     #expect(corpus.found(.heldOutElsewhere) == nil)
   }
 
+  @Test func `a target has no text twice, also if another target has it first`() throws {
+    let workshop = try Workshop()
+    for i in 0..<5 {
+      try workshop.write("s/\(i)", "Target \(i)")
+      for copy in ["x", "y"] { try workshop.write("t/\(copy)\(i)", "Target \(i)") }
+      try workshop.write("d/\(i)", "Domain \(i)")
+    }
+    let corpus = try workshop.build(
+      "tokenizer: {kind: bytes}\nduplicates: keep\ndomains: {d: {paths: d}}\ntargets: {s: {paths: s}, t: {paths: t}}")
+    for target in corpus.targets { #expect(target.steering.documentCount + target.evaluation.documentCount == 5) }
+  }
+
   @Test func `copies are never in both parts of a target`() throws {
     let workshop = try Workshop()
     for i in 0..<10 {

@@ -81,6 +81,44 @@ private func makeText(_ words: Int) -> String {
     #expect(whole.count > 3000)
   }
 
+  @Test func `short words are encoded as the library does it`() throws {
+    let tokenizer = try trained(600, makeText(3000) + String(repeating: "漢字 ünï \u{301}e  \n\n", count: 50))
+    let model = try SentencePieceModel(tokenizer.modelFile!, named: "model")
+    let merging = try #require(BytePairMerging(tokenizer.modelFile!))
+    var generator = SplitMix(state: 11)
+    let characters = Array("aeioutrnhsdk 1.\n\u{0}\u{2585}漢字ünï\u{301}\u{200B}😀\u{7F}<>".unicodeScalars)
+    let letters = Array("theaeionrs ".unicodeScalars)
+    let ids = UnsafeMutablePointer<Int32>.allocate(capacity: BytePairMerging.longestWord)
+    defer { ids.deallocate() }
+    for round in 0..<20_000 {
+      var word = ""
+      let length = Int.random(in: 1...16, using: &generator)
+      // Letters that make pieces, and all kinds that do not.
+      for _ in 0..<length {
+        word.unicodeScalars.append((round % 2 == 0 ? letters : characters).randomElement(using: &generator)!)
+      }
+      var whole: [Int32] = []
+      let count = try Array(word.utf8).withUnsafeBytes { bytes in
+        try model.encode(bytes[...], into: &whole)
+        return merging.encode(bytes, into: ids)
+      }
+      #expect(whole.elementsEqual(UnsafeBufferPointer(start: ids, count: count)), "\(word.debugDescription)")
+    }
+  }
+
+  @Test func `words that were forgotten are encoded again`() throws {
+    let tokenizer = try trained(400, makeText(3000))
+    let model = try SentencePieceModel(tokenizer.modelFile!, named: "model")
+    // More different words than are remembered, twice.
+    let text = (0..<200_000).map { "w\($0 % 150_000) " }.joined()
+    var whole: [Int32] = []
+    for part in text.split(separator: " ") {
+      try Array((part + " ").utf8).withUnsafeBytes { try model.encode($0[...], into: &whole) }
+    }
+    // No piece goes on behind a space.
+    #expect(try tokenizer.encode(text) == whole)
+  }
+
   @Test func `a space and an accent after it are one character, and may be one piece`() throws {
     let text = String(repeating: "e \u{301}a \u{301}o  \u{301} ", count: 400)
     let tokenizer = try trained(330, text)

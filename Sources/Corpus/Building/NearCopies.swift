@@ -15,6 +15,8 @@ struct NearCopies {
   private var hashes: [UInt64]
   private var owners: [Int32]
   private var lastFound: [Int32]
+  /// A bit for each of some classes of hashes, small enough for a core's own cache: most sequences are in no target.
+  private var filter = [UInt64](repeating: 0, count: 1 << 16)
   /// For each document of a target, the sequences that no earlier one has.
   private var ownedCounts: [Int] = []
   private let sampleMask: UInt64
@@ -42,6 +44,7 @@ struct NearCopies {
           let slot = self.slot(of: hash)
           guard hashes[slot] == 0 else { return }
           hashes[slot] = hash
+          filter[Self.word(of: hash)] |= Self.bit(of: hash)
           owners[slot] = number
           ownedCounts[Int(number)] += 1
         }
@@ -57,6 +60,7 @@ struct NearCopies {
     var found: [Int32: Int] = [:]
     NearCopies.forEachSequence(in: text, sampleMask) { hash in
       all += 1
+      guard filter[Self.word(of: hash)] & Self.bit(of: hash) != 0 else { return }
       let slot = self.slot(of: hash)
       guard hashes[slot] != 0 else { return }
       known += 1
@@ -68,6 +72,10 @@ struct NearCopies {
     if 2 * known >= all { return Int(most.key) }
     return found.filter { 2 * $0.value >= ownedCounts[Int($0.key)] }.keys.min().map { Int($0) }
   }
+
+  private static func word(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 6) & ((1 << 16) - 1) }
+
+  private static func bit(of hash: UInt64) -> UInt64 { 1 << (hash & 63) }
 
   private func slot(of hash: UInt64) -> Int {
     var slot = Int(truncatingIfNeeded: hash) & (hashes.count - 1)

@@ -1,4 +1,5 @@
 import Failures
+import Synchronization
 internal import CSentencePiece
 
 /// A loaded SentencePiece model.
@@ -13,6 +14,17 @@ package final class SentencePieceModel: @unchecked Sendable {
 
   /// The piece of characters that the model does not know; nil if it spells them in bytes.
   let unknown: Int32?
+
+  /// Encodes short words; nil for models of which it is not certain that it gives the ids of the library.
+  var merging: BytePairMerging? {
+    lazyMerging.withLock { merging in
+      if merging == nil { merging = .some(BytePairMerging(content)) }
+      return merging!
+    }
+  }
+
+  /// Nil until somebody encodes.
+  private let lazyMerging = Mutex<BytePairMerging??>(nil)
 
   private let handle: OpaquePointer
 

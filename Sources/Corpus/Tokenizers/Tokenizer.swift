@@ -117,24 +117,24 @@ public struct Tokenizer: Sendable {
   ///   UTF-8 never makes it do.
   public func encode(_ text: String) throws -> [Int32] {
     var text = text
-    var encoder = encoder()
+    let encoder = encoder()
     return try text.withUTF8 { try encoder.encode(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Makes an encoder for many texts, which remembers words.
+  /// Makes an encoder for many texts, which remembers words; copies of it share what they remember.
   func encoder() -> Encoder { Encoder(kind: kind, words: model.map(WordEncoder.init)) }
 
   /// Encodes text after text.
   struct Encoder {
     fileprivate let kind: Kind
     /// Nil unless there is a model.
-    fileprivate var words: WordEncoder?
+    fileprivate let words: WordEncoder?
 
     /// Encodes valid UTF-8 text, without an end of document.
-    mutating func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
+    func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
       if kind == .ids { throw Tokenizer.failureWithoutText }
-      if words == nil { return text.map { Int32($0) } }
-      return try words!.encode(text)
+      guard let words else { return text.map { Int32($0) } }
+      return Array(try words.encode(text))
     }
   }
 

@@ -1,126 +1,172 @@
 import Foundation
 import Storage
 
-/// Places where a text may be cut so that the tokens of the parts are those of the whole: between two bytes that are
-/// neighbours in no piece.
-struct WordBoundaries {
-  /// Whether some piece has a byte followed by another, at 256 times the one plus the other.
-  private var areJoined: [Bool]
-
-  /// The library's time and memory grow faster than the text, so it never sees more than about this many bytes.
-  private static let maximumWord = 1 << 16
-
-  /// Boundaries of a model whose pieces are not added yet, or, if `joined`, of one that must not be cut anywhere.
-  init(joined: Bool) { areJoined = [Bool](repeating: joined, count: 1 << 16) }
-
-  /// Takes a piece into account, with plain spaces.
-  mutating func add(_ piece: some Sequence<UInt8>) {
-    for (first, second) in zip(piece, piece.dropFirst()) { areJoined[Int(first) << 8 | Int(second)] = true }
-  }
-
-  /// The length of the first word: up to the first boundary, or for endless words up to a character's end.
-  func wordLength(of text: Slice<UnsafeRawBufferPointer>) -> Int {
-    let end = min(text.count, WordBoundaries.maximumWord)
-    var before = text[text.startIndex]
-    var length = 1
-    while length < end {
-      let byte = text[text.startIndex + length]
-      // Characters stay whole, even those that only bytes can spell.
-      if byte & 0xC0 != 0x80, !areJoined[Int(before) << 8 | Int(byte)] { return length }
-      before = byte
-      length += 1
-    }
-    while length < text.count, text[text.startIndex + length] & 0xC0 == 0x80 { length += 1 }
-    return length
-  }
-}
-
-/// Encodes texts word by word and asks the model for each word once.
+/// Encodes texts word by word.
 ///
-/// Words of ordinary text repeat so much that this is an order of magnitude faster than the library; the tokens are the
-/// same, since words are cut only where no piece crosses.
-struct WordEncoder {
-  /// A word that was encoded, as ranges of `words` and `ids`.
-  private struct Entry {
-    let hash: UInt64
-    let word: Range<Int32>
-    let ids: Range<Int32>
+/// Words are cut only where no piece crosses, so the tokens are those of the whole text. Those of short words, which
+/// repeat, are remembered in a table of fixed size; others come from ``BytePairMerging`` or, if the model is not of its
+/// kind or the word is long, from the library.
+final class WordEncoder {
+  private let model: SentencePieceModel
+  private let merging: BytePairMerging?
+  private let memory = WordMemory()
+
+  /// The ids of the last text.
+  private var ids = UnsafeMutablePointer<Int32>.allocate(capacity: 1 << 12)
+  private var capacity = 1 << 12
+
+  init(_ model: SentencePieceModel) {
+    self.model = model
+    merging = model.merging
   }
 
-  private let model: SentencePieceModel
-  private var words: [UInt8] = []
-  private var ids: [Int32] = []
-  private var entries: [Entry] = []
-
-  /// A hash table with linear probing: numbers of entries, -1 where free; never more than half full.
-  private var slots = [Int32](repeating: -1, count: 1 << 10)
-
-  /// Longer words do not repeat.
-  private static let maximumLength = 64
-
-  /// About 50 MB; text that has more different words gains little from remembering them.
-  private static let maximumEntries = 1 << 20
-
-  init(_ model: SentencePieceModel) { self.model = model }
+  deinit { ids.deallocate() }
 
   /// Encodes valid UTF-8 text.
   ///
+  /// - Returns: The ids, which are there until the next call. There is room for one more.
   /// - Throws: `Failure(.internalError)` with the library's message.
-  mutating func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
-    var tokens: [Int32] = []
-    tokens.reserveCapacity(text.count / 2)
-    var rest = text[...]
-    while !rest.isEmpty {
-      let word = rest.prefix(model.boundaries.wordLength(of: rest))
-      rest = rest[word.endIndex...]
-      guard word.count <= WordEncoder.maximumLength else {
-        try model.encode(word, into: &tokens)
-        continue
-      }
-      let bytes = UnsafeRawBufferPointer(rebasing: word)
-      let hash = Checksum.hash(of: bytes)
-      var slot = firstSlot(hash)
-      while slots[slot] >= 0, !isEntry(slots[slot], hash, bytes) { slot = (slot + 1) & (slots.count - 1) }
-      if slots[slot] >= 0 {
-        let range = entries[Int(slots[slot])].ids
-        tokens.append(contentsOf: ids[Int(range.lowerBound)..<Int(range.upperBound)])
+  func encode(_ text: UnsafeRawBufferPointer) throws -> UnsafeMutableBufferPointer<Int32> {
+    var count = 0
+    var start = 0
+    while start < text.count {
+      let end = model.boundaries.end(ofWordAt: start, in: text)
+      let length = end - start
+      reserve(count + BytePairMerging.longestWord + 1)
+      if length <= WordMemory.longestWord {
+        let key = WordMemory.Key(text, start, length)
+        let found = memory.copy(key, to: ids + count)
+        if found > 0 {
+          count += found
+        } else {
+          let before = count
+          try encode(text[start..<end], &count)
+          memory.insert(key, UnsafeBufferPointer(start: ids + before, count: count - before))
+        }
       } else {
-        let start = tokens.count
-        try model.encode(word, into: &tokens)
-        remember(bytes, hash, tokens[start...], slot)
+        try encode(text[start..<end], &count)
       }
+      start = end
     }
-    return tokens
+    reserve(count + 1)
+    return UnsafeMutableBufferPointer(start: ids, count: count)
   }
 
-  private func firstSlot(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (slots.count - 1) }
-
-  private func isEntry(_ number: Int32, _ hash: UInt64, _ word: UnsafeRawBufferPointer) -> Bool {
-    let entry = entries[Int(number)]
-    guard entry.hash == hash, entry.word.count == word.count else { return false }
-    return words.withUnsafeBytes { memcmp($0.baseAddress! + Int(entry.word.lowerBound), word.baseAddress!, word.count) }
-      == 0
-  }
-
-  private mutating func remember(
-    _ word: UnsafeRawBufferPointer, _ hash: UInt64, _ tokens: ArraySlice<Int32>, _ slot: Int
-  ) {
-    guard entries.count < WordEncoder.maximumEntries else { return }
-    let wordStart = Int32(words.count)
-    let idStart = Int32(ids.count)
-    words.append(contentsOf: word)
-    ids.append(contentsOf: tokens)
-    slots[slot] = Int32(entries.count)
-    entries.append(Entry(hash: hash, word: wordStart..<Int32(words.count), ids: idStart..<Int32(ids.count)))
-    if entries.count * 2 > slots.count { grow() }
-  }
-
-  private mutating func grow() {
-    slots = [Int32](repeating: -1, count: 2 * slots.count)
-    for (number, entry) in entries.enumerated() {
-      var slot = firstSlot(entry.hash)
-      while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = Int32(number)
+  /// Appends the ids of a word that is not remembered.
+  private func encode(_ word: Slice<UnsafeRawBufferPointer>, _ count: inout Int) throws {
+    if let merging, word.count <= BytePairMerging.longestWord {
+      count += merging.encode(UnsafeRawBufferPointer(rebasing: word), into: ids + count)
+      return
     }
+    var tokens: [Int32] = []
+    try model.encode(word, into: &tokens)
+    reserve(count + tokens.count)
+    (ids + count).update(from: tokens, count: tokens.count)
+    count += tokens.count
+  }
+
+  @inline(__always)
+  private func reserve(_ wanted: Int) {
+    if wanted > capacity { grow(wanted) }
+  }
+
+  private func grow(_ wanted: Int) {
+    let larger = max(wanted, 2 * capacity)
+    let copy = UnsafeMutablePointer<Int32>.allocate(capacity: larger)
+    copy.update(from: ids, count: capacity)
+    ids.deallocate()
+    (ids, capacity) = (copy, larger)
+  }
+}
+
+/// The ids of short words that were met lately: a table of sets of two, of 8 MiB.
+private final class WordMemory {
+  /// Longer words do not repeat.
+  static let longestWord = 16
+
+  /// Words of more ids are not remembered.
+  private static let mostIDs = 11
+
+  private static let sets = 1 << 16
+
+  /// A word: its bytes, with zeros behind them.
+  struct Key: Equatable {
+    let low, high: UInt64
+    let length: UInt8
+
+    @inline(__always)
+    init(_ text: UnsafeRawBufferPointer, _ start: Int, _ length: Int) {
+      var words: (UInt64, UInt64) = (0, 0)
+      if start + 16 <= text.count {
+        words.0 = text.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+        words.1 = text.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self)
+        let bits = UInt64(8 * length)
+        if length < 8 {
+          words = (words.0 & ((1 << bits) &- 1), 0)
+        } else if length < 16 {
+          words.1 &= (1 << (bits - 64)) &- 1
+        }
+      } else {
+        let word = UnsafeRawBufferPointer(rebasing: text[start..<start + length])
+        withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: word) }
+      }
+      (low, high, self.length) = (words.0, words.1, UInt8(length))
+    }
+
+    fileprivate var set: Int {
+      var hash = (low ^ (high &* 0xC2B2_AE3D_27D4_EB4F) ^ UInt64(length)) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 32
+      hash = hash &* 0xD6E8_FEB8_6659_FD93
+      return Int(truncatingIfNeeded: hash >> 40) & (WordMemory.sets - 1)
+    }
+  }
+
+  /// A word with its ids: a cache line.
+  private struct Entry {
+    var low: UInt64 = 0, high: UInt64 = 0
+    var ids = InlineArray<11, Int32>(repeating: 0)
+    var length: UInt8 = 0
+    var count: UInt8 = 0
+  }
+
+  private let memory: UnsafeMutableRawPointer
+  private let entries: UnsafeMutablePointer<Entry>
+
+  init() {
+    // Zeros from the system take no memory before they are written to; an encoder may see few words only.
+    guard let memory = calloc(2 * Self.sets + 1, MemoryLayout<Entry>.stride) else { preconditionFailure("no memory") }
+    self.memory = memory
+    entries = memory.alignedUp(toMultipleOf: 64).bindMemory(to: Entry.self, capacity: 2 * Self.sets)
+  }
+
+  deinit { free(memory) }
+
+  /// Copies the ids of a word, with some more behind them; returns their number, 0 if the word is not there.
+  @inline(__always)
+  func copy(_ key: Key, to ids: UnsafeMutablePointer<Int32>) -> Int {
+    var entry = entries + 2 * key.set
+    if !Self.holds(entry, key) {
+      entry += 1
+      guard Self.holds(entry, key) else { return 0 }
+    }
+    // All at once: a copy of fixed size is a few instructions.
+    UnsafeMutableRawPointer(ids).copyMemory(
+      from: UnsafeRawPointer(entry) + MemoryLayout<Entry>.offset(of: \.ids)!, byteCount: 4 * Self.mostIDs)
+    return Int(entry.pointee.count)
+  }
+
+  @inline(__always)
+  private static func holds(_ entry: UnsafeMutablePointer<Entry>, _ key: Key) -> Bool {
+    entry.pointee.low == key.low && entry.pointee.high == key.high && entry.pointee.length == key.length
+  }
+
+  /// Remembers a word in the place of the older one of its set.
+  func insert(_ key: Key, _ ids: UnsafeBufferPointer<Int32>) {
+    guard ids.count <= Self.mostIDs else { return }
+    let set = entries + 2 * key.set
+    set[1] = set[0]
+    var entry = Entry(low: key.low, high: key.high, length: key.length, count: UInt8(ids.count))
+    for place in ids.indices { entry.ids[place] = ids[place] }
+    set[0] = entry
   }
 }
