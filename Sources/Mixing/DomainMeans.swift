@@ -1,18 +1,20 @@
+import Columns
+
 /// Means of measurements by domain, as they come in rows.
 ///
 /// A domain with a measurement that is not finite has no mean: it is as if it had not been measured, and is noted.
 /// States are written as JSON, which has no such numbers.
 public struct DomainMeans: Codable, Sendable, Equatable {
-  private(set) var sums: [Double]
+  @Column private(set) var sums: [Double]
   /// Rows of each domain, (domains).
-  public private(set) var counts: [Int]
-  private(set) var isBroken: [Bool]
+  @Column public private(set) var counts: [Int]
+  @Column private(set) var isBroken: [Bool]
 
   /// Starts without rows.
   public init(domains: Int) {
-    sums = [Double](repeating: 0, count: domains)
-    counts = [Int](repeating: 0, count: domains)
-    isBroken = [Bool](repeating: false, count: domains)
+    _sums = Column(wrappedValue: [Double](repeating: 0, count: domains))
+    _counts = Column(wrappedValue: [Int](repeating: 0, count: domains))
+    _isBroken = Column(wrappedValue: [Bool](repeating: false, count: domains))
   }
 
   /// Takes in one value per row.

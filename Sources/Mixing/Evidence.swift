@@ -1,3 +1,5 @@
+import Columns
+
 /// What successive updates agree on: how far domains truly differ, and how sure that is.
 ///
 /// The fresh scores of an update are compared with the remembered ones, which other sequences and another direction
@@ -24,7 +26,7 @@ public struct Evidence: Codable, Sendable, Equatable {
   private var excess = 0.0, exposure = 0.0
   /// The sums of squares of sequences per update, of which older ones count less, (domains): those of one update share
   /// the error of its direction.
-  private var squaredCounts: [Double]
+  @Column private var squaredCounts: [Double]
   /// The share of a direction's squared error that comes back with the next directions, because they read the same
   /// windows; nil if they read no others.
   private var recurrence: Double? = 0
@@ -45,7 +47,10 @@ public struct Evidence: Codable, Sendable, Equatable {
   }
 
   /// Knows nothing yet.
-  public init(domains: Int) { squaredCounts = [Double](repeating: 0, count: domains) }
+  public init(domains: Int) { _squaredCounts = Column(wrappedValue: [Double](repeating: 0, count: domains)) }
+
+  /// The number of domains.
+  var count: Int { squaredCounts.count }
 
   /// Takes in the scores of an update, before the memory does.
   ///

@@ -1,3 +1,4 @@
+import Columns
 import Glibc
 
 /// What is known of every domain's score: measurements of sequences, of which older ones count less and less.
@@ -9,17 +10,20 @@ import Glibc
 public struct ScoreMemory: Sendable, Equatable, Codable {
   /// The sum of the weights of the sequences seen, of their squares, and the weighted sums of scores and of their
   /// squares.
-  private(set) var weights, squaredWeights, sums, squares: [Double]
+  @Column private(set) var weights: [Double]
+  @Column private(set) var squaredWeights: [Double]
+  @Column private(set) var sums: [Double]
+  @Column private(set) var squares: [Double]
   /// The last value of every domain, which it keeps when the memory is gone.
-  private(set) var values: [Double]
+  @Column private(set) var values: [Double]
   /// Updates since a domain was measured last, (domains); -1 for one that never was.
-  public private(set) var ages: [Int]
+  @Column public private(set) var ages: [Int]
 
   /// Knows nothing of any domain.
   public init(domains: Int) {
-    let zeros = [Double](repeating: 0, count: domains)
-    (weights, squaredWeights, sums, squares, values) = (zeros, zeros, zeros, zeros, zeros)
-    ages = [Int](repeating: -1, count: domains)
+    let zeros = Column(wrappedValue: [Double](repeating: 0, count: domains))
+    (_weights, _squaredWeights, _sums, _squares, _values) = (zeros, zeros, zeros, zeros, zeros)
+    _ages = Column(wrappedValue: [Int](repeating: -1, count: domains))
   }
 
   /// The number of domains.

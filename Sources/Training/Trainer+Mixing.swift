@@ -88,15 +88,21 @@ extension Trainer {
   /// Lets the root rank move the weights and sends them to all, with what domains are drawn with; nil if they stay as
   /// they are.
   private mutating func sendMove(over world: borrowing Communicator) throws -> (weights: [Double], draws: [Double])? {
-    let count = weights.count
-    var message = [Double](repeating: 0, count: 2 * count + 1)
     let limits = plan.sampleLimits(after: step - 1, read: sampler.cursors)
-    if let moved = try root?.move(after: step - 1, limits: limits, tokens: steering.tokens, times.overheadShare) {
-      message = [1] + moved.weights + moved.draws
-    }
-    var span = message.mutableSpan
+    let moved = try root?.move(after: step - 1, limits: limits, tokens: steering.tokens, times.overheadShare)
+    // Nothing moves, the weights do, or draws other than the weights come with them.
+    let columns = try world.broadcast(moved.map { $0.draws == $0.weights ? 1 : 2 } ?? 0)
+    guard columns > 0 else { return nil }
+    let weights = try broadcast(moved?.weights, over: world)
+    return (weights, columns == 1 ? weights : try broadcast(moved?.draws, over: world))
+  }
+
+  /// Sends a number of each domain from the root rank to all.
+  private func broadcast(_ values: [Double]?, over world: borrowing Communicator) throws -> [Double] {
+    var values = values ?? [Double](repeating: 0, count: weights.count)
+    var span = values.mutableSpan
     try world.broadcast(&span, root: 0)
-    return message[0] == 1 ? (Array(message[1...count]), Array(message[(count + 1)...])) : nil
+    return values
   }
 
   mutating func setWeights(_ weights: [Double]) throws {

@@ -12,9 +12,9 @@ package struct DynamicGradientAlignment: MixingMethod {
   package struct State: Codable, Sendable, Equatable {
     /// The weights before smoothing.
     package var raw: Weights
-    /// What is known of every domain's score.
+    /// What is known of every domain's score; of no domains before the first move, since only the root rank moves.
     var memory: ScoreMemory
-    /// What successive updates agree on; nil if the rule does not ask.
+    /// What successive updates agree on, likewise; nil if the rule does not ask.
     package var evidence: Evidence?
     /// What domains that are near each other in the tree have in common; nil if scores are not guessed along one.
     package var moments: PairMoments?
@@ -80,8 +80,8 @@ package struct DynamicGradientAlignment: MixingMethod {
     self.start = start
     self.interval = interval
     self.targetRate = targetRate
-    state = State(raw: start, memory: ScoreMemory(domains: start.count))
-    if rule.caution == .evidence { state.evidence = Evidence(domains: start.count) }
+    state = State(raw: start, memory: ScoreMemory(domains: 0))
+    if rule.caution == .evidence { state.evidence = Evidence(domains: 0) }
     state.targets = targets.map { TargetWeights(start: $0) }
   }
 
@@ -138,8 +138,8 @@ package struct DynamicGradientAlignment: MixingMethod {
   package func check(_ state: State) throws(StateFault) {
     let count = start.count
     try Mixing.check(["raw": state.raw.count], are: count)
-    try state.memory.check(domains: count)
-    try state.evidence?.check(domains: count)
+    try state.memory.check(domains: state.memory.count == 0 ? 0 : count)
+    if let evidence = state.evidence { try evidence.check(domains: evidence.count == 0 ? 0 : count) }
     if let tree { try state.moments?.check(levels: tree.tree.levels) }
     try Mixing.check(
       "domains", state.domains.allSatisfy { (0..<count).contains($0) }, "has a domain that the corpus has not")
@@ -155,8 +155,8 @@ package struct DynamicGradientAlignment: MixingMethod {
   }
 
   package mutating func forgetScores() {
-    state.memory = ScoreMemory(domains: start.count)
-    if state.evidence != nil { state.evidence = Evidence(domains: start.count) }
+    state.memory = ScoreMemory(domains: 0)
+    if state.evidence != nil { state.evidence = Evidence(domains: 0) }
     state.moments = tree.map { PairMoments(levels: $0.tree.levels) }
     (state.domains, state.scores, state.means) = ([], [], nil)
     state.targets?.forgetScores()
@@ -171,6 +171,8 @@ package struct DynamicGradientAlignment: MixingMethod {
       state.scores.removeAll(keepingCapacity: true)
       state.means = nil
     }
+    if state.memory.count == 0 { state.memory = ScoreMemory(domains: start.count) }
+    if state.evidence?.count == 0 { state.evidence = Evidence(domains: start.count) }
     let measured = Array(zip(state.domains, state.scores))
     let broken = measured.filter { !$0.1.isFinite }
     guard broken.isEmpty, state.unit.isFinite, state.unit > 0 else {

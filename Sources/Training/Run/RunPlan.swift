@@ -100,6 +100,7 @@ public struct RunPlan: Sendable {
     facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
     facts.targetNames = corpus.targets.map(\.name)
     facts.windows = windowCounts
+    facts.tree = corpus.tree.flatMap { DomainTree(top: $0.levels[0], parents: $0.parents) }
     facts.vocabularySize = corpus.vocabularySize
     method = try description.mixture.makeMethod(for: facts)
     wishes = method.everWants(upTo: max(total, interval) + 1)
