@@ -9,9 +9,10 @@ extension Watchdog {
   /// Ends this process with a message if ``joined()`` has not been called after some seconds: joining the other ranks may
   /// never come back, either.
   public static func expectStart(within seconds: Double) {
+    // MPI changes the environment while it starts, so the thread must not read it.
+    let rank = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"].flatMap { Double($0) } ?? 0
     Thread.detachNewThread {
       // The lowest rank speaks; the launcher ends the others when it leaves.
-      let rank = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"].flatMap { Double($0) } ?? 0
       let end = FlightRecorder.now + UInt64((seconds + min(3, rank / 2)) * 1e9)
       while FlightRecorder.now < end {
         if hasJoined.load(ordering: .acquiring) { return }
