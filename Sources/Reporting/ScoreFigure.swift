@@ -20,7 +20,7 @@ struct ScoreFigure {
     var total: [String: Double] = [:]
     for run in self.runs { total.merge(run.mixtures[run.mixtures.count - 1].weights, uniquingKeysWith: +) }
     named = Array(total.keys.sorted { (total[$1]!, $0) < (total[$0]!, $1) }.prefix(Self.most))
-    axis = TokenAxis(longest: self.runs.map { $0.mixtures[$0.mixtures.count - 1].tokens }.max()!)
+    axis = TokenAxis(longest: self.runs.flatMap(\.mixtures).map(\.tokens).max()!)
   }
 
   var figure: Figure {
@@ -43,12 +43,16 @@ struct ScoreFigure {
   }
 
   private func score(_ name: String, _ point: RunRecord.Mixture) -> Double? {
-    guard let unit = point.targetAlignment, unit > 0, let value = point.alignment?[name] ?? nil else { return nil }
-    return value / unit
+    inUnits(point.alignment?[name] ?? nil, point)
   }
 
   private func error(_ name: String, _ point: RunRecord.Mixture) -> Double? {
-    guard let unit = point.targetAlignment, unit > 0, let value = point.standardError?[name] ?? nil else { return nil }
+    inUnits(point.standardError?[name] ?? nil, point)
+  }
+
+  /// A value in units of the target's own; nil if there is none, or it is beyond what can be drawn.
+  private func inUnits(_ value: Double?, _ point: RunRecord.Mixture) -> Double? {
+    guard let value, let unit = point.targetAlignment, unit > 0, abs(value / unit) < 1e38 else { return nil }
     return value / unit
   }
 
@@ -68,7 +72,9 @@ struct ScoreFigure {
       "$run\(index) using 1:\(3 + 2 * place):\(4 + 2 * place) with yerrorlines linewidth 1.2 pointtype 7 pointsize 0.4 "
         + "linecolor rgb '\(Palette.domains[place])'"
     }
-    return script + "set yrange [*:*]\nplot " + lines.joined(separator: ", \\\n  ") + "\n"
+    // A range that is found from no points is an error.
+    let isEmpty = !runs[index].mixtures.contains { point in named.contains { score($0, point) != nil } }
+    return script + "set yrange [\(isEmpty ? "0:1" : "*:*")]\nplot " + lines.joined(separator: ", \\\n  ") + "\n"
   }
 
   private func reliability(_ index: Int) -> String {

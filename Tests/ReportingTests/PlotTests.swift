@@ -188,6 +188,21 @@ struct PlotTests {
     #expect(try Plot.draw(runs: [uniform], output: output + "/uniform").count == 2)
   }
 
+  @Test("Scores whose unit is next to nothing are left out of their picture")
+  func hugeScores() throws {
+    let runs = MadeUpRuns()
+    let records = [(20, "1e-320"), (21, "0.5"), (22, "1e-320")].map { step, unit in
+      #"{"kind":"mixture","step":\#(step),"tokens":\#(100_000 * step),"weights":{"perl":0.5,"python":0.5},"#
+        + #""alignment":{"perl":0.4,"python":-0.1},"standard_error":{"perl":0.1,"python":0.1},"#
+        + #""target_alignment":\#(unit),"reliability":0.5}"#
+    }
+    for some in [records, records.reversed(), [records[0]]] {
+      let path = try runs.make("dga", method: "dga", seed: 1, target: 5, ending: some.joined(separator: "\n") + "\n")
+      let files = try Plot.draw(runs: [path], output: runs.directory + "/plots")
+      #expect(files.contains { $0.hasSuffix("scores.svg") })
+    }
+  }
+
   @Test("What each domain got is drawn, gaps where a domain was not read included")
   func domains() throws {
     let runs = MadeUpRuns()
