@@ -7,6 +7,8 @@ private let methods: [[String]] = [
   ["mixture.method=dga", "mixture.probe.steps=3"],
   ["mixture.method=dga", "mixture.probe.steps=3", "mixture.explore=0.4"],
   ["mixture.method=dga", "mixture.estimator=ghost"],
+  ["mixture.method=dga", "mixture.basis=[uniform, natural]", "mixture.caution=none", "mixture.probe.steps=3"],
+  ["mixture.method=dga", "mixture.basis=[uniform, natural]", "mixture.caution=none", "mixture.estimator=dots"],
   ["mixture.method=dga", "mixture.direction={adaptive: true, targets: {target: 1, other: 1}}"],
   ["mixture.method=doge", "mixture.doge.universal=true"],
   ["mixture.method=doge", "mixture.weighting=loss"],
