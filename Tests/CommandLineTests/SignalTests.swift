@@ -92,7 +92,9 @@ extension CommandLineTests {
       #expect(try workshop.checkpoints().count == 1)
     }
 
-    @Test("A build that is stopped leaves nothing but its hidden directory, and the next one not even that", arguments: [SIGTERM, SIGUSR1, SIGINT, SIGHUP])
+    @Test(
+      "A build that is stopped leaves its hidden directory, and the next one nothing",
+      arguments: [SIGTERM, SIGUSR1, SIGINT, SIGHUP])
     func building(signal: Int32) throws {
       let workshop = try Workshop(build: false)
       // Enough text that training its tokenizer takes seconds.

@@ -40,7 +40,19 @@ enum TextIdentity {
     var characters = false
     var before: UInt8 = 0
     var beforeThat: UInt8 = 0
-    for byte in bytes {
+    var place = 0
+    while place < bytes.count {
+      // Eight bytes from the space to the tilde or U+007F, as most are, change nothing.
+      if place + 8 <= bytes.count {
+        let eight = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+        if (eight | (eight &- 0x2020_2020_2020_2020)) & 0x8080_8080_8080_8080 == 0 {
+          place += 8
+          (beforeThat, before) = (bytes[place - 2], bytes[place - 1])
+          continue
+        }
+      }
+      let byte = bytes[place]
+      place += 1
       if byte < 0x20 {
         lines = lines || byte == 0x0D || (byte == 0x0A && before != 0x0A && TextRepair.isBlank(before))
       } else if byte >= 0x80 {

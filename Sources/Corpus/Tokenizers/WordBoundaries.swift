@@ -22,21 +22,30 @@ struct WordBoundaries {
     }
   }
 
-  /// The end of the word that begins at a place: the first boundary, or for endless words a character's end.
+  /// Finds where words end among up to 64 bytes: bit `i` is set if one ends with the byte at `start + i`.
+  ///
+  /// - Precondition: there is a byte behind them.
   @inline(__always)
-  func end(ofWordAt start: Int, in text: UnsafeRawBufferPointer) -> Int {
+  func ends(in text: UnsafeRawBufferPointer, from start: Int, count: Int) -> UInt64 {
     areJoined.withUnsafeBufferPointer { areJoined in
-      let end = min(text.count, start + WordBoundaries.maximumWord)
-      var before = text[start]
-      var place = start + 1
-      while place < end {
-        let byte = text[place]
-        if areJoined[4 * Int(before) + Int(byte >> 6)] >> UInt64(byte & 63) & 1 == 0 { return place }
+      var ends: UInt64 = 0
+      var before = Int(text[start])
+      // Without a branch: where words end cannot be predicted.
+      for place in 0..<count {
+        let byte = Int(text[start + place + 1])
+        let isJoined = areJoined[4 * before + (byte &>> 6)] &>> UInt64(byte & 63) & 1
+        ends |= (isJoined ^ 1) &<< UInt64(place)
         before = byte
-        place += 1
       }
-      while place < text.count, text[place] & 0xC0 == 0x80 { place += 1 }
-      return place
+      return ends
     }
+  }
+
+  /// Where a word that is too long for the library is cut, at the end of a character; nil if it is not too long.
+  func cut(_ word: Range<Int>, of text: UnsafeRawBufferPointer) -> Int? {
+    guard word.count > WordBoundaries.maximumWord else { return nil }
+    var place = word.lowerBound + WordBoundaries.maximumWord
+    while place < word.upperBound, text[place] & 0xC0 == 0x80 { place += 1 }
+    return place < word.upperBound ? place : nil
   }
 }

@@ -28,32 +28,56 @@ final class WordEncoder {
   /// - Throws: `Failure(.internalError)` with the library's message.
   func encode(_ text: UnsafeRawBufferPointer) throws -> UnsafeMutableBufferPointer<Int32> {
     var count = 0
-    var start = 0
-    while start < text.count {
-      let end = model.boundaries.end(ofWordAt: start, in: text)
-      let length = end - start
-      reserve(count + BytePairMerging.longestWord + 1)
-      if length <= WordMemory.longestWord {
-        let key = WordMemory.Key(text, start, length)
-        let found = memory.copy(key, to: ids + count)
-        if found > 0 {
-          count += found
-        } else {
-          let before = count
-          try encode(text[start..<end], &count)
-          memory.insert(key, UnsafeBufferPointer(start: ids + before, count: count - before))
-        }
-      } else {
-        try encode(text[start..<end], &count)
+    var word = 0
+    for start in stride(from: 0, to: text.count - 1, by: 64) {
+      var ends = model.boundaries.ends(in: text, from: start, count: min(64, text.count - 1 - start))
+      while ends != 0 {
+        let end = start + ends.trailingZeroBitCount + 1
+        ends &= ends &- 1
+        try encode(word..<end, of: text, &count)
+        word = end
       }
-      start = end
     }
+    if word < text.count { try encode(word..<text.count, of: text, &count) }
     reserve(count + 1)
     return UnsafeMutableBufferPointer(start: ids, count: count)
   }
 
-  /// Appends the ids of a word that is not remembered.
+  /// Appends the ids of a word.
+  @inline(__always)
+  private func encode(_ word: Range<Int>, of text: UnsafeRawBufferPointer, _ count: inout Int) throws {
+    reserve(count + BytePairMerging.longestWord + 1)
+    guard word.count <= WordMemory.longestWord else { return try encodeLong(word, of: text, &count) }
+    let key = WordMemory.Key(text, word.lowerBound, word.count)
+    let found = memory.copy(key, to: ids + count)
+    count += found
+    if found == 0 { try encodeNew(word, of: text, key, &count) }
+  }
+
+  /// Appends the ids of a short word that is not remembered, and remembers it.
+  @inline(never)
+  private func encodeNew(
+    _ word: Range<Int>, of text: UnsafeRawBufferPointer, _ key: WordMemory.Key, _ count: inout Int
+  ) throws {
+    let before = count
+    try encode(text[word], &count)
+    memory.insert(key, UnsafeBufferPointer(start: ids + before, count: count - before))
+  }
+
+  /// Appends the ids of a word that is too long to be remembered, and perhaps too long for the library.
+  @inline(never)
+  private func encodeLong(_ word: Range<Int>, of text: UnsafeRawBufferPointer, _ count: inout Int) throws {
+    var rest = word
+    while let cut = model.boundaries.cut(rest, of: text) {
+      try encode(text[rest.lowerBound..<cut], &count)
+      rest = cut..<rest.upperBound
+    }
+    try encode(text[rest], &count)
+  }
+
+  /// Appends the ids that the library gives a word.
   private func encode(_ word: Slice<UnsafeRawBufferPointer>, _ count: inout Int) throws {
+    reserve(count + BytePairMerging.longestWord + 1)
     if let merging, word.count <= BytePairMerging.longestWord {
       count += merging.encode(UnsafeRawBufferPointer(rebasing: word), into: ids + count)
       return
