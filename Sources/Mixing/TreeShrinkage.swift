@@ -8,10 +8,10 @@ public struct TreeShrinkage: Sendable {
   /// The tree.
   public let tree: DomainTree
   /// The node of the first level that each domain is under, (domains).
-  let groups: [Int32]
+  var groups: [Int32] { tree.nodes(at: 0) }
 
   /// Shrinks along a tree.
-  public init(_ tree: DomainTree) { (self.tree, groups) = (tree, tree.nodes(at: 0)) }
+  public init(_ tree: DomainTree) { self.tree = tree }
 
   /// What scores differ by.
   public struct Variances: Sendable, Equatable {

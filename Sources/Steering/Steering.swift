@@ -19,7 +19,8 @@ package struct Steering: ~Copyable {
   /// Whether sequences are scored at all.
   private let isScoring: Bool
   private var reference: (any Meter)?
-  private var probes: DomainSampler
+  /// Where probes are read from; nil before the first.
+  private var probes: DomainSampler?
   /// What probes are drawn from, if not every domain by itself.
   private let distributions: [DistributionTable]?
   /// Whether the directions are ones for the next move of the weights.
@@ -42,7 +43,6 @@ package struct Steering: ~Copyable {
     self.direction = direction
     self.reference = reference
     scorer = isScored ? plan.settings.estimator.meter(plan) : nil
-    probes = DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
     distributions = isScored && plan.settings.estimator != .inline ? plan.probeTables : nil
   }
 
@@ -146,6 +146,8 @@ package struct Steering: ~Copyable {
   /// Draws as many sequences of every domain, or from every distribution that the method probes.
   private mutating func probeSample(before step: Int) -> Sample {
     let count = plan.settings.sequences
+    var probes = self.probes ?? startOfProbes
+    defer { self.probes = probes }
     guard let distributions else {
       let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
         probes.draw(domain: $0, count: count)
@@ -159,6 +161,10 @@ package struct Steering: ~Copyable {
     }
     return Sample(
       windows, of: plan.slices, ranges: distributions.indices.map { $0 * count..<($0 + 1) * count }, areDomains: false)
+  }
+
+  private var startOfProbes: DomainSampler {
+    DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
   }
 
   /// Measures the batch of a step before it is trained on.
@@ -266,7 +272,7 @@ package struct Steering: ~Copyable {
   /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
   package struct State: Codable {
     @Column var probes: [Int]
-    /// Windows of each domain that probes have read, (domains).
+    /// Windows of each domain that probes have read, (domains); empty before the first probe.
     package var probeCursors: [Int] { probes }
     var direction: TargetDirection.State
     var tokens: Int
@@ -274,7 +280,7 @@ package struct Steering: ~Copyable {
 
   /// The state for a checkpoint.
   package var state: State {
-    State(probes: probes.cursors, direction: direction.state, tokens: tokens)
+    State(probes: probes?.cursors ?? [], direction: direction.state, tokens: tokens)
   }
 
   /// Whether the next step's sequences are scored along directions that were measured before the present moment.
@@ -291,7 +297,12 @@ package struct Steering: ~Copyable {
   package mutating func restore(
     _ state: State, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
   ) throws -> Bool {
-    try probes.restore(cursors: state.probes)
+    probes = nil
+    if !state.probes.isEmpty {
+      var restored = startOfProbes
+      try restored.restore(cursors: state.probes)
+      probes = restored
+    }
     tokens = state.tokens
     guard isScoring else { return true }
     guard try direction.restore(state.direction) else { return false }
