@@ -63,3 +63,15 @@ public func copy(_ source: Matrix, to target: Matrix) {
   precondition(source.isContiguous && target.isContiguous, "contiguous views")
   target.base.update(from: source.base, count: source.count)
 }
+
+/// Copies values over the elements of a view, row by row.
+public func copy(_ values: Span<Float>, to target: Matrix) {
+  precondition(values.count == target.count && target.isContiguous, "as many values as elements, side by side")
+  values.withUnsafeBufferPointer { if let base = $0.baseAddress { target.base.update(from: base, count: $0.count) } }
+}
+
+/// The elements of a view, row by row.
+public func elements(of source: Matrix) -> [Float] {
+  precondition(source.isContiguous, "a contiguous view")
+  return Array(UnsafeBufferPointer(start: source.base, count: source.count))
+}
