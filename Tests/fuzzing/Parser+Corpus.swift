@@ -30,6 +30,17 @@ extension Parser {
         try? reader.checkFinite(tensor.name, count: tensor.count)
       }
     },
+    Parser(name: "npy") { input in
+      let array = try NumPyFile(MappedFile("test.npy", memory: input))
+      guard array.count * array.element.size < input.count else { fatalError("more elements than bytes") }
+      if array.element == .int32 || array.element == .int64 {
+        _ = try array.integers(0..<array.count)
+      } else {
+        var values = [Float](repeating: 0, count: array.count)
+        var span = values.mutableSpan
+        try array.read(0..<array.count, into: &span)
+      }
+    },
     Parser(name: "pieces") { input in
       guard let table = PieceTable(input) else { return }
       guard table.pieces.count <= input.count else { fatalError("too many pieces: \(table.pieces.count)") }
