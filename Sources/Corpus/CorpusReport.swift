@@ -53,6 +53,8 @@ public struct CorpusReport: Codable, Equatable, Sendable {
   public let removed: Manifest.Removed
   /// What was found in the text of domains and targets; nil in corpora of older programs.
   public let findings: [Manifest.Finding]?
+  /// What is known of the domains if they are clusters, and has been read.
+  public var clusters: [ClusterRecord]?
 }
 
 extension Corpus {
@@ -97,6 +99,20 @@ extension CorpusReport {
   /// The report as aligned columns.
   public var table: String {
     var lines = ["\(path): \(tokenizer) tokenizer, vocabulary \(vocabularySize), hash \(tokenizerHash)", ""]
+    lines +=
+      clusters.map { CorpusReport.lines(of: $0, domains, hasEpochs: budget != nil) } ?? domainLines
+    if let budget {
+      lines += [
+        "",
+        "Epochs are those of a budget of \(CorpusReport.grouped(budget)) tokens: of a domain if all domains get the "
+          + "same, of all if each gets its share.",
+      ]
+    }
+    return (lines + otherLines).joined(separator: "\n")
+  }
+
+  /// The domains in their order, and all together.
+  private var domainLines: [String] {
     var header = ["domain", "documents", "tokens", "bytes", "bytes/token", "share", "held out"]
     if budget != nil { header.append("epochs") }
     var table = TextTable(header)
@@ -113,14 +129,12 @@ extension CorpusReport {
       ["all"] + [documents, tokens, bytes].map(CorpusReport.grouped)
         + [CorpusReport.decimal(Double(bytes) / Double(tokens)), "100.00 %", CorpusReport.grouped(heldOut)]
         + (budget == nil ? [] : [naturalEpochs.map { CorpusReport.decimal($0) } ?? "too short"]))
-    lines += table.lines
-    if let budget {
-      lines += [
-        "",
-        "Epochs are those of a budget of \(CorpusReport.grouped(budget)) tokens: of a domain if all domains get the "
-          + "same, of all if each gets its share.",
-      ]
-    }
+    return table.lines
+  }
+
+  /// The targets, and what was left out.
+  private var otherLines: [String] {
+    var lines: [String] = []
     if !targets.isEmpty {
       var table = TextTable(["target", "steering", "tokens", "evaluation", "tokens"])
       for row in targets {
@@ -135,8 +149,7 @@ extension CorpusReport {
         + "\(removed.empty) empty ones, \(removed.binary) files that are not text; \(removed.repaired) documents had "
         + "invalid text.",
     ]
-    lines += CorpusReport.lines(of: findings ?? [])
-    return lines.joined(separator: "\n")
+    return lines + CorpusReport.lines(of: findings ?? [])
   }
 
   /// A line for each kind of finding; where it is about a share of a domain's text, one for each domain.
@@ -155,11 +168,11 @@ extension CorpusReport {
     return (sums.map { "  \($0.words)" } + lines).map(\.printable)
   }
 
-  private static func grouped(_ number: Int) -> String {
+  static func grouped(_ number: Int) -> String {
     var digits = Array(String(number))
     for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
     return String(digits)
   }
 
-  private static func decimal(_ number: Double) -> String { String(format: "%.2f", number) }
+  static func decimal(_ number: Double) -> String { String(format: "%.2f", number) }
 }

@@ -12,7 +12,7 @@ public struct TokenSlice: Sendable {
   public let byteCount: Int
 
   /// The documents' numbers within their part of the corpus.
-  let documents: Range<Int>
+  package let documents: Range<Int>
 
   /// The number of documents.
   public var documentCount: Int { documents.count }

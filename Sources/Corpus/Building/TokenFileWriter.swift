@@ -2,7 +2,7 @@ import Failures
 import Storage
 
 /// Writes one part of a corpus in Megatron's format, a sequence for each document.
-struct TokenFileWriter: ~Copyable {
+package struct TokenFileWriter: ~Copyable {
   private let prefix: String
   private let width: TokenWidth
   private var data: OutputFile
@@ -12,20 +12,20 @@ struct TokenFileWriter: ~Copyable {
   /// Creates `<prefix>.bin`; the index follows with `finish()`.
   ///
   /// - Throws: `Failure(.cannotCreate)`.
-  init(prefix: String, vocabularySize: Int) throws {
+  package init(prefix: String, vocabularySize: Int) throws {
     self.prefix = prefix
     width = TokenWidth(vocabularySize: vocabularySize)
     data = try OutputFile(prefix + ".bin")
   }
 
   /// The number of documents so far.
-  var documentCount: Int { lengths.count }
+  package var documentCount: Int { lengths.count }
 
   /// Appends a document.
   ///
   /// - Precondition: every id fits the width of the vocabulary.
   /// - Throws: `Failure`: `.badData` beyond 2^31 - 1 tokens, `.inputOutput` if writing fails.
-  mutating func append(_ document: [Int32]) throws {
+  package mutating func append(_ document: [Int32]) throws {
     guard let length = Int32(exactly: document.count) else {
       throw Failure(.badData, "A document of \(document.count) tokens is too long for the index; split it.")
     }
@@ -40,7 +40,7 @@ struct TokenFileWriter: ~Copyable {
   /// Completes both files.
   ///
   /// - Throws: `Failure(.inputOutput)`.
-  mutating func finish() throws -> (data: FileRecord, index: FileRecord) {
+  package mutating func finish() throws -> (data: FileRecord, index: FileRecord) {
     let dataRecord = try data.finish()
     var index = try OutputFile(prefix + ".idx")
     try index.write(TokenIndex.encoded(lengths, width: width))

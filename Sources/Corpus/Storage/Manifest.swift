@@ -35,6 +35,9 @@ public struct Manifest: Codable, Equatable, Sendable {
   /// nil without a tree.
   public var tree: [Int]?
 
+  /// How the domains came about, if they are clusters.
+  public var clustering: ClusteringRecord?
+
   /// Targets in the order of the recipe.
   public var targets: [TargetRecord]
 
@@ -107,7 +110,7 @@ public struct Manifest: Codable, Equatable, Sendable {
   }
 
   /// A part of a corpus; the raw value is the name of its `.bin` and `.idx` files.
-  enum Part: String, CaseIterable, Codable {
+  package enum Part: String, CaseIterable, Codable, Sendable {
     case train, validation, steering, evaluation
   }
 
@@ -120,6 +123,7 @@ public struct Manifest: Codable, Equatable, Sendable {
   var fileNames: [String] {
     Part.allCases.flatMap { ["\($0).bin", "\($0).idx"] } + [DomainTable.namesFile, DomainTable.tableFile]
       + (tokenizer.file.map { [$0] } ?? []) + (tree == nil ? [] : [ClusterTree.fileName])
+      + (clustering?.fileNames ?? [])
   }
 }
 
@@ -172,6 +176,7 @@ extension Manifest {
     // The domain of a window is an Int32.
     guard domains <= Int(Int32.max) else { throw bad("The corpus has \(domains) domains, where 2^31 - 1 are the most.") }
     if let tree { try ClusterTree.check(levels: tree, domains: domains, path) }
+    if let clustering, tree == nil || !clustering.isPossible { throw bad("The record of clusters is impossible.") }
     var seen: Set<String> = []
     for name in targets.map(\.name) {
       guard !name.isEmpty, seen.insert(name).inserted else {

@@ -101,6 +101,18 @@ package final class SentencePieceModel: @unchecked Sendable {
     (0..<csp_vocabulary_size(handle)).map { Int32(SentencePieceModel.bytes(of: $0, in: handle).count) }
   }
 
+  /// The bytes of text that each piece stands for, (vocabulary).
+  var pieces: [[UInt8]] {
+    var pieces = (0..<csp_vocabulary_size(handle)).map { SentencePieceModel.bytes(of: $0, in: handle) }
+    pieces[Int(endOfSentence)] = []
+    if let unknown { pieces[Int(unknown)] = [] }
+    for byte in UInt8.min...UInt8.max {
+      let id = csp_byte_piece(handle, byte)
+      if id >= 0 { pieces[Int(id)] = [byte] }
+    }
+    return pieces
+  }
+
   /// A piece as it is in texts.
   private static func bytes(of id: Int32, in handle: OpaquePointer) -> [UInt8] {
     var count = 0

@@ -29,7 +29,7 @@ public struct Tokenizer: Sendable {
   /// The tokenizer's hash: equal hashes give equal tokens.
   public let hash: Checksum.Digest
 
-  private let model: SentencePieceModel?
+  let model: SentencePieceModel?
 
   /// The tokenizer of single bytes: ids 0 to 255, and 256 for the end of a document.
   public static let bytes = Tokenizer(
