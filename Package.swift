@@ -70,6 +70,10 @@ let package = Package(
       name: "Parallel", dependencies: ["Liveness", "MPI", "Kernels", "Transformer", "Corpus"],
       swiftSettings: lifetimes),
     .target(
+      name: "Clustering",
+      dependencies: ["Failures", "Signals", "Printing", "Storage", "Corpus", "MPI", "Kernels"],
+      swiftSettings: lifetimes),
+    .target(
       name: "Steering",
       dependencies: ["Columns", "Failures", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel"],
       swiftSettings: lifetimes),
@@ -82,7 +86,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Columns", "Failures", "Signals", "Liveness", "Printing", "Settings", "Configuration", "Storage", "Corpus",
-        "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Parallel", "Steering", "Checkpoints",
+        "Mixing", "Runs", "MPI", "Kernels", "Transformer", "Clustering", "Parallel", "Steering", "Checkpoints",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
     .target(
@@ -96,8 +100,8 @@ let package = Package(
     .executableTarget(
       name: "dga",
       dependencies: [
-        "Failures", "Signals", "Liveness", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Training", "Reporting",
-        "Benchmarking",
+        "Failures", "Signals", "Liveness", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Clustering", "Training",
+        "Reporting", "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -127,13 +131,16 @@ let package = Package(
     .testTarget(
       name: "ParallelTests", dependencies: ["Parallel", "Kernels", "Transformer", "Runs"], swiftSettings: strict),
     .testTarget(
+      name: "ClusteringTests", dependencies: ["Clustering", "Failures", "Storage", "Corpus", "MPI", "Kernels"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrainingTests",
       dependencies: [
         "Failures", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Parallel", "Steering", "Checkpoints",
         "Training",
       ], swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Failures"], swiftSettings: strict),
-    .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching"], swiftSettings: strict),
+    .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching", "Corpus", "Storage"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -244,6 +244,9 @@ public struct GPT2: ~Copyable {
   /// The loss of every token (B, T) of the last ``evaluate(_:parameters:)`` or backward pass, in nats.
   public var losses: Matrix { workspace.losses.reshaped(rows: workspace.sequences, columns: length) }
 
+  /// The hidden states after the final LayerNorm of the last forward pass, (B T, C).
+  public var hiddenStates: Matrix { workspace.finalNormal }
+
   private var block: Block {
     Block(attention: CausalAttention(sequences: workspace.sequences, length: length, heads: configuration.heads))
   }

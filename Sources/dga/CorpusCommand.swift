@@ -1,5 +1,7 @@
 import ArgumentParser
+import Clustering
 import Corpus
+import Kernels
 import MPI
 import Printing
 
@@ -10,7 +12,7 @@ extension Communicator: WorkGroup {}
 struct CorpusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "corpus", abstract: "Build a corpus of domains, or look into one.",
-    subcommands: [Build.self, Inspect.self])
+    subcommands: [Build.self, Inspect.self, Vectors.self])
 
   /// Turns text into a corpus.
   struct Build: Stoppable {
@@ -44,6 +46,31 @@ struct CorpusCommand: ParsableCommand {
     }
   }
 
+  /// Writes what other programs need to make vectors of documents, or to use those made here.
+  struct Vectors: Stoppable {
+    static let configuration = CommandConfiguration(
+      abstract: "Write the names of all documents (documents.txt) and their vectors in the same order (vectors.npy).")
+
+    @Argument(help: "The corpus directory.")
+    var corpus: String
+
+    @Option(name: .shortAndLong, help: "The directory to make.")
+    var output: String
+
+    @Option(help: "The seed of the projection.")
+    var seed = 1
+
+    func run() throws {
+      let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+        Threads.start(1)
+        let opened = try world.agree { try Corpus(at: corpus) }
+        try VectorFiles.write(of: opened, seed: seed, to: output, over: world)
+        return 0
+      }
+      throw ExitCode(code)
+    }
+  }
+
   /// Describes a corpus.
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show domains, documents, tokens and epochs of a corpus.")
@@ -70,7 +97,8 @@ struct CorpusCommand: ParsableCommand {
         let checked = try corpus.verify()
         Console.note(checked)
       }
-      let report = corpus.report(budget: budget)
+      var report = corpus.report(budget: budget)
+      report.clusters = try corpus.clusters()
       try Console.print(json ? JSON.pretty.text(report) : report.table)
     }
   }

@@ -20,7 +20,8 @@ struct DGA: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CorpusCommand.self, Train.self, Align.self, Evaluate.self, PlotCommand.self, Export.self, Benchmark.self,
+      CorpusCommand.self, Cluster.self, Train.self, Align.self, Evaluate.self, PlotCommand.self, Export.self,
+      Benchmark.self,
     ])
 
   static func main() {

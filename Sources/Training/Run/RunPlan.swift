@@ -1,3 +1,4 @@
+import Clustering
 import Corpus
 import Failures
 import Foundation
@@ -102,6 +103,7 @@ public struct RunPlan: Sendable {
     facts.windows = windowCounts
     facts.tree = corpus.tree.flatMap { DomainTree(top: $0.levels[0], parents: $0.parents) }
     facts.vocabularySize = corpus.vocabularySize
+    facts.histogram = { try TargetHistogram.of($0, in: corpus).map { Double($0) } }
     method = try description.mixture.makeMethod(for: facts)
     wishes = method.everWants(upTo: max(total, interval) + 1)
     reference = try Self.reference(

@@ -1,0 +1,128 @@
+import ArgumentParser
+import Clustering
+import Corpus
+import Failures
+import Foundation
+import Kernels
+import MPI
+import Printing
+import Storage
+import Training
+
+/// Makes a corpus of clustered domains, or finds the clusters of another corpus' documents; under `mpirun`, on all
+/// ranks.
+struct Cluster: Stoppable {
+  static let configuration = CommandConfiguration(
+    abstract: "Group a corpus' documents by subject into any number of domains.",
+    usage: """
+      mpirun -np N dga cluster CORPUS -o DIR --domains N [--vectors FILE.npy|RUN] [--branching B] [--json]
+      dga cluster --assign CLUSTERED CORPUS -o FILE.npy [--vectors FILE.npy|RUN]
+      """,
+    discussion: """
+      docs/domains.md says how vectors and clusters are made. With --assign nothing is clustered: the file has the \
+      number of the domain of CLUSTERED that each document of CORPUS belongs to.
+      """)
+
+  @Argument(help: ArgumentHelp("The corpus directory.", valueName: "corpus"))
+  var path: String
+
+  @Option(name: .shortAndLong, help: "The corpus directory to make; with --assign the .npy file.")
+  var output: String
+
+  @Option(help: "The number of clusters. (default: 64)")
+  var domains: Int?
+
+  @Option(help: "Other vectors than those of pieces: an .npy file with a row for each document, or a trained run.")
+  var vectors: String?
+
+  @Option(help: "The most clusters that a cluster is split into: more domains make a tree. (default: 64)")
+  var branching: Int?
+
+  @Option(help: "The seed of vectors, first centers and the order of documents. (default: 1)")
+  var seed: Int?
+
+  @Option(help: "The most times that the documents of a cluster are assigned anew. (default: 50)")
+  var iterations: Int?
+
+  @Flag(help: "Make clusters of about equal size.")
+  var balanced = false
+
+  @Option(
+    help: ArgumentHelp("Only say to which domain of this corpus of clusters documents belong.", valueName: "corpus"))
+  var assign: String?
+
+  @Flag(help: "Replace a corpus that is there; its files alone are removed.")
+  var replace = false
+
+  @Flag(help: "Print JSON instead of a table.")
+  var json = false
+
+  func validate() throws {
+    if let domains, !(1...1 << 30).contains(domains) { throw ValidationError("--domains is from 1 to 2^30.") }
+    if let branching, !(2...1 << 20).contains(branching) { throw ValidationError("--branching is from 2 to 2^20.") }
+    if let iterations, !(1...10_000).contains(iterations) { throw ValidationError("--iterations is from 1 to 10000.") }
+    guard assign != nil else { return }
+    if domains != nil || branching != nil || seed != nil || iterations != nil || balanced || replace || json {
+      throw ValidationError("With --assign there are no other options than --vectors and -o.")
+    }
+  }
+
+  func run() throws {
+    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+      Threads.start(1)
+      let corpus = try world.agree { try Corpus(at: path) }
+      if let assign {
+        try world.agree { if world.rank == 0 { try write(assign, corpus) } }
+        return 0
+      }
+      var settings = ClusterSettings(domains: domains ?? 64)
+      settings.branching = branching ?? settings.branching
+      settings.seed = seed ?? settings.seed
+      settings.iterations = iterations ?? settings.iterations
+      settings.isBalanced = balanced
+      let line = MovingLine()
+      let made = try job(corpus, settings).run(
+        output: output, replace: replace, over: world, report: { Console.note($0) },
+        progress: { if line.isDue(isLast: false) { line.show($0) } })
+      line.finish()
+      try world.agree {
+        guard let made else { return }
+        var report = made.report()
+        report.clusters = try made.clusters()
+        try Console.print(json ? JSON.pretty.text(report) : report.table)
+      }
+      return 0
+    }
+    throw ExitCode(code)
+  }
+
+  private func job(_ corpus: Corpus, _ settings: ClusterSettings) -> ClusterJob {
+    guard let vectors else { return ClusterJob(corpus, settings) }
+    return ClusterJob(corpus, settings, vectors: Self.isRun(vectors) ? .run : .file, origin: vectors) { list, _ in
+      try Self.embedding(vectors, list, corpus)
+    }
+  }
+
+  /// Whether vectors come from a run, and not from a file.
+  private static func isRun(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+  }
+
+  private static func embedding(
+    _ vectors: String, _ list: DocumentList, _ corpus: Corpus
+  ) throws -> any DocumentEmbedding {
+    isRun(vectors) ? try HiddenStateEmbedding(at: vectors, for: corpus) : try StoredEmbedding(vectors, of: list)
+  }
+
+  /// Writes the domain of each document.
+  private func write(_ clustered: String, _ corpus: Corpus) throws {
+    let clusters = try SavedClusters(of: Corpus(at: clustered))
+    var embedding: any DocumentEmbedding =
+      try vectors.map { try Self.embedding($0, DocumentList(of: corpus), corpus) } ?? clusters.embedding()
+    let domains = try clusters.domains(of: corpus, by: &embedding)
+    var file = try NumPyWriter<Int32>(path: output, shape: [domains.count])
+    try file.write(domains.span)
+    try file.finish()
+  }
+}
