@@ -60,17 +60,26 @@ public struct ClusterJob {
     let clustering = try Clustering(of: vectors.rows, settings, over: world, report: show)
     let centers = clustering.levels.flatMap(\.centers)
     let search = ClusterSearch(clustering.tree, centers: centers.span, dimensions: clustering.dimensions)
-    var grouping = Grouping(
+    var clustered = ClusteredDocuments(
+      corpus: corpus, list: list, clustering: clustering, seed: settings.seed,
+      words: try TellingWords(weights, of: list, corpus.tokenizer, over: world),
       train: try gathered(clustering.domains, .train, over: world),
       validation: try domains(of: .validation, by: &embedding, search, over: world),
       steering: try domains(of: .steering, by: &embedding, search, over: world))
-    grouping.words = try TellingWords(weights, of: list, corpus.tokenizer, over: world)
     show("writing \(Words.count(clustering.levels.last?.documents.count ?? 0, "cluster"))")
     return try world.agree {
+      guard let writer else { return nil }
+      try clustered.write(to: writer)
+      if record.vectors == .pieces { try writer.write(weights) }
       var record = record
       record.dimensions = clustering.dimensions
-      return try writer?.write(
-        clustering, grouping, record, weights: weights, of: corpus, list, seed: settings.seed, report: report)
+      let made = try writer.finish(tree: clustering.tree, clustering: record, report: report)
+      if made.domains.count < settings.domains {
+        report(
+          "There are \(made.domains.count) clusters instead of \(settings.domains): nodes of the tree had fewer "
+            + "documents than clusters, or documents with equal vectors.")
+      }
+      return made
     }
   }
 
@@ -83,6 +92,7 @@ public struct ClusterJob {
     let (size, start) = (world.size, ContinuousClock.now)
     return try world.agree {
       try DocumentVectors(share, of: list, by: &embedding) { done in
+        guard done > share.count / 64 else { return }
         let elapsed = start.duration(to: .now) / .seconds(1)
         let left = elapsed / Double(done) * Double(share.count - done)
         report("vectors of about \(done * size) of \(places.count) documents, about \(Words.time(left)) left")

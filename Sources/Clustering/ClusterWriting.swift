@@ -6,61 +6,72 @@ import Printing
 import Signals
 import Storage
 
-/// The domain of each document of three parts, and the words that are found on the way.
-struct Grouping {
+/// Documents whose clusters are known, and how they are written in the order of these.
+struct ClusteredDocuments {
+  let corpus: Corpus
+  let list: DocumentList
+  let clustering: Clustering
+  /// Sets the order of documents within a cluster.
+  let seed: Int
+  var words: TellingWords
+  /// The domain of each document of three parts.
   let train, validation, steering: [Int32]
-  var words: TellingWords?
 
-  init(train: [Int32], validation: [Int32], steering: [Int32]) {
-    (self.train, self.validation, self.steering) = (train, validation, steering)
-  }
-}
+  private var count: Int { clustering.levels.last?.documents.count ?? 0 }
 
-extension CorpusRegrouping {
   /// Writes all documents in the order of their clusters, and what is known of these.
-  func write(
-    _ clustering: borrowing Clustering, _ grouping: Grouping, _ record: Manifest.ClusteringRecord,
-    weights: PieceWeights, of corpus: Corpus, _ list: DocumentList, seed: Int, report: (String) -> Void
-  ) throws -> Corpus {
-    let tree = clustering.tree
-    let count = tree.levels.last ?? 0
-    let names = ClusterNames(tree)
+  ///
+  /// - Throws: `Failure`: `.inputOutput`, `.preempted`.
+  mutating func write(to writer: CorpusRegrouping) throws {
+    let names = ClusterNames(clustering.tree)
     let owners = SourceDomains(of: corpus)
-    var words = grouping.words
-    let train = ShuffledGroups(grouping.train, groups: count, seed: seed)
-    let validation = ShuffledGroups(grouping.validation, groups: count, seed: seed)
-    var clusters = try OutputFile("\(path)/\(Manifest.ClusteringRecord.clustersFile)")
+    let trained = ShuffledGroups(train, groups: count, seed: seed)
+    let heldOut = ShuffledGroups(validation, groups: count, seed: seed)
+    var clusters = try OutputFile("\(writer.path)/\(Manifest.ClusteringRecord.clustersFile)")
     var tokens: [Int32] = []
     for domain in 0..<count {
       try StopSignal.check(DocumentVectors.consequenceOfStopping)
       var sources: [Int: Int] = [:]
-      let documents = train[domain]
+      let documents = trained[domain]
       for document in documents {
         try list.read(list.places(of: .train).lowerBound + Int(document), into: &tokens)
-        try append(train: tokens)
-        words?.add(tokens)
+        try writer.append(train: tokens)
+        words.add(tokens)
         sources[owners[Int(document)], default: 0] += 1
       }
-      for document in validation[domain] {
+      for document in heldOut[domain] {
         try list.read(list.places(of: .validation).lowerBound + Int(document), into: &tokens)
-        try append(validation: tokens)
+        try writer.append(validation: tokens)
       }
-      endDomain(named: names[domain])
+      writer.endDomain(named: names[domain])
       let line = ClusterRecord(
-        name: names[domain], documents: documents.count, words: words?.take() ?? [],
+        name: names[domain], documents: documents.count, words: words.take(),
         sources: Dictionary(uniqueKeysWithValues: sources.map { (corpus.domains.name($0.key), $0.value) }))
       try clusters.write(Array(JSON.line.text(line).utf8) + [0x0A])
     }
-    add([Manifest.ClusteringRecord.clustersFile: try clusters.finish()])
-    try writeCenters(clustering)
-    try writeHistograms(grouping.steering, of: corpus, domains: count)
-    if record.vectors == .pieces {
-      try writeArray(weights.values, shape: [weights.values.count], to: Manifest.ClusteringRecord.weightsFile)
-    }
-    return try finish(tree: tree, clustering: record, report: report)
+    writer.add([Manifest.ClusteringRecord.clustersFile: try clusters.finish()])
+    try writer.write(centersOf: clustering)
+    try writer.write(histograms, shape: [corpus.targets.count, count], to: Manifest.ClusteringRecord.histogramsFile)
   }
 
-  private func writeCenters(_ clustering: borrowing Clustering) throws {
+  /// How many steering documents of each target belong to each domain, (targets, domains).
+  private var histograms: [Int64] {
+    corpus.targets.flatMap { target in
+      var histogram = [Int64](repeating: 0, count: count)
+      for domain in steering[target.steering.documents] { histogram[Int(domain)] += 1 }
+      return histogram
+    }
+  }
+}
+
+extension CorpusRegrouping {
+  /// Writes what pieces weigh.
+  func write(_ weights: PieceWeights) throws {
+    try write(weights.values, shape: [weights.values.count], to: Manifest.ClusteringRecord.weightsFile)
+  }
+
+  /// Writes the centers of all nodes, level after level.
+  fileprivate func write(centersOf clustering: Clustering) throws {
     let nodes = clustering.levels.reduce(0) { $0 + $1.documents.count }
     var file = try NumPyWriter<Float>(
       path: "\(path)/\(Manifest.ClusteringRecord.centersFile)", shape: [nodes, clustering.dimensions])
@@ -68,17 +79,7 @@ extension CorpusRegrouping {
     add([Manifest.ClusteringRecord.centersFile: try file.finish()])
   }
 
-  private func writeHistograms(_ steering: [Int32], of corpus: Corpus, domains: Int) throws {
-    var counts: [Int64] = []
-    for target in corpus.targets {
-      var histogram = [Int64](repeating: 0, count: domains)
-      for domain in steering[target.steering.documents] { histogram[Int(domain)] += 1 }
-      counts += histogram
-    }
-    try writeArray(counts, shape: [corpus.targets.count, domains], to: Manifest.ClusteringRecord.histogramsFile)
-  }
-
-  private func writeArray<Element: NumPyStorable>(_ values: [Element], shape: [Int], to name: String) throws {
+  fileprivate func write<Element: NumPyStorable>(_ values: [Element], shape: [Int], to name: String) throws {
     var file = try NumPyWriter<Element>(path: "\(path)/\(name)", shape: shape)
     try file.write(values.span)
     add([name: try file.finish()])

@@ -4,7 +4,7 @@ import MPI
 import Printing
 
 /// Clusters of documents: a tree whose leaves are all equally deep, and the leaf of each document.
-public struct Clustering: ~Copyable {
+public struct Clustering {
   /// The levels from the top down.
   public private(set) var levels: [ClusterLevel] = []
   /// The domain of each of this rank's documents: a node of the last level.

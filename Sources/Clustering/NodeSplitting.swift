@@ -8,8 +8,8 @@ import Signals
 /// among centers of their own.
 ///
 /// Ranks share the documents. Sums are integers (``FixedPoint``), so they are the same whatever ranks add them, and
-/// only documents that moved are added and taken away. A node is settled when none of its documents moves, or the sum of
-/// distances falls by less than a given part. Its centers are then those that its documents were last assigned by:
+/// only documents that moved are added and taken away. A node is settled when none of its documents moves, or the sum
+/// of distances falls by less than a given part. Its centers are then those that its documents were last assigned by:
 /// whoever looks for the nearest center finds the same.
 struct NodeSplitting: ~Copyable {
   /// One of the nodes.

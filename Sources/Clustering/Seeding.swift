@@ -3,8 +3,8 @@ import Kernels
 import MPI
 
 /// The first centers of one node, chosen from a sample of its documents' vectors by k-means++ (Arthur and
-/// Vassilvitskii, 2007): each is drawn in proportion to its distance from those chosen before, several times, and the draw that leaves
-/// the least distances is kept.
+/// Vassilvitskii, 2007): each is drawn in proportion to its distance from those chosen before, several times, and the
+/// draw that leaves the least distances is kept.
 ///
 /// Of more than 64 centers a 64th is drawn at once, without trials, as k-means|| does (Bahmani et al., 2012).
 struct Seeding: ~Copyable {

@@ -35,8 +35,7 @@ private func cluster(_ cloud: borrowing Cloud, _ domains: Int, _ change: (inout 
 }
 
 /// The naive twin of the search: down the tree, in Double; and by how much the nearest was nearer than the next.
-private func domain(of row: Int, _ cloud: borrowing Cloud, _ clustering: borrowing Clustering) -> (Int, margin: Double)
-{
+private func domain(of row: Int, _ cloud: borrowing Cloud, _ clustering: Clustering) -> (Int, margin: Double) {
   var (node, margin) = (0, Double.infinity)
   for level in clustering.levels {
     let products = level.parents.indices.filter { Int(level.parents[$0]) == node }.map { child in
