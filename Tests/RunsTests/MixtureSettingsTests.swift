@@ -91,6 +91,36 @@ struct MixtureSettingsTests {
     }
   }
 
+  @Test func `A basis, a tree or a histogram that is not there is refused with the place of its key`() throws {
+    expectFailure(mentioning: [":4: mixture.basis: ", "`unifrom` is neither", "did you mean `uniform`?"]) {
+      _ = try start("{basis: [natural, unifrom]}")
+    }
+    expectFailure(mentioning: [":4: mixture.basis: ", "no tree of domains, so there is no `level1`"]) {
+      _ = try start("{basis: [level1]}")
+    }
+    expectFailure(mentioning: [":4: mixture.coefficients: ", "`naturl`; did you mean `natural`?"]) {
+      _ = try start("{basis: [natural, uniform], coefficients: {naturl: 1}}")
+    }
+    expectFailure(mentioning: [":4: mixture.shrink: ", "no tree of domains to shrink scores along"]) {
+      _ = try start("{shrink: tree}")
+    }
+    var facts = Self.facts
+    facts.targets = [Share("t", 1)]
+    facts.targetNames = ["t"]
+    for (mixture, key) in [
+      ("{method: importance}", "method"), ("{basis: [target]}", "basis"), ("{basis: [t]}", "basis"),
+    ] {
+      expectFailure(mentioning: [":4: mixture.\(key): ", "does not say which domains the documents of t belong to"]) {
+        _ = try describe("mixture: \(mixture)").mixture.makeMethod(for: facts)
+      }
+    }
+    facts.histogram = { _ in [0, 0, 0] }
+    expectFailure(mentioning: [":4: mixture.method: ", "the histogram of t is without support"]) { [facts] in
+      _ = try describe("mixture: {method: importance}").mixture.makeMethod(for: facts)
+    }
+    #expect(isNear(try start("{basis: [natural, uniform]}"), [0.65 / 3, 0.95 / 3, 1.4 / 3]))
+  }
+
   @Test func `Weights of a description made in code are refused with the path of their key`() {
     var run = described()
     run.mixture.prior = .shares([Share("uper", 1)])
