@@ -52,8 +52,8 @@ struct ConfigurationManualTests {
 
   @Test(arguments: [
     "batch.tokens=4096", "mixture.eta=0.3", "mixture.direction.targets={git: 1, libc: 2}", "mixture.prior={a: 1}",
-    "mixture.prior=runs/other", "mixture.record=10steps", "mixture.shrink=flat", "mixture.basis=[a, level1]", "mixture.coefficients={a: 1}",
-    "mixture.reference=runs/other", "evaluation.every=10steps",
+    "mixture.prior=runs/other", "mixture.record=10steps", "mixture.reference=runs/other", "mixture.shrink=flat",
+    "mixture.basis=[a, level1]", "mixture.coefficients={a: 1}", "evaluation.every=10steps",
     "batch.micro=2", "mixture.every=10steps", "optimizer.warmup=10steps",
     "time_limit=90minutes", "watchdog.limit=60seconds",
   ])
