@@ -36,7 +36,8 @@ extension Corpus {
     let work = WorkDirectory(path: OutputDirectory.hiddenPath(for: output) + "/" + WorkDirectory.name)
     let watch = BuildWatch(work, group.rank == 0 ? observer : .none)
     var root: BuildRoot?
-    try group.agreeOnRoot(watch) { root = try BuildRoot(recipe, output, replace: replace, watch) }
+    // Nothing is written into the directory before it is ours: another build may be at work there.
+    try group.agree { if group.rank == 0 { root = try BuildRoot(recipe, output, replace: replace, watch) } }
     do {
       try CorpusBuilder(recipe: recipe, watch: watch).run(over: group, root)
       try group.agreeOnRoot(watch) { try root?.commit(work, observer) }

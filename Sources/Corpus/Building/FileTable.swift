@@ -156,8 +156,9 @@ struct TextBlock: WorkPiece {
   /// What names of blocks begin with.
   static let prefix = "text-"
 
-  /// The most blocks of text or of tokens, each of which is an open file when documents are taken in another order.
-  private static let most = 512
+  /// The most blocks of text or of tokens. Each is two open files when documents are taken in another order, and many
+  /// systems allow a process 1,024.
+  private static let most = 256
 
   /// Below this size the work with a block's files would count.
   private static let smallest = 1 << 22

@@ -68,9 +68,15 @@ struct TextReading {
         guard !text.withUnsafeBytes(TextRepair.isBlank) else {
           return output.result.owners[last].tally.note(.empty, first: Self.name(of: path, line: line))
         }
+        guard let count = Int32(exactly: text.count) else {
+          let name = Self.name(of: path, line: line)
+          let problem = "\(name) is larger than 2 GiB, with U+FFFD for what is not UTF-8; split it."
+          faults.append(TextFault(kind: .badData, message: problem))
+          return faultCount += 1
+        }
         let document = Document(
           digest: Checksum.digest(of: text), identity: TextIdentity.digest(of: text), offset: output.text.count,
-          count: Int32(text.count), block: Int32(block.number), file: Int32(file), line: Int32(clamping: line),
+          count: count, block: Int32(block.number), file: Int32(file), line: Int32(clamping: line),
           repair: repair)
         output.keys.append(TextKey(identity: document.identity, document: output.keys.count))
         output.result.owners[last].documents += 1
