@@ -19,7 +19,7 @@ public struct ClusterSettings: Sendable {
   public init(domains: Int) { self.domains = domains }
 
   /// The levels that the tree needs.
-  var levels: Int {
+  package var levels: Int {
     var (levels, leaves) = (1, branching)
     while leaves < domains {
       levels += 1

@@ -1,10 +1,10 @@
 /// The division of the leaves of a tree among the nodes of a level.
-enum LeafDivision {
+package enum LeafDivision {
   /// Divides a number of leaves in proportion to documents: to each node at least one, at most as many as it has
   /// documents, and at most `most`.
   ///
   /// Leaves go one by one to the node that has the most documents for each (the method of D'Hondt).
-  static func divide(_ leaves: Int, among documents: [Int], most: Int) -> [Int] {
+  package static func divide(_ leaves: Int, among documents: [Int], most: Int) -> [Int] {
     var result = [Int](repeating: 1, count: documents.count)
     // Not more than can be given at all.
     let room = documents.reduce(0) { $0 + min($1, most) }

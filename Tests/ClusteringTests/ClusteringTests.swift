@@ -1,9 +1,8 @@
+import Clustering
 import Failures
 import Kernels
 import MPI
 import Testing
-
-@testable import Clustering
 
 /// Vectors of length 1 around some directions, made of a fixed sequence of numbers.
 private struct Cloud: ~Copyable {
@@ -66,8 +65,8 @@ private func domain(of row: Int, _ cloud: borrowing Cloud, _ clustering: Cluster
     let clustering = try cluster(cloud, domains) { $0.branching = branching }
     let tree = clustering.tree
     #expect(tree.levels.last == domains)
-    let search = ClusterSearch(
-      tree, centers: clustering.levels.flatMap(\.centers).span, dimensions: clustering.dimensions)
+    let centers = clustering.levels.flatMap(\.centers)
+    let search = ClusterSearch(tree, centers: centers.span, dimensions: clustering.dimensions)
     #expect(search.domains(of: cloud.rows) == clustering.domains)
     var counts = [Int](repeating: 0, count: domains)
     for row in 0..<1500 {

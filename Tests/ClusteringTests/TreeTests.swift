@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Clustering
+import Clustering
 
 @Suite struct TreeTests {
   @Test func `Leaves are divided in proportion to documents, within what each node can have`() {
