@@ -208,12 +208,11 @@ public struct Evidence: Codable, Sendable, Equatable {
   public func scores(
     _ known: ScoreMemory, memory: Double, unit: Double, isMoving: Bool = true, along branches: Branches? = nil
   ) -> Scores {
-    var scores = known.scores(unit: unit, memory: memory)
+    var scores = Scores(values: known.values, unit: unit)
     let summary = known.summary(memory: memory, noise: branches?.variances?.noise)
     let squares = summary.domains.enumerated().map { domain, found in
       found.map { squaredError($0, share: share(of: domain, $0)) } ?? .infinity
     }
-    scores.aging = nil
     let passing = isMoving ? directionNoise * max(0, 1 - (recurrence ?? 1)) : 0
     scores.errors = squares.map { ($0 + passing).squareRoot() }
     scores.lastingErrors = squares.map { $0.squareRoot() }
