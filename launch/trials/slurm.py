@@ -47,7 +47,7 @@ def slurm(shop, count):
                 told.append(job.meets(end, "over"))
                 starts += job.starts
                 job = Job(shop, cluster, f"run-{number}")
-            job.until(lambda: job.state() not in ("PENDING", "RUNNING", "COMPLETING"), "the end", 120)
+            job.until(lambda: job.state() in Job.OVER, "the end", 240)
             starts += job.starts
             if job.state() != "COMPLETED":
                 shop.problem(f"the last job: {job.state()}: {job.said()}")
@@ -132,6 +132,8 @@ def free_ports(count):
 class Job:
     """A job that was submitted, through all its starts."""
 
+    OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
+
     def __init__(self, shop, cluster, run):
         self.shop, self.cluster, self.run, self.starts = shop, cluster, run, 0
         # Three minutes, and Slurm's signal from ten seconds after the start on; Slurm looks every half minute.
@@ -176,8 +178,7 @@ class Job:
         time.sleep(self.shop.random.uniform(0, 2))
         fault(self)
         moment, before = time.monotonic(), self.shop.checkpoints(self.run)
-        self.until(lambda: self.state() != "RUNNING" or self.starts > starts, "an end", 60)
-        self.until(lambda: self.state() != "COMPLETING", "a state", 60)
+        self.until(lambda: self.state() in Job.OVER or self.starts > starts, "an end", 90)
         seconds, found = time.monotonic() - moment, "requeued" if self.starts > starts else "over"
         if found != expected:
             self.shop.problem(f"{fault.__name__}: {found}, {self.state()}, {self.said()}")

@@ -141,7 +141,12 @@ public struct DomainTable: RandomAccessCollection, Sendable {
         hashes[domain] = Checksum.digest(of: name).keyed(by: 0)
         return bytes[range.upperBound - 1] == 0x0A && !name.isEmpty && Self.isPlain(name)
       }
-      guard isPlain else { throw failure(domain, "has a name that is empty or not plain text: '\(name(domain).printable)'") }
+      guard isPlain else {
+        throw Failure(
+          .badData,
+          "\(names.path): the name of domain \(domain) of \(count) is empty or not plain text: "
+            + "'\(name(domain).printable)'.")
+      }
     }
     hashes.sort()
     guard zip(hashes, hashes.dropFirst()).allSatisfy({ $0 != $1 }) else {
