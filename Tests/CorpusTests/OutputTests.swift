@@ -70,6 +70,12 @@ import Testing
     expectFailure(.badData, mentioning: expected) { try workshop.build(recipe) }
     expectFailure(.badData, mentioning: expected) { _ = try Corpus(at: workshop.path + "/out") }
     #expect(try workshop.read("out/manifest.json") == newer)
+    let older = Array(#"{"format": "dga corpus", "version": 1, "files": {}, "domains": [{"name": "a"}]}"#.utf8)
+    try workshop.write("out/manifest.json", older)
+    expectFailure(.badData, mentioning: ["version 1", "an older dga", "--replace"]) {
+      _ = try Corpus(at: workshop.path + "/out")
+    }
+    try workshop.write("out/manifest.json", newer)
   }
 
   @Test func `what is not a corpus is not replaced`() throws {

@@ -153,10 +153,17 @@ extension Manifest {
     }
   }
 
-  /// Refuses a corpus that a newer program has written, whatever else its manifest says.
+  /// Refuses a corpus that a newer or an older program has written, whatever else its manifest says.
   private static func checkVersion(_ path: String) throws {
     let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    try DirectoryMarker(.corpus, of: directory)?.checkVersion(of: directory, newest: version)
+    guard let marker = DirectoryMarker(.corpus, of: directory) else { return }
+    try marker.checkVersion(of: directory, newest: version)
+    guard marker.version == version else {
+      throw Failure(
+        .badData,
+        "\(directory) is a corpus of format version \(marker.version), which an older dga has written; this one reads "
+          + "version \(version). Build it again from its recipe, with --replace.")
+    }
   }
 
   private func validate(_ path: String) throws {

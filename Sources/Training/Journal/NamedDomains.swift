@@ -2,9 +2,10 @@ import Corpus
 
 /// The domains that a record or a table names, of what may be a million.
 enum NamedDomains {
-  /// How many domains a record of `metrics.jsonl` names at most by each of what they are chosen by; all of a corpus with
-  /// no more.
+  /// How many domains a record of `metrics.jsonl` names at most by each of what they are chosen by.
   static let most = 64
+  /// The most domains of a corpus of which a record names all.
+  static let few = 128
 
   /// The domains with the largest values, the largest first; of equal ones the first.
   ///
@@ -30,7 +31,7 @@ enum NamedDomains {
 
   /// The domains that a record names, in order: all of few; of many those that are largest by any of some measures.
   static func chosen(of domains: Int, by measures: [(Int) -> Double]) -> [Int] {
-    guard domains > measures.count * most else { return Array(0..<domains) }
+    guard domains > few else { return Array(0..<domains) }
     return Set(measures.flatMap { largest(most, of: domains, by: $0) }).sorted()
   }
 }

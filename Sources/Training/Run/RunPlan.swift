@@ -91,7 +91,7 @@ public struct RunPlan: Sendable {
     checkpointEvery = checkpointSeconds == nil ? max(1, clock.steps(description.checkpoint.every)) : nil
     memoryCheckEvery = max(1, clock.steps(description.watchdog.memory))
     interval = max(1, clock.steps(every))
-    let isNamed = corpus.domains.count <= NamedDomains.most
+    let isNamed = corpus.domains.count <= NamedDomains.few
     recordEvery = description.mixture.record.map { max(1, clock.steps($0)) } ?? (isNamed ? nil : max(1, total / 10))
 
     var facts = RunFacts(
