@@ -140,7 +140,8 @@ let package = Package(
         "Training",
       ], swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Failures"], swiftSettings: strict),
-    .testTarget(name: "CommandLineTests", dependencies: ["dga", "Launching", "Corpus", "Storage"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["dga", "Launching", "Corpus", "Storage"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -58,10 +58,10 @@ extension BenchmarkReport {
     let parts = step.part_seconds.filter { $0.value > 0 }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let names = parts.map { "\($0.key) \(percent($0.value / step.mean_step_seconds))" }.joined(separator: ", ")
     return table.text + "parts of a step: \(names)\n"
-      + "mean share of the sgemm between steps (\(decimal(step.sgemm_between_steps_gigaflops_per_second)) GFLOP/s per rank): "
-      + "\(percent(step.share_of_sgemm_between_steps))\n"
-      + "peak memory \(Int(Double(step.peak_resident_bytes) / 1e6)) MB per rank; loss \(decimal(step.first_loss_nats, 3)), "
-      + "at the end \(decimal(step.last_loss_nats, 3))\n"
+      + "mean share of the sgemm between steps (\(decimal(step.sgemm_between_steps_gigaflops_per_second)) GFLOP/s per "
+      + "rank): \(percent(step.share_of_sgemm_between_steps))\n"
+      + "peak memory \(Int(Double(step.peak_resident_bytes) / 1e6)) MB per rank; loss "
+      + "\(decimal(step.first_loss_nats, 3)), at the end \(decimal(step.last_loss_nats, 3))\n"
   }
 
   private func kernelTable(_ kernels: [Kernel], _ perRank: String) -> String {

@@ -2,7 +2,8 @@
 #pragma once
 #include <stdint.h>
 
-/// A vector register of floats, and half of one: of 512 bits where the code is compiled for a processor that has such, else of 256.
+/// A vector register of floats, and half of one: of 512 bits where the code is compiled for a processor that has such,
+/// else of 256.
 #if defined(__AVX512F__)
 typedef float dga_lanes __attribute__((ext_vector_type(16)));
 typedef float dga_half_lanes __attribute__((ext_vector_type(8)));

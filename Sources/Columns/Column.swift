@@ -111,7 +111,8 @@ public final class ColumnReader: @unchecked Sendable {
     // Any byte but 0 and 1 is no Bool.
     if Element.self == Bool.self, bytes[offset..<offset + count].contains(where: { $0 > 1 }) { return nil }
     return [Element](unsafeUninitializedCapacity: count) { target, filled in
-      UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count * size]))
+      UnsafeMutableRawBufferPointer(target).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count * size]))
       filled = count
     }
   }

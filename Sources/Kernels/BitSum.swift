@@ -1,4 +1,5 @@
-/// The sum of the bit patterns of floats, modulo 2^32 in each of its lanes and in all: the sum changes if one float does.
+/// The sum of the bit patterns of floats, modulo 2^32 in each of its lanes and in all: the sum changes if one float
+/// does.
 ///
 /// Two changes cancel with a probability of 2^-32. The order of additions does not matter, so neither do threads.
 struct BitSum {
@@ -44,8 +45,8 @@ public func bitSum(_ a: Matrix) -> UInt32 {
   }[0]
 }
 
-/// Calls `body` with consecutive parts of `0..<total`, one for each thread, and adds up what each leaves in its `values`
-/// numbers, of which there are at most 6.
+/// Calls `body` with consecutive parts of `0..<total`, one for each thread, and adds up what each leaves in its
+/// `values` numbers, of which there are at most 6.
 @inline(always)
 func sumOverThreads(
   _ total: Int, values: Int, _ body: (_ first: Int, _ count: Int, _ sums: UnsafeMutablePointer<UInt32>) -> Void

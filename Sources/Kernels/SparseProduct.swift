@@ -1,4 +1,5 @@
-/// Writes one row of the product of a sparse matrix with a dense one: the sum of rows of `table`, each times its factor.
+/// Writes one row of the product of a sparse matrix with a dense one: the sum of rows of `table`, each times its
+/// factor.
 ///
 /// Shapes: `places` and `factors` as many as the sparse row has entries, table (V, C), result (1, C). Entries are added
 /// in their order.

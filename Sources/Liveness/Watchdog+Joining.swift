@@ -6,8 +6,8 @@ import Synchronization
 extension Watchdog {
   private static let hasJoined = Atomic<Bool>(false)
 
-  /// Ends this process with a message if ``joined()`` has not been called after some seconds: joining the other ranks may
-  /// never come back, either.
+  /// Ends this process with a message if ``joined()`` has not been called after some seconds: joining the other ranks
+  /// may never come back, either.
   public static func expectStart(within seconds: Double) {
     // MPI changes the environment while it starts, so the thread must not read it.
     let rank = ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_RANK"].flatMap { Double($0) } ?? 0

@@ -5,8 +5,8 @@ import Synchronization
 /// A thread beside the one that talks to MPI, which ends the job if a wait for other ranks has lasted too long.
 ///
 /// While its rank waits, it asks the watchdogs of the other ranks how they are, by UDP. A rank that does not answer is
-/// lost or stopped: the job ends after the limit. A rank that answers and is at work is waited for ten times as long. If
-/// every rank waits for another, nobody will ever come: the job ends after the limit. The rank that finds out writes
+/// lost or stopped: the job ends after the limit. A rank that answers and is at work is waited for ten times as long.
+/// If every rank waits for another, nobody will ever come: the job ends after the limit. The rank that finds out writes
 /// who, where and how long; every rank writes its last calls to a file; all leave with exit code 76.
 ///
 /// A process that was itself stopped for a while, or a node that slept, starts its patience anew.
@@ -241,8 +241,8 @@ public final class Watchdog: @unchecked Sendable {
       let state = message(.leave, to: own)
       let place = directory.map { " What ranks did last is in \($0)." } ?? ""
       let line =
-        "error: \(finding). Rank \(own.rank) on \(own.host) \(state.doing). The job ends; go on from the last checkpoint "
-        + "with --resume.\(place)\n"
+        "error: \(finding). Rank \(own.rank) on \(own.host) \(state.doing). The job ends; go on from the last "
+        + "checkpoint with --resume.\(place)\n"
       _ = line.utf8CString.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count - 1) }
     }
     if let directory { FlightReport(of: own, at: time).write(to: directory) }

@@ -65,8 +65,8 @@ struct Basis: Sendable {
     guard run.targetNames.contains(entry) else {
       throw SettingFault(
         "basis",
-        "`\(entry)` is neither `target`, `uniform`, `natural`, `prior`, a level of the tree such as `level1`, nor a target "
-          + "of the corpus", unknownName: entry, among: words.keys.sorted() + run.targetNames)
+        "`\(entry)` is neither `target`, `uniform`, `natural`, `prior`, a level of the tree such as `level1`, nor a "
+          + "target of the corpus", unknownName: entry, among: words.keys.sorted() + run.targetNames)
     }
     let counts = try run.readableDocuments(of: entry, key: "basis")
     guard let weights = Weights(proportionalTo: counts) else { throw RunFacts.noSupport(of: entry, key: "basis") }
@@ -90,8 +90,8 @@ struct Basis: Sendable {
     guard names.count + count <= Self.most else {
       throw SettingFault(
         "basis",
-        "`\(entry)` has \(count) nodes, and a basis at most \(Self.most) distributions; without a basis every domain has "
-          + "a weight of its own")
+        "`\(entry)` has \(count) nodes, and a basis at most \(Self.most) distributions; without a basis every domain "
+          + "has a weight of its own")
     }
     let (nodes, readable) = (tree.nodes(at: level - 1), run.isReadable)
     var members = [[Int32]](repeating: [], count: count)

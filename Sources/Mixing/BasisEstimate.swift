@@ -1,12 +1,12 @@
 /// Scores of distributions over domains, estimated from sequences that were drawn by other weights.
 ///
-/// With B sequences of domains c_b that were drawn with probabilities q, and scores s_b, the self-normalised estimate for
-/// the distribution p is
+/// With B sequences of domains c_b that were drawn with probabilities q, and scores s_b, the self-normalised estimate
+/// for the distribution p is
 ///
 ///     mu = sum_b w_b s_b / sum_b w_b,   w_b = p(c_b) / q(c_b)
 ///
-/// It is worth as many sequences from p itself as the lesser of the realised `(sum w)^2 / sum w^2`, which is never below
-/// 1, and the expected `B / chi`, `chi = sum_c p(c)^2 / q(c)` over the domains that can have been drawn.
+/// It is worth as many sequences from p itself as the lesser of the realised `(sum w)^2 / sum w^2`, which is never
+/// below 1, and the expected `B / chi`, `chi = sum_c p(c)^2 / q(c)` over the domains that can have been drawn.
 package struct BasisEstimate: Sendable {
   /// The distributions that some sequence tells of, in ascending order, and the estimate of each, (rows).
   package private(set) var distributions: [Int] = [], means: [Double] = []
@@ -46,8 +46,8 @@ package struct BasisEstimate: Sendable {
     }
   }
 
-  /// By how much a distribution's estimate varies more than if it had been drawn from: chi. Domains that cannot have been
-  /// drawn have no part in the estimate, so it is one of the others alone.
+  /// By how much a distribution's estimate varies more than if it had been drawn from: chi. Domains that cannot have
+  /// been drawn have no part in the estimate, so it is one of the others alone.
   package static func inflation(of distribution: SparseDistribution, drawnBy q: [Double]) -> Double {
     var (covered, sum) = (0.0, 0.0)
     for (domain, share) in zip(distribution.domains, distribution.shares) where q[Int(domain)] > 0 {

@@ -1,15 +1,16 @@
 /// Evidence along a tree: fresh scores are compared with those that the tree predicts.
 ///
 /// A domain by itself is predicted to have its remembered score times `tau^2 / (tau^2 + e^2)`, which is tau^2 times the
-/// `a_i d_i` of ``Evidence``. Along a tree the prediction p_i is the posterior mean of ``TreeShrinkage``, which is known
-/// of domains that were never seen, too, and r_i the share of a true score's variance that it explains. So
+/// `a_i d_i` of ``Evidence``. Along a tree the prediction p_i is the posterior mean of ``TreeShrinkage``, which is
+/// known of domains that were never seen, too, and r_i the share of a true score's variance that it explains. So
 ///
-///     N <- keep N + sum n_i (p_i - mean) / tau^2 (x_i - mean)        A <- keep A + sum n_i r_i / tau^2 (1 - share of its group)
+///     N <- keep N + sum n_i (p_i - mean) / tau^2 (x_i - mean)
+///     A <- keep A + sum n_i r_i / tau^2 (1 - share of its group)
 ///     V <- keep^2 V + sum n_i (p_i - mean)^2 / tau^4 v + g^2 sum over groups (sum n_i (p_i - mean) / tau^2)^2
 ///
 /// The groups are the nodes of the tree's first level. Domains of one group have gradients that are alike, so the error
-/// of a direction counts as common to them. How tau^2 is shared among the levels is told by ``PairMoments``, how much it
-/// is by N and A, in which no noise of a direction is.
+/// of a direction counts as common to them. How tau^2 is shared among the levels is told by ``PairMoments``, how much
+/// it is by N and A, in which no noise of a direction is.
 extension Evidence {
   /// A tree, and what its levels differ by as far as that is known.
   public struct Branches: Sendable {

@@ -197,9 +197,9 @@ public struct Evidence: Codable, Sendable, Equatable {
 
   /// What is known of all scores after an update.
   ///
-  /// Errors are of differences between the domains' scores at this moment. What passes cannot be told from the directions'
-  /// noise, so all of g^2 counts as one or the other, whichever is more. Differences that last have smaller errors,
-  /// which ``Scores/lastingErrors`` are.
+  /// Errors are of differences between the domains' scores at this moment. What passes cannot be told from the
+  /// directions' noise, so all of g^2 counts as one or the other, whichever is more. Differences that last have smaller
+  /// errors, which ``Scores/lastingErrors`` are.
   ///
   /// - Parameters:
   ///   - known: What is remembered, this update included.

@@ -6,7 +6,8 @@ extension Finding {
   ///
   /// With g_i the guess of a score, s_i its standard deviation, and b the best guess, that is
   ///
-  ///     E max(0, score_i - b) = s_i (z Phi(z) + phi(z)),   z = (g_i - b) / s_i,   s_i^2 = tau^2 e_i^2 / (tau^2 + e_i^2)
+  ///     E max(0, score_i - b) = s_i (z Phi(z) + phi(z))
+  ///     z = (g_i - b) / s_i,   s_i^2 = tau^2 e_i^2 / (tau^2 + e_i^2)
   ///
   /// (Jones, Schonlau, Welch, 1998). A domain that is known to be worse, and one that is known exactly, get next to
   /// nothing.

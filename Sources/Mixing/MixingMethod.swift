@@ -232,7 +232,8 @@ public struct RunFacts: Sendable {
 public struct Move: Sendable {
   /// The weights from now on, before caps.
   public var weights: Weights
-  /// What domains are drawn with, if that differs: each sequence's loss then counts its domain's weight divided by this.
+  /// What domains are drawn with, if that differs: each sequence's loss then counts its domain's weight divided by
+  /// this.
   public var draws: Weights?
   /// The weights before smoothing; nil if nothing is smoothed.
   public var raw: Weights?

@@ -6,8 +6,8 @@ public struct MixingReport: Sendable, Equatable {
   public let effectiveDomains: Double
   /// Total variation distance between the sampled weights after and before this update.
   public let moved: Double
-  /// The rate times `max s - min s`: the largest logarithm of a ratio of two weights beside the prior's, before the floor,
-  /// or for weights that walk its change, `eta (max a - min a)` for the paper's step; 0 if refused or held back.
+  /// The rate times `max s - min s`: the largest logarithm of a ratio of two weights beside the prior's, before the
+  /// floor, or for weights that walk its change, `eta (max a - min a)` for the paper's step; 0 if refused or held back.
   public let spread: Double
   /// What a person should know about this update; mostly empty.
   public internal(set) var warnings: [MixingWarning] = []

@@ -16,13 +16,14 @@ public enum MixingWarning: Sendable, Equatable {
   public func sentence(name: (Int) -> String) -> String {
     switch self {
     case .nothingMoves(_, let finding?):
-      "Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights where they started. \(finding.sentence)"
+      "Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights where they started. "
+        + "\(finding.sentence)"
         + (finding.tellsDomainsApart ? " So steps are too small: raise kl, eta or smoothing.new_weight." : "")
     case .nothingMoves(let spread, nil):
       """
       Nothing moves: \(MixingReport.quietSpell) updates in a row left the weights where they started \
-      (the last one changed ratios of weights by exp(\(spread))). Domains do not differ by more than noise, or steps are too \
-      small: larger probes, a longer memory, or a larger eta, kl or smoothing.new_weight.
+      (the last one changed ratios of weights by exp(\(spread))). Domains do not differ by more than noise, or steps \
+      are too small: larger probes, a longer memory, or a larger eta, kl or smoothing.new_weight.
       """
     case .oneDomainLeft(let domain, let weight):
       """

@@ -5,9 +5,9 @@
 ///
 ///     D_l = sum_g [W_g Q_g - S_g^2 - sum_c (W_c Q_c - S_c^2)] / W_g  :  sum_g (W_g^2 - sum_c W_c^2) / W_g
 ///
-/// over the nodes g of level l is the noise and the variances of all levels below l; D_L of pairs within a domain is the
-/// noise. Few pairs say little, so each D counts beside four degrees of freedom of D_0, that of pairs with nothing in
-/// common. Sums go on over updates, of which older ones count less. The estimate is by the method of moments.
+/// over the nodes g of level l is the noise and the variances of all levels below l; D_L of pairs within a domain is
+/// the noise. Few pairs say little, so each D counts beside four degrees of freedom of D_0, that of pairs with nothing
+/// in common. Sums go on over updates, of which older ones count less. The estimate is by the method of moments.
 public struct PairMoments: Sendable, Equatable, Codable {
   /// How much the sums of earlier updates count at an update.
   static let keep = 0.98

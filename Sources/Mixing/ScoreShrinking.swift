@@ -2,10 +2,10 @@ extension UpdateRule.Caution {
   /// Scores shrunk towards their mean by their standard errors, (domains); as they are if errors are not used or not
   /// known.
   ///
-  /// If domains were alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2. What
-  /// exceeds it is the variance t^2 of true scores, and v_i is shrunk to mean + t^2 / (t^2 + e_i^2) (v_i - mean): the
-  /// best guess of a normal score with that variance. If nothing exceeds it, all scores are the mean. An old score counts
-  /// with a larger e_i in the second formula, but not in the mean: measured scores vary no more for being old.
+  /// If domains were alike, the variance of the measured scores v_i would be the mean of their squared errors e_i^2.
+  /// What exceeds it is the variance t^2 of true scores, and v_i is shrunk to mean + t^2 / (t^2 + e_i^2) (v_i - mean):
+  /// the best guess of a normal score with that variance. If nothing exceeds it, all scores are the mean. An old score
+  /// counts with a larger e_i in the second formula, but not in the mean: measured scores vary no more for being old.
   func shrunk(_ scores: Scores) -> [Double] {
     guard self != .none, let errors = scores.errors else { return scores.values }
     if let guesses = scores.guesses?.means {

@@ -1,9 +1,9 @@
 /// Best guesses of the domains' scores along a tree: each is drawn to its parent's, that to its grandparent's, by what
 /// nodes of each level truly differ by.
 ///
-/// The model is `score of a sequence = mean + u_1 + ... + u_L + noise` with an independent normal u_l of variance B_l for
-/// every node of level l; the domains are level L. Given the B_l and the domains' measured means with their errors, the
-/// posterior is exact: one pass up the tree, one down, O(domains).
+/// The model is `score of a sequence = mean + u_1 + ... + u_L + noise` with an independent normal u_l of variance B_l
+/// for every node of level l; the domains are level L. Given the B_l and the domains' measured means with their errors,
+/// the posterior is exact: one pass up the tree, one down, O(domains).
 public struct TreeShrinkage: Sendable {
   /// The tree.
   public let tree: DomainTree

@@ -7,8 +7,9 @@
 ///     sampled' = (1 - newWeight) sampled + newWeight raw'
 ///
 /// where `from` is `raw` or `sampled`, by `recursion`. That is a walk. With `caution: evidence` `from` is always the
-/// prior, s_i are the best guesses of true scores, and the floor is the prior's part. A domain that agrees with the target gains: a training step
-/// along `sum_i w_i g_i` lowers the target's loss by about the learning rate times `sum_i w_i a_i`.
+/// prior, s_i are the best guesses of true scores, and the floor is the prior's part. A domain that agrees with the
+/// target gains: a training step along `sum_i w_i g_i` lowers the target's loss by about the learning rate times
+/// `sum_i w_i a_i`.
 public struct UpdateRule: Sendable, Equatable {
   /// What decides how far one update goes.
   public enum Step: Sendable, Equatable {

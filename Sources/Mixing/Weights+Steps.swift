@@ -94,8 +94,8 @@ private struct Tilted {
     return rate * weighted / total - log(total)
   }
 
-  /// Where the divergence is a radius, to about 1e-11, by Newton's method on the logarithms of both; nil where that does
-  /// not converge, or the divergence hardly rises, so that rounding would decide.
+  /// Where the divergence is a radius, to about 1e-11, by Newton's method on the logarithms of both; nil where that
+  /// does not converge, or the divergence hardly rises, so that rounding would decide.
   func rate(atDivergence radius: Double, below high: Double) -> Double? {
     var rate = min(1, high)
     for _ in 0..<40 {

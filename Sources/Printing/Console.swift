@@ -8,8 +8,8 @@ import Glibc
 public enum Console {
   /// Makes writing safe for as long as the process lives; called before anything else is opened.
   ///
-  /// A reader that leaves, or a limit on sizes, is an error of the write, not a signal; and a stream that was closed from the start is not
-  /// the next file that is opened, which notices would then be written into.
+  /// A reader that leaves, or a limit on sizes, is an error of the write, not a signal; and a stream that was closed
+  /// from the start is not the next file that is opened, which notices would then be written into.
   public static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     // A file that may not grow is an error of the write, too.

@@ -5,7 +5,8 @@ import Storage
 /// Pictures and a table of runs: the losses of all, the weights of those whose weights move with the scores that they
 /// follow, and what each domain got.
 public enum Plot {
-  /// Draws runs as `losses`, `weights`, `scores` and `domains`, each as SVG and PNG, into a directory that is created if needed.
+  /// Draws runs as `losses`, `weights`, `scores` and `domains`, each as SVG and PNG, into a directory that is created
+  /// if needed.
   ///
   /// - Returns: The paths of the files written.
   /// - Throws: `Failure` if a run cannot be read, gnuplot is not installed or the directory cannot be written.

@@ -59,7 +59,8 @@ public struct RunComparison: Sendable {
     return groups.filter { $0.runs[0].settings != uniform.runs[0].settings }.map { group in
       let gain = uniform.target - group.target
       let outcome =
-        "On the target \(group.label) ends at \(decimal(group.target)), uniform at \(decimal(uniform.target)) nats per token: "
+        "On the target \(group.label) ends at \(decimal(group.target)), uniform at \(decimal(uniform.target)) nats "
+        + "per token: "
       let noise = max(group.spread, uniform.spread)
       guard group.runs.count > 1 && uniform.runs.count > 1 else {
         return outcome + "\(gain > 0 ? "lower" : "higher") by \(decimal(abs(gain))), with one seed no more than a hint."

@@ -38,13 +38,13 @@ extension RunDescription {
     - **On the command line**, `key.path=value` sets any key, such as `optimizer.learning_rate=3e-4`. It takes the place
       of what the file says, also where the file says the same in another way: `mixture.eta` replaces `mixture.kl`, and
       a preset replaces the keys that it has defaults for. `key=null` takes back what the file says.
-    - **Amounts** have a unit: `1000steps`, `2e9tokens`, `1epoch`, `50documents`, `50e6bytes`, `10minutes`. Numbers can be
-      written as `1e6` or `1_000_000`.
+    - **Amounts** have a unit: `1000steps`, `2e9tokens`, `1epoch`, `50documents`, `50e6bytes`, `10minutes`. Numbers can
+      be written as `1e6` or `1_000_000`.
     - **A required key** has to be in the file or on the command line. A key without a default can be left out.
     - **`config.yaml`** in a run directory holds all keys of the run, defaults included and paths from the root, and can
       be the configuration of another run. With `--resume` its corpus is taken if there is none at the path given.
-    - **Keys without a use** next to the others are errors on the command line; those of a file are named in a line before
-      the first step.
+    - **Keys without a use** next to the others are errors on the command line; those of a file are named in a line
+      before the first step.
 
     `dga help configuration` prints this page. It is made from the declarations of the keys in `Sources/Runs` and
     `Sources/Mixing`, so change those.
@@ -78,16 +78,16 @@ extension RunDescription {
     | `validation.share` | `0.02` | a number from 0.0001 to 0.5 | the share of each domain's documents that is never \
     trained on |
     | `seed` | `1` | a whole number from 0 to 9223372036854775807 | the number that decides which documents go where |
-    | `on_error` | `stop` | `stop` or `skip` | what happens to a file or document that cannot be read: all faults of the \
-    file are named and nothing is built, or it is left out and counted |
+    | `on_error` | `stop` | `stop` or `skip` | what happens to a file or document that cannot be read: all faults of \
+    the file are named and nothing is built, or it is left out and counted |
     | `duplicates` | `drop` | `drop` or `keep` | what happens to a text that is there more than once: it stays in the \
     first domain that has it, or in every place; a target never has a text twice |
-    | `domains.NAME.paths` | required | a list of text | the files and directories of a domain; see below for what files \
-    may hold |
+    | `domains.NAME.paths` | required | a list of text | the files and directories of a domain; see below for what \
+    files may hold |
     | `domains.NAME.include` | every file | a list of text | patterns such as `*.pod` for the files that are taken of \
     directories; a pattern with a slash is for the path below the directory |
-    | `domains.NAME.field` | `text` in `.jsonl` and `.ndjson`, else none | text | the key of the text if the files hold \
-    JSON objects, or a path of keys such as `meta.text`; `none` takes any file for plain text |
+    | `domains.NAME.field` | `text` in `.jsonl` and `.ndjson`, else none | text | the key of the text if the files \
+    hold JSON objects, or a path of keys such as `meta.text`; `none` takes any file for plain text |
     | `domains.NAME.limit` | none | an amount in documents or bytes | the most that is taken of the domain |
     | `targets.NAME.paths`, `.include`, `.field` | as for domains | as for domains | the files of a target, which are \
     never trained on |

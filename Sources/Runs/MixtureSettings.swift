@@ -95,8 +95,8 @@ public struct MixtureSettings: Configurable, Sendable {
       "the most often that any domain may be read; its weight is capped accordingly")
     try keys.amount(
       "record", &record, in: [.steps, .tokens],
-      "the time between two files with whole columns of all domains in `columns`; if nothing is said a tenth of the run "
-        + "if there are more domains than a record of `metrics.jsonl` names, and else none are written")
+      "the time between two files with whole columns of all domains in `columns`; if nothing is said a tenth of the "
+        + "run if there are more domains than a record of `metrics.jsonl` names, and else none are written")
     if record?.value == 0 { throw keys.failure("record", "there is at least a step between two records") }
     try keys.path("reference", &reference, "the run whose model's losses `doremi` compares with")
   }
@@ -105,7 +105,9 @@ public struct MixtureSettings: Configurable, Sendable {
     let manual = Manual()
     try visitOwn(manual)
     let own = manual.entries.map { String($0.path.prefix { $0 != "." }) }
-    for key in ["method", "every", "prior", "repetitions", "record", "reference"] + own { places[key] = keys.place(of: key) }
+    for key in ["method", "every", "prior", "repetitions", "record", "reference"] + own {
+      places[key] = keys.place(of: key)
+    }
   }
 
   /// Refuses weights of the file for a method that moves them, and is not the command line's wish: a prior is meant.
@@ -114,8 +116,8 @@ public struct MixtureSettings: Configurable, Sendable {
     for key in ["weights", "file"] where keys.isGiven(key) {
       throw keys.failure(
         key,
-        "the method '\(method)' moves the weights: give those that it is to start from as `prior`, or choose the method "
-          + "'fixed'")
+        "the method '\(method)' moves the weights: give those that it is to start from as `prior`, or choose the "
+          + "method 'fixed'")
     }
   }
 
@@ -228,8 +230,8 @@ public struct MixtureSettings: Configurable, Sendable {
     missing -= first.count
     throw failure(
       key,
-      "\(file) has no weight for \(first.joined(separator: ", "))\(missing > 0 ? " and \(missing) more" : ""), which the "
-        + "corpus has: add the weight to the file, 0 if that domain is not to be read")
+      "\(file) has no weight for \(first.joined(separator: ", "))\(missing > 0 ? " and \(missing) more" : ""), which "
+        + "the corpus has: add the weight to the file, 0 if that domain is not to be read")
   }
 }
 

@@ -67,8 +67,9 @@ public struct OptimizerSettings: Configurable, Sendable {
     try keys.number("clip", &clip, in: 0...1e9, "the norm to which larger gradients are scaled down; 0 is no limit")
     try keys.number(
       "outlier", &outlier, in: 0...1e9,
-      "how many times its running mean the gradient's norm, or the perplexity, may be; steps beyond are skipped, as are "
-        + "those that are not finite, and after three in a row the run goes back to its last checkpoint. 0 is no limit")
+      "how many times its running mean the gradient's norm, or the perplexity, may be; steps beyond are skipped, as "
+        + "are those that are not finite, and after three in a row the run goes back to its last checkpoint. 0 is "
+        + "no limit")
     guard outlier == 0 || outlier > 1 else { throw keys.failure("outlier", "a number above 1 is needed, or 0") }
     try keys.numbers("betas", &betas, "the decay rates of AdamW's first and second moment")
     guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {

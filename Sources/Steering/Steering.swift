@@ -1,4 +1,3 @@
-import Columns
 import Corpus
 import Foundation
 import Kernels
@@ -14,19 +13,19 @@ import Parallel
 /// order of training data are as they would be without it.
 package struct Steering: ~Copyable {
   private let plan: SteeringPlan
-  package private(set) var direction: TargetDirection
+  package internal(set) var direction: TargetDirection
   private var scorer: (any Meter)?
   /// Whether sequences are scored at all.
-  private let isScoring: Bool
+  let isScoring: Bool
   private var reference: (any Meter)?
   /// Where probes are read from; nil before the first.
-  private var probes: DomainSampler?
+  var probes: DomainSampler?
   /// What probes are drawn from, if not every domain by itself.
   private let distributions: [DistributionTable]?
   /// Whether the directions are ones for the next move of the weights.
-  private var hasDirection = false
+  var hasDirection = false
   /// Tokens read so far beside training batches, all ranks together.
-  package private(set) var tokens = 0
+  package internal(set) var tokens = 0
 
   /// Plans the measurements of a run.
   ///
@@ -163,7 +162,7 @@ package struct Steering: ~Copyable {
       windows, of: plan.slices, ranges: distributions.indices.map { $0 * count..<($0 + 1) * count }, areDomains: false)
   }
 
-  private var startOfProbes: DomainSampler {
+  var startOfProbes: DomainSampler {
     DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
   }
 
@@ -265,56 +264,5 @@ package struct Steering: ~Copyable {
     }
     if direction.figures.count > 1 { rows.gram = direction.gram }
     return rows
-  }
-
-  // MARK: Checkpoints
-
-  /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
-  package struct State: Codable {
-    @Column var probes: [Int]
-    /// Windows of each domain that probes have read, (domains); empty before the first probe.
-    package var probeCursors: [Int] { probes }
-    var direction: TargetDirection.State
-    var tokens: Int
-  }
-
-  /// The state for a checkpoint.
-  package var state: State {
-    State(probes: probes?.cursors ?? [], direction: direction.state, tokens: tokens)
-  }
-
-  /// Whether the next step's sequences are scored along directions that were measured before the present moment.
-  package func keepsDirection(after step: Int) -> Bool {
-    hasDirection && isScored(step + 1) && !movesWeights(before: step + 1)
-  }
-
-  /// Goes on from a checkpoint after `step`.
-  ///
-  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has
-  ///   none.
-  /// - Returns: Whether the directions are the same; scores along others cannot be compared.
-  /// - Throws: `Failure(.badData)` if the state is one of another corpus.
-  package mutating func restore(
-    _ state: State, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
-  ) throws -> Bool {
-    probes = nil
-    if !state.probes.isEmpty {
-      var restored = startOfProbes
-      try restored.restore(cursors: state.probes)
-      probes = restored
-    }
-    tokens = state.tokens
-    guard isScoring else { return true }
-    guard try direction.restore(state.direction) else { return false }
-    // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew
-    // then.
-    hasDirection = true
-    if keepsDirection(after: step) {
-      var span = direction.mutableSpan
-      hasDirection = try read(&span)
-    } else {
-      hasDirection = false
-    }
-    return true
   }
 }

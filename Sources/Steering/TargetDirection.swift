@@ -248,7 +248,8 @@ package struct TargetDirection: ~Copyable {
   /// The state for a checkpoint.
   var state: State {
     State(
-      steering: steering.cursors, identity: identity, generic: (generic?.cursors).map { Column(wrappedValue: $0) }, figures: figures,
+      steering: steering.cursors, identity: identity, generic: (generic?.cursors).map { Column(wrappedValue: $0) },
+      figures: figures,
       isMeasured: isMeasured)
   }
 

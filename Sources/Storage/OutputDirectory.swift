@@ -4,8 +4,9 @@ import Foundation
 /// A directory that appears whole or not at all.
 ///
 /// It is written beside its destination under a hidden name of ours, which is locked: a second writer is refused, and
-/// what a dead one left behind is cleared away, but for a part of it that the next can go on from. An older directory gives way only if it is empty or, where that is
-/// allowed, of the same kind and without files of somebody else; the two then change places in one step.
+/// what a dead one left behind is cleared away, but for a part of it that the next can go on from. An older directory
+/// gives way only if it is empty or, where that is allowed, of the same kind and without files of somebody else; the
+/// two then change places in one step.
 package struct OutputDirectory: ~Copyable {
   /// Where it will appear.
   package let destination: String

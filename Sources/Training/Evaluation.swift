@@ -66,8 +66,8 @@ struct Evaluation {
     guard targetPart.windows > 0 else {
       throw Failure(
         .badData,
-        "The evaluation part of target \(target.name) has \(target.evaluation.tokenCount) tokens, but one sequence takes "
-          + "\(length + 1): give the target more documents, or the model a shorter context.")
+        "The evaluation part of target \(target.name) has \(target.evaluation.tokenCount) tokens, but one sequence "
+          + "takes \(length + 1): give the target more documents, or the model a shorter context.")
     }
     let domains = plan.corpus.domains
     let sample = EvaluationSample(of: domains, most: plan.description.evaluation.domains, length: length)

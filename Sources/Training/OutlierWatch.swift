@@ -1,6 +1,7 @@
 import Foundation
 
-/// Decides whether a step's loss and gradient can be used: they are finite and not far beyond those of the steps before.
+/// Decides whether a step's loss and gradient can be used: they are finite and not far beyond those of the steps
+/// before.
 ///
 /// Both are the same on every rank, so every rank decides alike.
 package struct OutlierWatch: Codable, Equatable {

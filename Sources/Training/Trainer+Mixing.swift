@@ -128,7 +128,9 @@ extension Root {
     try journal.mixed(step, mixture, move, report, forecast, probeTokens: tokens, overheadShare: overheadShare)
     if let coefficients = move.coefficients, let scores = coefficients.scores {
       forecast.moved(alignments: scores.alignments, weights: coefficients.weights.values)
-    } else if let scores = move.scores { forecast.moved(alignments: scores.alignments, weights: mixture.weights.values) }
+    } else if let scores = move.scores {
+      forecast.moved(alignments: scores.alignments, weights: mixture.weights.values)
+    }
     return (mixture.weights.values, mixture.draws.values)
   }
 

@@ -26,10 +26,10 @@ extension Trainer {
       guard let fault else { return }
       throw Failure(
         .lostPeer,
-        "Memory of this rank, on \(node), has changed by itself or in a message: the \(fault.memory) of \(fault.tensor), among the "
-          + "elements \(fault.elements.lowerBound) to \(fault.elements.upperBound - 1), are not those that the last update "
-          + "left, as found in step \(step). Nothing of that was saved: go on with --resume, and without this node if "
-          + "it happens again.")
+        "Memory of this rank, on \(node), has changed by itself or in a message: the \(fault.memory) of "
+          + "\(fault.tensor), among the elements \(fault.elements.lowerBound) to \(fault.elements.upperBound - 1), "
+          + "are not those that the last update left, as found in step \(step). Nothing of that was saved: go on with "
+          + "--resume, and without this node if it happens again.")
     }
   }
 

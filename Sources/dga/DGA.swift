@@ -15,8 +15,8 @@ struct DGA: ParsableCommand {
       mpirun -np N dga train run.yaml    on N ranks; a single rank needs no mpirun
       dga help configuration             every key of runs and recipes, its default and meaning
 
-      Exit codes: 0 done, 64 usage, 65 bad data, 66 missing input, 70 internal, 73 cannot create output, 74 input/output, \
-      75 preempted and resumable, 76 lost, stuck or damaged peer, 78 bad configuration, 79 diverged.
+      Exit codes: 0 done, 64 usage, 65 bad data, 66 missing input, 70 internal, 73 cannot create output, 74 \
+      input/output, 75 preempted and resumable, 76 lost, stuck or damaged peer, 78 bad configuration, 79 diverged.
       """,
     version: "0.1.0",
     subcommands: [
@@ -82,5 +82,6 @@ struct DGA: ParsableCommand {
   }
 }
 
-/// A command that lasts: it looks between pieces of its work whether a signal has asked it to stop, and leaves in order.
+/// A command that lasts: it looks between pieces of its work whether a signal has asked it to stop, and leaves in
+/// order.
 protocol Stoppable: ParsableCommand {}

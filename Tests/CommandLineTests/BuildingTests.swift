@@ -5,8 +5,8 @@ import Testing
 extension CommandLineTests {
   /// Corpora that several ranks build, and builds that end in the middle.
   @Suite struct BuildingTests {
-    /// Texts of 12 MB, so that there are several blocks for each rank: two domains and a target, with copies of a text in
-    /// files that lie far from each other, and JSON lines.
+    /// Texts of 12 MB, so that there are several blocks for each rank: two domains and a target, with copies of a text
+    /// in files that lie far from each other, and JSON lines.
     private func workshop(bytes: Int = 12_000_000) throws -> Workshop {
       let workshop = try Workshop(build: false)
       let size = 60_000

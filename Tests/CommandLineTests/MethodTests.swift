@@ -24,7 +24,7 @@ private let methods: [[String]] = [
 extension CommandLineTests {
   @Suite struct MethodTests {
     @Test(
-      "Resumed at every step, on another number of ranks each time, a method ends with the bits of an uninterrupted run",
+      "Resumed at every step, on another number of ranks each time, a method ends with the bits of a whole run",
       arguments: methods)
     func resumed(method: [String]) throws {
       let workshop = try Workshop()

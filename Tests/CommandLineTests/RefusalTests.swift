@@ -112,7 +112,7 @@ extension CommandLineTests {
         Refusal(
           "an empty directory", ["domains.greek.paths=PATH/empty"], 66, "domain 'greek'", "PATH/empty", "no file"),
         Refusal(
-          "a directory without the files asked for", ["domains.greek.include=['*.md']"], 66, "domain 'greek'", "'*.md'"),
+          "a directory without such files", ["domains.greek.include=['*.md']"], 66, "domain 'greek'", "'*.md'"),
         Refusal("a domain of blank files", ["domains.greek.paths=PATH/blank"], 65, "domain 'greek'", "1 are empty"),
         Refusal("a domain of binary files", ["domains.greek.paths=PATH/binary"], 65, "domain 'greek'", "1 not text"),
         Refusal(

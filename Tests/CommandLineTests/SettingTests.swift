@@ -58,13 +58,15 @@ extension CommandLineTests {
     func directories() throws {
       let workshop = try Workshop()
       func dga(from directory: String, _ arguments: [String]) throws -> Outcome {
-        try Launching.run(["bash", "-c", "cd \"$0\" && exec \"$@\"", directory] + Launch.alone.command("dga", arguments))
+        try Launching.run(
+          ["bash", "-c", "cd \"$0\" && exec \"$@\"", directory] + Launch.alone.command("dga", arguments))
       }
       let training = ["train", "\(workshop.path)/run.yaml", "corpus=corpus", "run=\(workshop.path)/run"]
       #expect(try dga(from: workshop.path, training + ["duration=5steps"]).status == 0)
       #expect(try dga(from: "/", training + ["duration=5steps", "run=\(workshop.path)/new"]).status == 66)
       for command in [
-        training + ["duration=8steps", "--resume"], ["train", "\(workshop.path)/run/config.yaml", "duration=10steps", "--resume"],
+        training + ["duration=8steps", "--resume"],
+        ["train", "\(workshop.path)/run/config.yaml", "duration=10steps", "--resume"],
         ["evaluate", "\(workshop.path)/run"], ["evaluate", "\(workshop.path)/run/checkpoints/step-00000010"],
         ["align", "\(workshop.path)/run"],
       ] {

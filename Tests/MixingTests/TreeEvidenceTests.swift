@@ -257,7 +257,8 @@ extension SplitMix {
           let means = lines[0].indices.map { column in lines.reduce(0) { $0 + $1[column] } / Double(lines.count) }
           let text = means.map { String(format: "%.2f", $0) }.joined(separator: " ")
           print(
-            "\(name) k \(domains) n \(sequences) A \(between ?? -1) \(shrinking): corr kl20 gain20 kl50 gain50 z rel: \(text)"
+            "\(name) k \(domains) n \(sequences) A \(between ?? -1) \(shrinking): corr kl20 gain20 kl50 gain50 z rel: "
+              + "\(text)"
           )
         }
       }

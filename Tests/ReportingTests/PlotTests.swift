@@ -148,7 +148,8 @@ struct PlotTests {
     let runs = MadeUpRuns()
     let weights = (0..<2000).map { "\"d\($0)\":0.0005" }.joined(separator: ",")
     let path = try runs.make(
-      "many", method: "dga", seed: 1, target: 4, ending: #"{"kind":"mixture","tokens":1,"weights":{\#(weights)}}"# + "\n")
+      "many", method: "dga", seed: 1, target: 4,
+      ending: #"{"kind":"mixture","tokens":1,"weights":{\#(weights)}}"# + "\n")
     #expect(try RunComparison([RunRecord(at: path)]).text.contains("d0 0.05 %, "))
   }
 

@@ -55,7 +55,8 @@ struct MixtureSettingsTests {
     }
     try write(["a \"b\\ é"], [1])
     let names = try JSONDecoder().decode(
-      MixtureFile.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/mixture.json"))).weights
+      MixtureFile.self, from: Data(contentsOf: URL(fileURLWithPath: directory + "/mixture.json"))
+    ).weights
     #expect(names == ["a \"b\\ é": 1])
     try write(["digit"], [1])
     expectFailure(mentioning: [":4: mixture.file: ", "no domain `digit`; did you mean `digits`?"]) {

@@ -117,7 +117,9 @@ struct RunDescriptionTests {
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")
     }
-    for absent in ["eta:", "micro:", "prior:", "targets:", "reference:", "decay_share:"] { #expect(!text.contains(absent)) }
+    for absent in ["eta:", "micro:", "prior:", "targets:", "reference:", "decay_share:"] {
+      #expect(!text.contains(absent))
+    }
   }
 
   @Test func `Paths are written from the root, so that they are read from any directory`() throws {
@@ -144,7 +146,8 @@ struct RunDescriptionTests {
     // What is written has no idle keys.
     #expect(try read(describe(file).yaml()).idleKeys.isEmpty)
     // A file with weights serves the command line's choice of a method, too.
-    #expect(try describe("mixture: {weights: {a: 1}}", overrides: ["mixture.method=dga"]).idleKeys == ["mixture.weights"])
+    #expect(
+      try describe("mixture: {weights: {a: 1}}", overrides: ["mixture.method=dga"]).idleKeys == ["mixture.weights"])
   }
 
   @Test(arguments: [(20, 2, 2), (50, 5, 5), (100, 10, 10), (1000, 100, 50), (1_000_000, 100, 50), (1, 0, 1)])

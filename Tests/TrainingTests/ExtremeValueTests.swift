@@ -81,7 +81,9 @@ struct ExtremeValueTests {
     ]
     for method in mixingMethods {
       for key in keys {
-        for value in Self.values.prefix(12) { try Self.plan(["mixture.method=\(method.name)", "mixture.\(key)=\(value)"]) }
+        for value in Self.values.prefix(12) {
+          try Self.plan(["mixture.method=\(method.name)", "mixture.\(key)=\(value)"])
+        }
       }
     }
     for from in ["9007199254740992steps", "9007199254740992tokens", "1", "0.5", "1e-308"] {

@@ -28,7 +28,8 @@ struct PlacementTests {
   }
 
   @Test func `Ranks that share too few cores are named with their node`() throws {
-    let placement = Placement(nodeNames: ["a", "b", "b", "b"], masks: [[1], [1, 1], [1, 1], [1, 1]], processors: [1, 2, 2, 2],
+    let placement = Placement(
+      nodeNames: ["a", "b", "b", "b"], masks: [[1], [1, 1], [1, 1], [1, 1]], processors: [1, 2, 2, 2],
       threads: 1)
     #expect(placement.nodes == 2)
     let warning = try #require(placement.warnings.first)

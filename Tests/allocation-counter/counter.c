@@ -1,5 +1,6 @@
-// Counts how often memory is allocated in any program that is started with LD_PRELOAD=liballocation-counter.so, and says so on
-// standard error at its end. In C because Swift may not define the C library's allocators, which its own runtime uses.
+// Counts how often memory is allocated in any program that is started with LD_PRELOAD=liballocation-counter.so, and
+// says so on standard error at its end. In C because Swift may not define the C library's allocators, which its own
+// runtime uses.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>

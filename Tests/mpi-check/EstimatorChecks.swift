@@ -127,7 +127,8 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   func memory() -> Gradients<Local> { Gradients<Local>(layout: layout, levels: plan.tree.levels) }
   // A range of one window gives explicit gradients of single sequences.
   let single = try measured(
-    Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains), ranges: windows.indices.map { $0..<$0 + 1 }), .gradients,
+    Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains), ranges: windows.indices.map { $0..<$0 + 1 }),
+    .gradients,
     memory())
   let mean = try measured(sample(), .gradients, memory())
   let dots = try measured(sample(), .dots, memory())

@@ -6,14 +6,14 @@ BYTES = 257  # ids of the byte tokenizer, of which the last ends documents
 
 
 def write(directory, domains, digest, tokenizer, branching=None, tokens=33, seed=1):
-    """Writes a corpus of byte tokens: a document of `tokens` tokens to train on for each domain, and one that is held out
-    for every 64th; with `branching`, the domains are the leaves of a tree.
+    """Writes a corpus of byte tokens: a document of `tokens` tokens to train on for each domain, and one that is held
+    out for every 64th; with `branching`, the domains are the leaves of a tree.
 
     `digest` is the checksum of bytes, `tokenizer` the record of a manifest of the same tokenizer.
     """
     os.makedirs(directory)
     chance = random.Random(seed)
-    block = [array.array("H", [*(chance.randrange(32, 127) for _ in range(tokens - 1)), BYTES - 1]) for _ in range(1024)]
+    block = [array.array("H", [*chance.choices(range(32, 127), k=tokens - 1), BYTES - 1]) for _ in range(1024)]
     files = {}
 
     def file(name, content):

@@ -121,8 +121,8 @@ def clean(shop, run):
         shop.problem(f"left in {run}: {', '.join(strange)}")
 
 
-@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over; in "
-       "full also with one a minute on average for ten minutes",
+@trial("requeue", "launch/supervise with a kill, a stop or USR1 every few seconds, until each of {count} runs is over; "
+       "in full also with one per minute on average for ten minutes",
        "each run completes with the bits of an uninterrupted one", full=10, quick=1, minutes=45)
 def requeue(shop, count):
     settings = [*LARGE, "duration=200steps"]

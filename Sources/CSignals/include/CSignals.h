@@ -34,6 +34,6 @@ void dga_end_launcher(int seconds);
 /// Lets `dga_stack_write` interrupt the calling thread; call it once, before other threads need it.
 void dga_stack_prepare(void);
 
-/// Writes the stack of the thread that called `dga_stack_prepare` to a file descriptor, from another thread, in a process
-/// that is about to exit with 76; returns 0 if that thread does not answer within a second.
+/// Writes the stack of the thread that called `dga_stack_prepare` to a file descriptor, from another thread, in a
+/// process that is about to exit with 76; returns 0 if that thread does not answer within a second.
 int dga_stack_write(int descriptor);

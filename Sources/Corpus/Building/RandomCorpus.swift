@@ -7,7 +7,8 @@ import Storage
 /// loss falls. Every part of a domain or target is a single document, so that a corpus of any size opens in the same
 /// time.
 ///
-///     try RandomCorpus(vocabularySize: 4096, domains: ["a", "b"], targets: ["t"], trainTokens: 1_000_000, otherTokens: 10_000)
+///     try RandomCorpus(
+///       vocabularySize: 4096, domains: ["a", "b"], targets: ["t"], trainTokens: 1_000_000, otherTokens: 10_000)
 ///       .write(to: "data/random")
 package struct RandomCorpus {
   private let tokenizer: Tokenizer

@@ -1,7 +1,7 @@
 /// A table to draw domains from a distribution of which most may have no share.
 ///
-/// Slot s of draw t depends on (seed, stream, t, s) alone, so that every rank draws the same. 16 bytes per domain with a
-/// share.
+/// Slot s of draw t depends on (seed, stream, t, s) alone, so that every rank draws the same. 16 bytes per domain with
+/// a share.
 package struct DistributionTable: Sendable {
   private let domains: [Int32]
   private let table: AliasTable

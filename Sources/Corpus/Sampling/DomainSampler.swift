@@ -62,7 +62,8 @@ public struct DomainSampler: Sendable {
     guard cursors.count == windowCounts.count else {
       throw Failure(
         .badData,
-        "The sampler's state has \(cursors.count) domains, but the corpus has \(windowCounts.count): not the same corpus."
+        "The sampler's state has \(cursors.count) domains, but the corpus has \(windowCounts.count): not the same "
+          + "corpus."
       )
     }
     if let domain = cursors.firstIndex(where: { $0 < 0 }) {

@@ -34,7 +34,8 @@ public struct ClusterTree: Sendable, Equatable {
       var before: Int32 = 0
       return try (0..<nodes).map { node in
         let parent = file.load(at: 4 * place, as: Int32.self)
-        guard node == 0 ? parent == 0 : parent == before || parent == before + 1, node < nodes - 1 || parent == above - 1
+        guard node == 0 ? parent == 0 : parent == before || parent == before + 1,
+          node < nodes - 1 || parent == above - 1
         else {
           throw Failure(.badData, "\(file.path), offset \(4 * place): \(parent) is no parent that can come here.")
         }
@@ -46,7 +47,8 @@ public struct ClusterTree: Sendable, Equatable {
 
   /// Checks the numbers of nodes in a manifest.
   static func check(levels: [Int], domains: Int, _ path: String) throws {
-    guard levels.last == domains, levels.allSatisfy({ $0 > 0 }), zip(levels, levels.dropFirst()).allSatisfy({ $0 <= $1 })
+    guard levels.last == domains, levels.allSatisfy({ $0 > 0 }),
+      zip(levels, levels.dropFirst()).allSatisfy({ $0 <= $1 })
     else {
       throw Failure(.badData, "\(path): A tree of \(levels) nodes does not end with \(domains) domains.")
     }

@@ -4,9 +4,9 @@ import Storage
 
 /// The domains of a corpus: a table of mapped columns, of which only what is asked for is read.
 ///
-/// Two files hold it. `domains.txt` has the names, each ended by a line feed. `domains.table` has columns of one i64 per
-/// domain, little-endian, one column after the other; each says where a domain ends, and the one before it is where it
-/// begins:
+/// Two files hold it. `domains.txt` has the names, each ended by a line feed. `domains.table` has columns of one i64
+/// per domain, little-endian, one column after the other; each says where a domain ends, and the one before it is where
+/// it begins:
 ///
 ///     0        bytes of names in domains.txt
 ///     1, 2, 3  documents, tokens and bytes of text in train

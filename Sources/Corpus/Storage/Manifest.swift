@@ -181,7 +181,9 @@ extension Manifest {
     }
     guard domains > 0 else { throw bad("The corpus has no domains.") }
     // The domain of a window is an Int32.
-    guard domains <= Int(Int32.max) else { throw bad("The corpus has \(domains) domains, where 2^31 - 1 are the most.") }
+    guard domains <= Int(Int32.max) else {
+      throw bad("The corpus has \(domains) domains, where 2^31 - 1 are the most.")
+    }
     if let tree { try ClusterTree.check(levels: tree, domains: domains, path) }
     if let clustering, tree == nil || !clustering.isPossible { throw bad("The record of clusters is impossible.") }
     var seen: Set<String> = []

@@ -57,7 +57,8 @@ package struct TokenIndex: Sendable {
 
   /// Writes an index of documents that are a sequence each, of which there may be more than memory holds.
   ///
-  /// - Parameter lengths: Gives the tokens of each document to a body, from the first to the last, each time it is asked.
+  /// - Parameter lengths: Gives the tokens of each document to a body, from the first to the last, each time it is
+  ///   asked.
   /// - Throws: `Failure(.inputOutput)`; what the lengths throw.
   static func write(
     to file: inout OutputFile, sequences: Int, width: TokenWidth, _ lengths: ((Int32) throws -> Void) throws -> Void

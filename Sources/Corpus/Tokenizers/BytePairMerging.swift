@@ -1,5 +1,6 @@
 /// The byte-pair encoding of a SentencePiece model for short words, without the library, whose calls cost more than the
-/// work: of all neighbours that make a piece, those of the highest score are joined, from the left, until none are left.
+/// work: of all neighbours that make a piece, those of the highest score are joined, from the left, until none are
+/// left.
 ///
 /// It gives the ids of the library, and is only there for models of which that is certain.
 package struct BytePairMerging {

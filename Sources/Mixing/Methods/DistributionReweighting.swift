@@ -119,8 +119,8 @@ package struct DistributionReweighting: MixingMethod {
     let count = basis.names.count
     try Mixing.check(
       "names", state.names == basis.names,
-      "is of another basis: \(state.names.prefix(3).joined(separator: ", ")) ... (\(state.names.count)) where mixture.basis "
-        + "says \(basis.names.prefix(3).joined(separator: ", ")) ... (\(count))")
+      "is of another basis: \(state.names.prefix(3).joined(separator: ", ")) ... (\(state.names.count)) where "
+        + "mixture.basis says \(basis.names.prefix(3).joined(separator: ", ")) ... (\(count))")
     try Mixing.check(["coefficients": state.coefficients.count, "sizes": state.sizes.count], are: count)
     try Mixing.check(["scores": state.scores.count], are: state.domains.count)
     try Mixing.check(

@@ -77,8 +77,8 @@ extension DynamicGradientAlignment {
       }
       try keys.number(
         "floor", &floor, in: 0...1,
-        "the share of the weights that stays at the prior, or with another `caution` than `evidence` is spread evenly over "
-          + "all domains at every update")
+        "the share of the weights that stays at the prior, or with another `caution` than `evidence` is spread evenly "
+          + "over all domains at every update")
       try keys.number(
         "target_rate", &targetRate, in: 0...1e9,
         "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
@@ -105,8 +105,8 @@ extension DynamicGradientAlignment.Settings {
     var word = shrink?.rawValue
     try keys.text(
       "shrink", &word,
-      "what scores are drawn to, the more the less is known of them: those of parents in the `tree` of the domains, the "
-        + "mean of all (`flat`), or nothing (`none`); without it `tree` if the corpus has one")
+      "what scores are drawn to, the more the less is known of them: those of parents in the `tree` of the domains, "
+        + "the mean of all (`flat`), or nothing (`none`); without it `tree` if the corpus has one")
     guard let word else { return }
     guard let choice = Shrinking(rawValue: word) else {
       throw keys.failure("shrink", "scores are drawn to the `tree`, to one mean (`flat`), or to nothing (`none`)")

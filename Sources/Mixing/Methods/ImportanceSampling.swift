@@ -1,7 +1,7 @@
 import Settings
 
-/// Importance sampling (CRISP: Grangier, Fan, Seto, Ablin, arXiv 2410.03735): domains are drawn as often as the target's
-/// documents belong to them.
+/// Importance sampling (CRISP: Grangier, Fan, Seto, Ablin, arXiv 2410.03735): domains are drawn as often as the
+/// target's documents belong to them.
 ///
 /// With c_i the steering documents of the target in domain i and n_i the domains' tokens,
 ///

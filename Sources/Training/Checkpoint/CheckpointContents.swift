@@ -120,8 +120,8 @@ extension Trainer {
   private func warnOfOtherRounding(_ state: RunState) {
     guard let micro = state.micro, micro != plan.batch.micro, plan.description.reduction == .canonical else { return }
     Console.note(
-      "warning: the run had micro-batches of \(micro) sequences and goes on with \(plan.batch.micro), so results will be "
-        + "equal but for rounding; batch.micro=\(micro) gives the same bits.")
+      "warning: the run had micro-batches of \(micro) sequences and goes on with \(plan.batch.micro), so results will "
+        + "be equal but for rounding; batch.micro=\(micro) gives the same bits.")
   }
 }
 

@@ -67,8 +67,8 @@ public struct SavedModel: ~Copyable {
     guard other == state.tokenizer else {
       throw Failure(
         .badData,
-        "\(corpus.path) was built with another tokenizer (\(other)) than the model in \(path) was trained with (\(state.tokenizer)); "
-          + "build it with `tokenizer: {file: ...}` naming the model's tokenizer.")
+        "\(corpus.path) was built with another tokenizer (\(other)) than the model in \(path) was trained with "
+          + "(\(state.tokenizer)); build it with `tokenizer: {file: ...}` naming the model's tokenizer.")
     }
   }
 

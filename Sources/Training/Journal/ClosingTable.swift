@@ -7,7 +7,8 @@ extension Journal {
   /// A table of the domains whose weights moved most, or were read most if none did.
   func closingTable(_ mixture: Mixture, cursors: [Int]) -> String {
     let all = Double(max(1, cursors.reduce(0, +)))
-    let order = plan.isMoving
+    let order =
+      plan.isMoving
       ? movers(mixture, most: Self.shownDomains)
       : NamedDomains.largest(Self.shownDomains, of: domains.count) { Double(cursors[$0]) }
     let isScored = plan.wishes.contains(.scores) && latest != nil
@@ -18,13 +19,15 @@ extension Journal {
       let loss = lastEntries?[domain].loss.map { String(format: "%.3f", $0) } ?? "-"
       table.append(
         [
-          domains.name(domain), Words.percent(mixture.weights.values[domain]), Words.percent(plan.method.start.values[domain]),
+          domains.name(domain), Words.percent(mixture.weights.values[domain]),
+          Words.percent(plan.method.start.values[domain]),
           Words.percent(Double(cursors[domain]) / all), "\(cursors[domain] * plan.model.context)",
           String(format: "%.2f", epochs(cursors, domain)), loss,
         ] + (isScored ? [score(latest?.values[domain]), score(latest?.errors?[domain])] : []))
     }
     let which = plan.isMoving ? "that moved most" : "read most"
-    let others = domains.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(domains.count) \(which):\n" : ""
+    let others =
+      domains.count > Self.shownDomains ? "The \(Self.shownDomains) domains of \(domains.count) \(which):\n" : ""
     return others + table.text.dropLast() + (finding.map { "\n" + $0.sentence } ?? "")
   }
 

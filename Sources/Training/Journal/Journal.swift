@@ -13,8 +13,8 @@ import Transformer
 /// What the root rank writes about a run: metrics for programs, the log and progress line for people.
 final class Journal {
   let plan: RunPlan
-  private let directory: RunDirectory
-  private let metrics: MetricsFile
+  let directory: RunDirectory
+  let metrics: MetricsFile
   private let progress = Progress()
   private let log: Logger
   private let ceiling: Double
@@ -26,11 +26,11 @@ final class Journal {
   private let rateJump: String?
   let domains: DomainTable
   /// The scores of the last update.
-  private(set) var latest: Scores?
+  var latest: Scores?
   /// What comparing scores has found at the last update.
-  private(set) var finding: Finding?
+  var finding: Finding?
   /// What each domain got in the last interval.
-  private(set) var lastEntries: DomainLedger.Closed?
+  var lastEntries: DomainLedger.Closed?
 
   /// Opens the journal of a run that starts, or goes on, after `firstStep` steps.
   ///
@@ -68,13 +68,15 @@ final class Journal {
 
   /// Says what starts, on what machine.
   func begin(
-    world: borrowing Communicator, placement: Placement, isResumed: Bool, skippedInEvaluation skipped: (count: Int, names: [String])
+    world: borrowing Communicator, placement: Placement, isResumed: Bool,
+    skippedInEvaluation skipped: (count: Int, names: [String])
   ) throws {
     let parameters = ParameterLayout(plan.model).elementCount
     log.info(
       """
-      \(plan.description.run): \(parameters) parameters, \(Words.count(domains.count, "domain")), target \(plan.target.name), \
-      \(plan.description.mixture.method); \(Words.count(plan.steps, "step")) of \(plan.tokensPerStep) tokens
+      \(plan.description.run): \(parameters) parameters, \(Words.count(domains.count, "domain")), target \
+      \(plan.target.name), \(plan.description.mixture.method); \(Words.count(plan.steps, "step")) of \
+      \(plan.tokensPerStep) tokens
       """)
     log.info(
       """
@@ -103,7 +105,10 @@ final class Journal {
     }
     if skipped.count > 0 {
       log.warning(
-        "Too little validation text for one sequence, so not evaluated: \(Words.list(skipped.names, of: skipped.count))."
+        """
+        Too little validation text for one sequence, so not evaluated: \
+        \(Words.list(skipped.names, of: skipped.count)).
+        """
       )
     }
   }
@@ -144,7 +149,7 @@ final class Journal {
   }
 
   /// How far the weight of a domain is from where the run began.
-  private func distance(_ mixture: Mixture) -> (Int) -> Double {
+  func distance(_ mixture: Mixture) -> (Int) -> Double {
     let (now, start) = (mixture.weights.values, plan.method.start.values)
     return { abs(now[$0] - start[$0]) }
   }
@@ -153,88 +158,6 @@ final class Journal {
     Progress.Mover(
       name: domains.name(domain), weight: mixture.weights.values[domain], start: plan.method.start.values[domain],
       score: latest?.values[domain], error: latest?.errors?[domain])
-  }
-
-  /// Whether a record of what each domain got is due.
-  func recordsDomains(after step: Int, isLast: Bool) -> Bool { isLast || step % plan.interval == 0 }
-
-  /// Records what each domain got since the last record.
-  ///
-  /// - Parameter cursors: Windows read so far of each domain.
-  func noteDomains(_ step: Int, _ entries: DomainLedger.Closed, cursors: [Int], _ mixture: Mixture) throws {
-    let shown = NamedDomains.chosen(
-      of: domains.count, by: [{ entries[$0].shareRequested }, { entries[$0].shareAchieved }])
-    try metrics.append(
-      MetricRecord.Domains(
-        step: step, total_tokens: step * plan.tokensPerStep, loss: named(shown) { entries[$0].loss },
-        tokens: named(shown) { cursors[$0] * plan.model.context },
-        share_requested: named(shown) { entries[$0].shareRequested },
-        share_achieved: named(shown) { entries[$0].shareAchieved }, epochs: named(shown) { epochs(cursors, $0) }))
-    lastEntries = entries
-    if recordsColumns(after: step) { try writeColumns(step, entries, cursors: cursors, mixture) }
-  }
-
-  func epochs(_ cursors: [Int], _ domain: Int) -> Double {
-    let windows = plan.windowCounts[domain]
-    return windows == 0 ? 0 : Double(cursors[domain]) / Double(windows)
-  }
-
-  /// Whether whole columns are due: at the first record of domains after each interval, and at the last.
-  private func recordsColumns(after step: Int) -> Bool {
-    guard let every = plan.recordEvery else { return false }
-    return step == plan.steps || step / every != max(0, step - plan.interval) / every
-  }
-
-  private func writeColumns(
-    _ step: Int, _ entries: DomainLedger.Closed, cursors: [Int], _ mixture: Mixture
-  ) throws {
-    let columns = try DomainColumns(of: directory.path, after: step)
-    try columns.write(mixture.weights.values, to: "weights")
-    try columns.write(cursors.map { Int64($0 * plan.model.context) }, to: "tokens")
-    try columns.write(domains.indices.map { entries[$0].loss ?? .nan }, to: "loss")
-    guard let scores = latest else { return }
-    try columns.write(scores.alignments, to: "alignment")
-    if let errors = scores.alignmentErrors { try columns.write(errors, to: "standard_error") }
-  }
-
-  /// Records an update of the mixture and passes its warnings on.
-  func mixed(
-    _ step: Int, _ mixture: Mixture, _ move: Move, _ report: MixingReport, _ forecast: Forecast, probeTokens: Int,
-    overheadShare: Double
-  ) throws {
-    (latest, finding) = (move.scores, move.finding)
-    let (weights, raw) = (mixture.weights.values, (move.raw ?? mixture.weights).values)
-    let shown = NamedDomains.chosen(of: domains.count, by: [{ weights[$0] }, distance(mixture)])
-    let scores = move.scores.map { scores in named(shown) { finite(scores.values[$0] * scores.unit) } }
-    let isScored = plan.wishes.contains(.scores)
-    try metrics.append(
-      MetricRecord.Mixture(
-        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
-        weights: named(shown) { weights[$0] }, raw_weights: named(shown) { raw[$0] },
-        branches: plan.corpus.branches(atMost: NamedDomains.most).map { branches in
-          Dictionary(zip(branches.names, branches.sums(of: weights))) { $0 + $1 }
-        },
-        alignment: isScored ? scores : nil, score: isScored ? nil : scores,
-        target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
-        reliability: (move.finding?.reliability).flatMap(finite),
-        agreement: (move.finding?.significance).flatMap(finite),
-        standard_error: move.scores.flatMap { scores in
-          scores.errors.map { errors in named(shown) { finite(errors[$0] * scores.unit) } }
-        },
-        age: move.ages.isEmpty ? nil : named(shown) { move.ages[$0] }.filter { $0.value != 0 },
-        target_weights: move.targetWeights.map {
-          Dictionary(uniqueKeysWithValues: zip(plan.steeringTargets.map(\.name), $0))
-        },
-        coefficients: move.coefficients.map { coefficients($0) { $0.weights.values[$1] } },
-        effective_sample_size: move.coefficients.map { coefficients($0) { $0.effectiveSampleSizes[$1] } },
-        effective_domains: report.effectiveDomains, distance_from_uniform: report.distanceFromUniform,
-        spread: report.spread, overhead_share: overheadShare,
-        steering_objective: forecast.objective.flatMap(finite),
-        realised_change: forecast.realisedChange.flatMap(finite),
-        predicted_change: forecast.predictedChange.flatMap(finite)))
-    for warning in report.warnings {
-      try event(step, "mixture", warning.sentence { domains.name($0) })
-    }
   }
 
   /// Records an evaluation.
@@ -248,7 +171,8 @@ final class Journal {
     log.info(
       """
       step \(step): target \(plan.target.name) \(String(format: "%.4f", result.target.nats)) nats \
-      (\(String(format: "%.3f", result.target.bitsPerByte)) bits per byte), generic \(String(format: "%.4f", result.generic))
+      (\(String(format: "%.3f", result.target.bitsPerByte)) bits per byte), \
+      generic \(String(format: "%.4f", result.generic))
       """)
   }
 
@@ -260,40 +184,11 @@ final class Journal {
 
   /// Writes the weights for runs to come, and shows what each domain got.
   func finished(_ mixture: Mixture, cursors: [Int]) throws {
-    let text = try MixtureFile.text(
-      DomainNames(domains.count) { [domains] in domains.name($0) }, weights: mixture.average, final: mixture.weights)
+    let text = try MixtureFile.text(DomainNames(domains), weights: mixture.average, final: mixture.weights)
     try directory.write(text, to: directory.mixtureFile)
     progress.finishLine()
     if firstStep < plan.steps { log.info("\(closingTable(mixture, cursors: cursors))") }
   }
 
-  private func named<Value>(_ shown: [Int], _ value: (Int) -> Value) -> [String: Value] {
-    Dictionary(uniqueKeysWithValues: shown.map { (domains.name($0), value($0)) })
-  }
-
-  /// A figure of the distributions of a basis, of very many those with the largest coefficients.
-  private func coefficients(
-    _ coefficients: Move.Coefficients, _ value: (Move.Coefficients, Int) -> Double
-  ) -> [String: Double] {
-    let shown = NamedDomains.chosen(of: coefficients.names.count, by: [{ coefficients.weights.values[$0] }])
-    return Dictionary(uniqueKeysWithValues: shown.map { (coefficients.names[$0], value(coefficients, $0)) })
-  }
-
-  private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
-}
-
-/// A step in figures.
-struct StepResult {
-  let step: Int
-  /// In nats per token.
-  let loss: Double
-  /// The learning rate, and the norm of the gradient.
-  let rate, norm: Double
-  var watch = Stopwatch()
-  /// The share of the training time so far that scores and reference losses took.
-  let overheadShare: Double
-
-  init(step: Int, loss: Double, rate: Double, norm: Double, overheadShare: Double) {
-    (self.step, self.loss, self.rate, self.norm, self.overheadShare) = (step, loss, rate, norm, overheadShare)
-  }
+  func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
 }

@@ -33,8 +33,8 @@ enum MetricRecord {
     let alignment, score: [String: Double?]?
     /// The target's own alignment: what a score of 1 is.
     let target_alignment: Double?
-    /// The share of the variance of scores that is signal, and the standard errors by which scores of successive updates
-    /// agree; absent if the method does not compare them.
+    /// The share of the variance of scores that is signal, and the standard errors by which scores of successive
+    /// updates agree; absent if the method does not compare them.
     let reliability, agreement: Double?
     /// Of the alignments; absent if the estimator gives none, null where nothing is known.
     let standard_error: [String: Double?]?

@@ -1,4 +1,5 @@
 import Corpus
+import Mixing
 
 /// The domains that a record or a table names, of what may be a million.
 enum NamedDomains {
@@ -36,23 +37,7 @@ enum NamedDomains {
   }
 }
 
-/// Tokens read of each domain, by name; the names are made when it is written.
-package struct DomainsRead: Encodable {
-  let domains: DomainTable
-  /// Tokens read, (domains).
-  package let tokens: [Int]
-
-  private struct Name: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Name.self)
-    for (domain, count) in tokens.enumerated() {
-      try container.encode(count, forKey: Name(stringValue: domains.name(domain)))
-    }
-  }
+extension DomainNames {
+  /// Takes the names of a corpus's domains.
+  init(_ domains: DomainTable) { self.init(domains.count) { domains.name($0) } }
 }

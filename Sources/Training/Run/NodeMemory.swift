@@ -111,8 +111,8 @@ extension RunPlan {
     guard bytes < 0x1p50 else {
       throw Failure(
         .badConfiguration,
-        "model: The run needs at least \(Words.bytes(bytes)) of memory per rank, and \(Words.bytes(0x1p50)) is the most "
-          + "that dga can count: take a smaller model or a smaller batch.micro.")
+        "model: The run needs at least \(Words.bytes(bytes)) of memory per rank, and \(Words.bytes(0x1p50)) is the "
+          + "most that dga can count: take a smaller model or a smaller batch.micro.")
     }
   }
 }

@@ -37,8 +37,8 @@ package struct Placement {
         ? "start mpirun with --map-by slot:PE=\(threads), or with --bind-to none"
         : "set threads to at most \(processors[rank]) here"
       warnings.append(
-        "Rank \(rank) has \(Words.count(threads, "thread")) but may use \(Words.count(cores, "core")) only, so they take "
-          + "turns: \(remedy).")
+        "Rank \(rank) has \(Words.count(threads, "thread")) but may use \(Words.count(cores, "core")) only, so they "
+          + "take turns: \(remedy).")
     }
     for (node, ranks) in ranksByNode.sorted(by: { $0.key < $1.key }) {
       let length = ranks.map { masks[$0].count }.max() ?? 0
@@ -48,8 +48,8 @@ package struct Placement {
         processors[ranks[0]] > union
         ? "start mpirun with --bind-to none, or fewer ranks there" : "start fewer ranks there"
       warnings.append(
-        "\(Words.count(ranks.count, "rank")) of \(Words.count(threads, "thread")) share \(Words.count(union, "core")) of "
-          + "\(node): \(remedy).")
+        "\(Words.count(ranks.count, "rank")) of \(Words.count(threads, "thread")) share \(Words.count(union, "core")) "
+          + "of \(node): \(remedy).")
     }
     self.warnings = warnings
   }

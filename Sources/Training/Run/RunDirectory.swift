@@ -23,7 +23,10 @@ final class RunDirectory {
   static func checkpoints(of path: String) -> String { path + "/checkpoints" }
 
   private static let marker = DirectoryMarker(
-    .run, version: 1, files: ["config.yaml", "metrics.jsonl", "mixture.json", "lock", "checkpoints", "plots", DomainColumns.directoryName])
+    .run, version: 1,
+    files: [
+      "config.yaml", "metrics.jsonl", "mixture.json", "lock", "checkpoints", "plots", DomainColumns.directoryName,
+    ])
 
   /// Creates the directory, or takes hold of the one that is there.
   ///

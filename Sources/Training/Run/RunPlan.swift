@@ -95,7 +95,7 @@ public struct RunPlan: Sendable {
     recordEvery = description.mixture.record.map { max(1, clock.steps($0)) } ?? (isNamed ? nil : max(1, total / 10))
 
     var facts = RunFacts(
-      domains: DomainNames(corpus.domains.count) { [domains = corpus.domains] in domains.name($0) },
+      domains: DomainNames(corpus.domains),
       tokens: corpus.domains.indices.map { min(corpus.domains.trainTokens($0), limit ?? .max) },
       steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
     facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
@@ -149,7 +149,8 @@ public struct RunPlan: Sendable {
     throw Failure(
       .badConfiguration,
       "The run draws \(steps * batch.sequences) sequences, but the domains have \(windows) together, and "
-        + "mixture.repetitions allows each to be read \(repetitions) times: allow more, or give the run a shorter duration."
+        + "mixture.repetitions allows each to be read \(repetitions) times: allow more, or give the run a shorter "
+        + "duration."
     )
   }
 
@@ -223,27 +224,6 @@ public struct RunPlan: Sendable {
   /// Tokens a step, all ranks together.
   package var tokensPerStep: Int { batch.sequences * model.context }
 
-  /// The groups of micro-batches, all ranks together, that gives the same sums on other numbers of ranks; nil if nobody
-  /// wants that, or this number of ranks is none of 1, 2, 4 and 8.
-  private var canonicalGroups: Int? {
-    guard description.reduction == .canonical else { return nil }
-    return SummationTree.canonicalGroups(microBatches: batch.accumulation * batch.ranks, ranks: batch.ranks)
-  }
-
-  /// Whether gradients are to be added in the canonical order, and cannot be.
-  var lacksCanonicalOrder: Bool { description.reduction == .canonical && canonicalGroups == nil }
-
-  /// The groups that micro-batches are added in, all ranks together.
-  var groups: Int { canonicalGroups ?? batch.ranks }
-
-  /// The order in which the gradients of a step are added.
-  package var tree: SummationTree {
-    SummationTree(microBatches: batch.accumulation * batch.ranks, groups: groups, ranks: batch.ranks)
-  }
-
-  /// What a rank owns of the parameters.
-  package func shards(rank: Int) -> Shards { Shards(ParameterLayout(model), ranks: batch.ranks, rank: rank) }
-
   /// What has to agree between a checkpoint and the run that goes on from it, by configuration key.
   var identity: [String: String] {
     [
@@ -255,54 +235,5 @@ public struct RunPlan: Sendable {
       "mixture.method": description.mixture.method,
       "tokens_per_domain": description.tokensPerDomain.map(String.init) ?? "unlimited",
     ]
-  }
-
-  // MARK: For people
-
-  /// What a rank allocates, in bytes; rank 0 owns the most.
-  package var memory: [(what: String, bytes: Int)] {
-    let arena = ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride
-    let shards = shards(rank: 0)
-    var parts = [
-      ("parameters", arena), ("gradients", tree.levels * arena),
-      ("optimizer", 2 * shards.ownCount * MemoryLayout<Float>.stride),
-      ("reduction", GradientReduction.bytes(shards)),
-      (
-        "activations",
-        GPT2.activationBytes(
-          model, sequences: batch.micro, length: model.context, directions: steering.directionCount,
-          recomputing: description.model.recompute)
-      ),
-    ]
-    if wishes.contains(.scores) {
-      let directions = steering.directionCount
-      parts.append(("alignment", (directions > 1 ? directions + 1 : 1) * arena))
-    }
-    return parts
-  }
-
-  /// The plan as `--dry-run` prints it: configuration, mixture with token counts, and memory.
-  public func describe() throws -> String {
-    var text = try description.yaml()
-    if !text.hasSuffix("\n") { text += "\n" }
-    let parameters = ParameterLayout(model).elementCount
-    text +=
-      "\n# \(Words.count(steps, "step")) of \(Words.count(batch.sequences, "sequence")) of \(model.context) tokens: "
-      + "\(steps * tokensPerStep) tokens\n"
-    text +=
-      "# \(Words.count(batch.ranks, "rank")), \(batch.accumulation) micro-batches of "
-      + "\(Words.count(batch.micro, "sequence")) each\n"
-    text += "# \(parameters) parameters; memory per rank:"
-    text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
-    text += String(format: "; together %.1f MB\n", Double(memory.reduce(0) { $0 + $1.bytes }) / 1e6)
-    text += "# domain: weight at the start, training tokens that may be read, times each is read if the weight stays\n"
-    let weights = startWeights.values
-    for (index, domain) in corpus.domains.enumerated() {
-      let tokens = windowCounts[index] * model.context
-      let epochs = tokens == 0 ? 0 : weights[index] * Double(steps * tokensPerStep) / Double(tokens)
-      text += String(format: "#   %@: %.4f, %ld, %.2f\n", domain.name, weights[index], tokens, epochs)
-    }
-    for remark in remarks { text += "# note: \(remark)\n" }
-    return text
   }
 }

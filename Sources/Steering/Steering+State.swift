@@ -1,0 +1,55 @@
+import Columns
+import Corpus
+import Failures
+
+/// What a checkpoint keeps of steering, and how a run goes on from it.
+extension Steering {
+  /// What a checkpoint keeps; the directions' elements are a file of their own, if they are needed again.
+  package struct State: Codable {
+    @Column var probes: [Int]
+    /// Windows of each domain that probes have read, (domains); empty before the first probe.
+    package var probeCursors: [Int] { probes }
+    var direction: TargetDirection.State
+    var tokens: Int
+  }
+
+  /// The state for a checkpoint.
+  package var state: State {
+    State(probes: probes?.cursors ?? [], direction: direction.state, tokens: tokens)
+  }
+
+  /// Whether the next step's sequences are scored along directions that were measured before the present moment.
+  package func keepsDirection(after step: Int) -> Bool {
+    hasDirection && isScored(step + 1) && !movesWeights(before: step + 1)
+  }
+
+  /// Goes on from a checkpoint after `step`.
+  ///
+  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has
+  ///   none.
+  /// - Returns: Whether the directions are the same; scores along others cannot be compared.
+  /// - Throws: `Failure(.badData)` if the state is one of another corpus.
+  package mutating func restore(
+    _ state: State, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
+  ) throws -> Bool {
+    probes = nil
+    if !state.probes.isEmpty {
+      var restored = startOfProbes
+      try restored.restore(cursors: state.probes)
+      probes = restored
+    }
+    tokens = state.tokens
+    guard isScoring else { return true }
+    guard try direction.restore(state.direction) else { return false }
+    // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew
+    // then.
+    hasDirection = true
+    if keepsDirection(after: step) {
+      var span = direction.mutableSpan
+      hasDirection = try read(&span)
+    } else {
+      hasDirection = false
+    }
+    return true
+  }
+}
