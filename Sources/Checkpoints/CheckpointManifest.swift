@@ -55,8 +55,9 @@ package struct CheckpointManifest: Codable {
     guard let manifest = try? JSON.pretty.decode(CheckpointManifest.self, from: data),
       manifest.format == DirectoryMarker.Kind.checkpoint.rawValue
     else { throw Failure(.badData, "\(path) is not the manifest of a checkpoint.") }
-    let isSealed = manifest.version > 2 || manifest.checksum != nil
-    guard !isSealed || (manifest.checksum != nil && manifest.checksum == OwnChecksum.computed(from: Array(data))) else {
+    // Version 2 had no checksum of its own.
+    let isUnsealed = manifest.version == 2 && manifest.checksum == nil
+    guard isUnsealed || (manifest.checksum != nil && manifest.checksum == OwnChecksum.computed(from: Array(data))) else {
       throw Failure(.badData, "\(path) has been changed: its own checksum differs.")
     }
     self = manifest

@@ -30,7 +30,8 @@ struct DomainFigure {
         script += "$run\(index)_\(place) << EOD\n"
         for point in run.domains {
           let loss = point.loss[name].flatMap { $0 }.map { "\($0)" } ?? "NaN"
-          let shares = [point.requested, point.achieved].map { "\(100 * ($0[name] ?? 0))" }
+          // A record of many domains does not name all of them.
+          let shares = [point.requested, point.achieved].map { $0[name].map { "\(100 * $0)" } ?? "NaN" }
           script += "\(axis.place(point.tokens)) \(shares[0]) \(shares[1]) \(loss)\n"
         }
         script += "EOD\n"
@@ -51,7 +52,7 @@ struct DomainFigure {
         "$run\(index)_\(place) using 1:3 with points pointtype 7 pointsize 0.45 \(colour)",
       ]
     }
-    let ends = named.map { (text: $0, value: 100 * (last.requested[$0] ?? 0)) }
+    let ends = named.compactMap { name in last.requested[name].map { (text: name, value: 100 * $0) } }
     return panel(
       "Share of the draws, asked for (line) and drawn (points): " + titles[index], "% of the sequences", ends, plots)
   }

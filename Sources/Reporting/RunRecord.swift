@@ -10,7 +10,7 @@ public struct RunRecord: Sendable {
     public let tokens: Int
     /// The loss on the target's evaluation part.
     public let target: Double
-    /// The mean loss over all domains' validation parts.
+    /// The mean loss over the domains' validation parts, or over a sample of their text if there are many.
     public let generic: Double
     /// The target's loss in bits for each byte of its text.
     public let bitsPerByte: Double
@@ -21,13 +21,22 @@ public struct RunRecord: Sendable {
     }
   }
 
+  /// The weights that a run starts with.
+  public struct Start: Decodable, Sendable {
+    /// The number of domains of the corpus.
+    public let domains: Int
+    /// As in ``Mixture``.
+    public let weights: [String: Double]
+    public let branches: [String: Double]?
+  }
+
   /// The weights that domains were drawn with from some point on.
   public struct Mixture: Decodable, Sendable {
     /// Training tokens until then.
     public let tokens: Int
     /// The weights of domains, by name; of many domains those with the largest and those that moved most.
     public let weights: [String: Double]
-    /// The weights of the branches of a tree of domains, by name; nil without a tree.
+    /// The weights of the branches of a tree of domains, by name; nil without a level that has few of them.
     public let branches: [String: Double]?
     /// The alignment of every domain with the target and its standard error, by name; nil where nothing is known.
     public let alignment, standardError: [String: Double?]?
@@ -89,6 +98,8 @@ public struct RunRecord: Sendable {
   public let settings: String
   /// The evaluations in order; never empty.
   public let evaluations: [Evaluation]
+  /// What the run started with; nil in runs of an older dga.
+  public let start: Start?
   /// The updates of the mixture in order; none for weights that stand still.
   public let mixtures: [Mixture]
   /// What the domains got, in order; none in runs of an older dga.
@@ -125,24 +136,26 @@ public struct RunRecord: Sendable {
     guard let metrics = FileManager.default.contents(atPath: file) else {
       throw Failure(.missingInput, "The run \(path) has no readable metrics.jsonl; has it started?")
     }
-    (evaluations, mixtures, domains) = try Self.parse(metrics, file)
+    (evaluations, mixtures, domains, start) = try Self.parse(metrics, file)
     guard !evaluations.isEmpty else {
       throw Failure(.missingInput, "The run \(path) has not been evaluated yet, so there is nothing to show.")
     }
   }
 
-  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains]) {
+  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains], Start?) {
     struct Line: Decodable { let kind: String }
     let decoder = JSONDecoder()
     var evaluations: [Evaluation] = []
     var mixtures: [Mixture] = []
     var domains: [Domains] = []
+    var start: Start?
     let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.isEmpty {
       do {
         switch try decoder.decode(Line.self, from: line).kind {
         case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
         case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
+        case "start": start = try decoder.decode(Start.self, from: line)
         case "domains": domains.append(try decoder.decode(Domains.self, from: line))
         default: break
         }
@@ -153,6 +166,6 @@ public struct RunRecord: Sendable {
           .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
       }
     }
-    return (evaluations, mixtures, domains)
+    return (evaluations, mixtures, domains, start)
   }
 }

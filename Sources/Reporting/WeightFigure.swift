@@ -21,7 +21,9 @@ struct WeightFigure {
     // A single domain left over is better named than called the rest.
     let count = ranked.count <= Palette.domains.count ? ranked.count : Palette.domains.count - 1
     named = Array(ranked.prefix(count))
-    others = ranked.count - count
+    // A record of many domains does not name all of them.
+    let all = self.runs.compactMap { $0.start.map { $0.branches?.count ?? $0.domains } }.max() ?? 0
+    others = max(all, ranked.count) - count
     axis = TokenAxis(longest: self.runs.map { $0.evaluations[$0.evaluations.count - 1].tokens }.max()!)
   }
 
@@ -60,16 +62,20 @@ struct WeightFigure {
       }
       return "\(axis.place(tokens)) " + (heights + [100]).map { "\($0)" }.joined(separator: " ") + "\n"
     }
-    // Weights start equal and change at once when they are updated; the last ones hold to the end.
+    // Weights change at once when they are updated; the last ones hold to the end, and so does the weight of a domain that
+    // a record does not name.
     var lines: [String] = []
-    var current: (String) -> Double = { [equal = 1 / Double(named.count + others)] _ in equal }
-    lines.append(line(0, current))
+    var current = run.start?.areas ?? [:]
+    // What the first record does not name shares the rest; older runs started with equal weights and do not say so.
+    let rest = max(0, 1 - current.values.reduce(0, +)) / Double(max(1, named.count + others - current.count))
+    func append(_ tokens: Int) { lines.append(line(tokens) { current[$0] ?? rest }) }
+    append(0)
     for mixture in run.mixtures {
-      lines.append(line(mixture.tokens, current))
-      current = { mixture.areas[$0] ?? 0 }
-      lines.append(line(mixture.tokens, current))
+      append(mixture.tokens)
+      current.merge(mixture.areas) { $1 }
+      append(mixture.tokens)
     }
-    lines.append(line(run.evaluations[run.evaluations.count - 1].tokens, current))
+    append(run.evaluations[run.evaluations.count - 1].tokens)
     return lines.joined()
   }
 
@@ -96,7 +102,7 @@ struct WeightFigure {
       "$run\(index) using 1:\($0 + 2) with filledcurves y1=0 fillcolor rgb '\(entries[$0].colour)'"
     }
     let edges = named.indices.map { "$run\(index) using 1:\($0 + 2) with lines linewidth 0.5 linecolor rgb 'white'" }
-    return script + "set title \(Figure.quoted("Weights of the domains: " + titles[index]))\nplot "
+    return script + "set title \(Figure.quoted("Weights of the \(runs[index].areasName): " + titles[index]))\nplot "
       + (areas + edges).joined(separator: ", \\\n  ") + "\n"
   }
 }
@@ -104,4 +110,13 @@ struct WeightFigure {
 extension RunRecord.Mixture {
   /// What has an area: the branches of a tree of domains, or else the domains.
   fileprivate var areas: [String: Double] { branches ?? weights }
+}
+
+extension RunRecord.Start {
+  fileprivate var areas: [String: Double] { branches ?? weights }
+}
+
+extension RunRecord {
+  /// What has an area, in words.
+  fileprivate var areasName: String { mixtures.last?.branches == nil ? "domains" : "branches of the tree" }
 }

@@ -95,8 +95,8 @@ public struct MixtureSettings: Configurable, Sendable {
       "the most often that any domain may be read; its weight is capped accordingly")
     try keys.amount(
       "record", &record, in: [.steps, .tokens],
-      "the time between two files with whole columns of all domains in `columns`; if nothing is said a tenth of the "
-        + "run if there are more domains than a record of `metrics.jsonl` names, and else none are written")
+      "the time between two snapshots of all domains in `columns` (weights, tokens, losses, scores); if nothing is "
+        + "said a tenth of the run if there are more domains than a record of `metrics.jsonl` names, and else none")
     if record?.value == 0 { throw keys.failure("record", "there is at least a step between two records") }
     try keys.path("reference", &reference, "the run whose model's losses `doremi` compares with")
   }

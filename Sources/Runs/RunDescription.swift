@@ -144,8 +144,8 @@ public struct EvaluationSettings: Configurable, Sendable {
       "sequences", &sequences, in: 1...Int.max, "the most sequences of each domain and target that an evaluation reads")
     try keys.integer(
       "domains", &domains, in: 1...1_000_000,
-      "the most domains that are all evaluated; of a corpus with more, as many are drawn in proportion to their "
-        + "validation text, the same ones each time, and the generic loss is a mean over text")
+      "up to this many domains, all are evaluated; of a corpus with more, as many draws are made in proportion to "
+        + "validation tokens, the same in every evaluation, and the generic loss is a mean over tokens, not domains")
   }
 }
 

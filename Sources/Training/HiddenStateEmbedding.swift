@@ -21,7 +21,7 @@ public final class HiddenStateEmbedding: DocumentEmbedding {
   ///
   /// - Throws: `Failure`: `.missingInput`, `.badData`, also if the corpus was built with another tokenizer.
   public init(at path: String, for corpus: Corpus) throws {
-    saved = try SavedModel(at: path)
+    saved = try SavedModel(at: path, sequences: Self.capacity, for: .embedding, within: .present)
     try saved.checkTokenizer(of: corpus)
     model = GPT2(saved.model, sequences: Self.capacity, length: saved.model.context)
     dimensions = saved.model.width

@@ -24,19 +24,8 @@ public struct ModelEvaluation: ~Copyable {
   public init(at path: String) throws { try self.init(at: path, within: NodeMemory.present) }
 
   package init(at path: String, within memory: NodeMemory?) throws {
-    saved = try SavedModel(at: path, accept: { try Self.checkMemory(of: $0, within: memory) })
+    saved = try SavedModel(at: path, sequences: Self.capacity, for: .evaluation, within: memory)
     model = GPT2(saved.model, sequences: Self.capacity, length: saved.model.context)
-  }
-
-  /// Compares what an evaluation takes with what the node has.
-  private static func checkMemory(of model: ModelConfiguration, within memory: NodeMemory?) throws {
-    let parts = [
-      ("parameters", ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride),
-      ("activations", GPT2.activationBytes(model, sequences: capacity, length: model.context)),
-    ]
-    let bytes = parts.reduce(0.0) { $0 + Double($1.1) }
-    let warning = try memory?.judge(ranks: 1, bytes: bytes, parts: parts, for: .evaluation)
-    if let warning { Console.note("warning: \(warning)") }
   }
 
   /// The corpus of the run that wrote the checkpoint, by the run's configuration.

@@ -49,6 +49,7 @@ extension Trainer {
     FlightReport.setDirectory(plan.description.run + "/flight")
     replica.optimizer.acceptMemory(parameters)
     if let journal {
+      if step == 0 { try journal.recordStart(mixture) }
       root = Root(plan, mixture: mixture, journal: journal)
       if let restored { root?.restore(restored) }
     }

@@ -62,7 +62,7 @@ extension Trainer {
     root?.restore(state)
     let (journal, step) = (root?.journal, step)
     try world.agree {
-      try journal?.cutMetrics(to: state.metricsOffset)
+      try journal?.goBack(to: step, metricsOffset: state.metricsOffset)
       try journal?.event(
         step, "rollback",
         reason + ": the run went back to its checkpoint of step \(step) and goes on with other text.")

@@ -201,10 +201,10 @@ public struct Trainer: ~Copyable {
   /// Records that a domain has been read once, for the first domains of which that is so.
   private mutating func noteRepetition(of domain: Int) throws {
     repeatedCount += 1
-    guard repeatedCount <= NamedDomains.most + 1 else { return }
+    guard repeatedCount <= NamedDomains.few + 1 else { return }
     let message =
-      repeatedCount > NamedDomains.most
-      ? "More domains have been read once and start again; they are not named any more."
+      repeatedCount > NamedDomains.few
+      ? "More than \(NamedDomains.few) domains have been read once and start again; further ones are not named."
       : "Domain \(plan.corpus.domains.name(domain)) has been read once and starts again."
     try root?.journal.event(step, "epoch", message, isWarning: false)
   }

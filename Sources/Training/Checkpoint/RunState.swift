@@ -53,7 +53,7 @@ struct RunState: Codable {
   /// - Throws: `Failure(.badData)` that names file and key if it is damaged or contradicts itself.
   static func read(from directory: String) throws -> RunState {
     // A measurement that overflowed is no reason to lose a checkpoint.
-    try StateFile(path: "\(directory)/\(fileName)").read(measured: ["forecast", "steering"]) { content in
+    try StateFile("state", in: directory).read(measured: ["forecast", "steering"]) { content in
       let state = try content.decode(RunState.self)
       try state.check(in: directory)
       return state
@@ -92,7 +92,7 @@ struct RunState: Codable {
 
   /// Writes the state into a checkpoint's directory.
   func write(to directory: String) throws {
-    try StateFile(path: "\(directory)/\(Self.fileName)").write(self)
+    try StateFile("state", in: directory).write(self)
   }
 
   /// The model's shape as a configuration.

@@ -109,6 +109,24 @@ public struct SavedModel: ~Copyable {
 }
 
 extension SavedModel {
+  /// Reads a checkpoint, or the newest whole one of a run directory, to run its model on so many sequences at once.
+  ///
+  /// - Throws: `Failure`: `.missingInput`, `.badData`, or `.badConfiguration` if the node has too little memory.
+  init(at path: String, sequences: Int, for purpose: NodeMemory.Purpose, within memory: NodeMemory?) throws {
+    try self.init(
+      at: path,
+      accept: { model in
+        let parts = [
+          ("parameters", ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride),
+          ("activations", GPT2.activationBytes(model, sequences: sequences, length: model.context)),
+        ]
+        let bytes = parts.reduce(0.0) { $0 + Double($1.1) }
+        if let warning = try memory?.judge(ranks: 1, bytes: bytes, parts: parts, for: purpose) { Self.warn(warning) }
+      })
+  }
+}
+
+extension SavedModel {
   /// A saved model whose losses another run compares its own with; only its shape has been read.
   struct Reference: Sendable {
     /// The checkpoint's directory.

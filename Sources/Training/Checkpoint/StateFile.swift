@@ -8,10 +8,14 @@ import Storage
 /// A file of a checkpoint with a state as JSON; its long columns are in a file of the same name that ends with
 /// `.columns`.
 struct StateFile {
-  /// The JSON file.
-  let path: String
+  private let base: String
 
-  private var columnsPath: String { path.replacingOccurrences(of: ".json", with: ".columns") }
+  /// Names the file `name` `.json` of a checkpoint's directory.
+  init(_ name: String, in directory: String) { base = "\(directory)/\(name)" }
+
+  /// The JSON file.
+  var path: String { base + ".json" }
+  private var columnsPath: String { base + ".columns" }
 
   /// Writes a state.
   ///

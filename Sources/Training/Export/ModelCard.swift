@@ -20,7 +20,7 @@ struct ModelCard {
     let record = TrainingRecord(of: checkpoint.path, checkpoint.state)
     let sections = [
       Self.summary(checkpoint, record), Self.loading(tokenizer), Self.limits(checkpoint.model.context),
-      Self.losses(record), Self.mixture(record),
+      Self.losses(record), Self.mixture(record, domains: checkpoint.state.cursors.count),
     ]
     let head = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags: [dga]\n---\n\n"
     text = head + sections.compactMap { $0 }.joined(separator: "\n\n") + "\n"
@@ -89,11 +89,11 @@ struct ModelCard {
       | | nats per token |
       |---|---|
       | target | \(decimals(evaluation.target)) (\(decimals(evaluation.bits_per_byte)) bits per byte) |
-      | mean of the domains | \(decimals(evaluation.generic)) |
+      | domains (generic) | \(decimals(evaluation.generic)) |
       """
   }
 
-  private static func mixture(_ record: TrainingRecord) -> String? {
+  private static func mixture(_ record: TrainingRecord, domains: Int) -> String? {
     let names = Set(record.weights?.keys ?? [:].keys).union(record.domains?.tokens.keys ?? [:].keys)
     guard !names.isEmpty else { return nil }
     func weight(_ name: String) -> Double { record.weights?[name] ?? 0 }
@@ -108,7 +108,7 @@ struct ModelCard {
       return "| \(cell(name)) | \(cells.joined(separator: " | ")) |"
     }
     let which =
-      names.count > rows.count ? "The \(rows.count) domains of \(names.count) with the largest weights.\n\n" : ""
+      domains > rows.count ? "The \(rows.count) domains of \(domains) with the largest weights.\n\n" : ""
     return """
       ## Mixture
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import Storage
 
@@ -20,8 +21,22 @@ struct DomainColumns {
   ///
   /// - Throws: `Failure(.inputOutput)` with the system's reason.
   func write<Element: NumPyStorable>(_ values: [Element], to name: String) throws {
-    var writer = try NumPyWriter<Element>(path: "\(path)/\(name).npy", shape: [values.count])
+    // A file of that name is whole.
+    let unfinished = "\(path)/.\(name).npy"
+    var writer = try NumPyWriter<Element>(path: unfinished, shape: [values.count])
     try writer.write(values.span)
     try writer.finish()
+    guard rename(unfinished, "\(path)/\(name).npy") == 0 else {
+      throw Failure(.inputOutput, "\(unfinished) cannot be renamed: \(String(cString: strerror(errno))).")
+    }
+  }
+
+  /// Removes the columns of later steps, which a run that goes back has not made yet.
+  static func remove(of run: String, after step: Int) {
+    let directory = "\(run)/\(directoryName)"
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      guard name.hasPrefix("step-"), let found = Int(name.dropFirst(5)), found > step else { continue }
+      try? FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+    }
   }
 }

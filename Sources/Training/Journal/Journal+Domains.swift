@@ -41,9 +41,25 @@ extension Journal {
     try columns.write(mixture.weights.values, to: "weights")
     try columns.write(cursors.map { Int64($0 * plan.model.context) }, to: "tokens")
     try columns.write(domains.indices.map { entries[$0].loss ?? .nan }, to: "loss")
-    guard let scores = latest else { return }
+  }
+
+  private func writeColumns(_ step: Int, _ scores: Scores) throws {
+    let columns = try DomainColumns(of: directory.path, after: step)
     try columns.write(scores.alignments, to: "alignment")
     if let errors = scores.alignmentErrors { try columns.write(errors, to: "standard_error") }
+  }
+
+  /// Records the weights that a run starts with.
+  func recordStart(_ mixture: Mixture) throws {
+    let weights = mixture.weights.values
+    let shown = NamedDomains.chosen(of: domains.count, by: [{ weights[$0] }])
+    try metrics.append(
+      MetricRecord.Start(
+        domains: domains.count, weights: named(shown) { weights[$0] }, branches: branchSums(weights)))
+  }
+
+  private func branchSums(_ weights: [Double]) -> [String: Double]? {
+    branches.map { Dictionary(zip($0.names, $0.sums(of: weights))) { $0 + $1 } }
   }
 
   /// Records an update of the mixture and passes its warnings on.
@@ -60,9 +76,7 @@ extension Journal {
       MetricRecord.Mixture(
         step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens,
         weights: named(shown) { weights[$0] }, raw_weights: named(shown) { raw[$0] },
-        branches: plan.corpus.branches(atMost: NamedDomains.most).map { branches in
-          Dictionary(zip(branches.names, branches.sums(of: weights))) { $0 + $1 }
-        },
+        branches: branchSums(weights),
         alignment: isScored ? scores : nil, score: isScored ? nil : scores,
         target_alignment: isScored ? move.scores.flatMap { finite($0.unit) } : nil,
         reliability: (move.finding?.reliability).flatMap(finite),
@@ -81,6 +95,7 @@ extension Journal {
         steering_objective: forecast.objective.flatMap(finite),
         realised_change: forecast.realisedChange.flatMap(finite),
         predicted_change: forecast.predictedChange.flatMap(finite)))
+    if let scores = move.scores, recordsColumns(after: step) { try writeColumns(step, scores) }
     for warning in report.warnings {
       try event(step, "mixture", warning.sentence { domains.name($0) })
     }

@@ -25,6 +25,8 @@ final class Journal {
   /// The sentence about a learning rate that jumps where the run goes on.
   private let rateJump: String?
   let domains: DomainTable
+  /// The branches of a tree of domains whose weights are recorded; nil without any.
+  let branches: Branches?
   /// The scores of the last update.
   var latest: Scores?
   /// What comparing scores has found at the last update.
@@ -42,6 +44,7 @@ final class Journal {
     flopsPerToken = plan.model.trainingFlopsPerToken(length: plan.model.context)
     self.firstStep = firstStep
     domains = plan.corpus.domains
+    branches = plan.corpus.branches(atMost: NamedDomains.most)
     let resolved = try plan.description.yaml()
     let before = try? String(contentsOfFile: directory.configurationFile, encoding: .utf8)
     changes = firstStep == 0 ? [] : before.flatMap { try? Section.changes(from: $0, to: resolved) } ?? []
@@ -51,6 +54,7 @@ final class Journal {
     // Whoever finds metrics may take the run to have begun, so they come last.
     if firstStep < plan.steps { try directory.write(resolved, to: directory.configurationFile) }
     metrics = try MetricsFile(at: directory.metricsFile, keeping: metricsOffset)
+    DomainColumns.remove(of: directory.path, after: firstStep)
     directory.keep()
     let progress = progress
     log = Logger(label: "dga") { _ in ConsoleLog(sharing: progress) }
@@ -61,10 +65,15 @@ final class Journal {
   /// - Throws: `Failure(.inputOutput)`.
   func synchronizeMetrics() throws -> Int { try metrics.synchronize() }
 
-  /// Forgets the records after a checkpoint that the run goes back to.
+  /// Forgets what was recorded after a checkpoint that the run goes back to.
   ///
+  /// - Parameter offset: The length of `metrics.jsonl` then.
   /// - Throws: `Failure(.inputOutput)`.
-  func cutMetrics(to offset: Int) throws { try metrics.cut(to: offset) }
+  func goBack(to step: Int, metricsOffset offset: Int) throws {
+    try metrics.cut(to: offset)
+    DomainColumns.remove(of: directory.path, after: step)
+    (latest, finding, lastEntries) = (nil, nil, nil)
+  }
 
   /// Says what starts, on what machine.
   func begin(

@@ -20,6 +20,17 @@ enum MetricRecord {
     }
   }
 
+  /// What a run starts with.
+  struct Start: Encodable {
+    let kind = "start"
+    let step = 0
+    /// The number of domains of the corpus.
+    let domains: Int
+    /// As in ``Mixture``.
+    let weights: [String: Double]
+    let branches: [String: Double]?
+  }
+
   /// One update of the mixture.
   struct Mixture: Encodable {
     let kind = "mixture"
@@ -56,7 +67,7 @@ enum MetricRecord {
   struct Domains: Encodable {
     let kind = "domains"
     let step: Int
-    /// Read so far of all domains.
+    /// Trained on so far, of all domains together; text that was passed over after going back does not count.
     let total_tokens: Int
     /// Of the training batches, in nats per token; null if the domain was not read.
     let loss: [String: Double?]

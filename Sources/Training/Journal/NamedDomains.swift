@@ -10,7 +10,7 @@ enum NamedDomains {
 
   /// The domains with the largest values, the largest first; of equal ones the first.
   ///
-  /// - Complexity: O(domains) but for a few.
+  /// - Complexity: O(domains log most).
   static func largest(_ most: Int, of domains: Int, by value: (Int) -> Double) -> [Int] {
     var best: [(value: Double, domain: Int)] = []
     for domain in 0..<domains {

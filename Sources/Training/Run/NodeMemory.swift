@@ -60,6 +60,8 @@ package struct NodeMemory: Equatable {
       subject: "run", remedy: "a smaller model, a smaller batch.micro, model.recompute=true or more nodes")
     /// An evaluation of a saved model.
     package static let evaluation = Purpose(subject: "evaluation", remedy: "a node with more memory")
+    /// Vectors of documents by a saved model.
+    package static let embedding = Purpose(subject: "embedding", remedy: "a node with more memory or a smaller model")
   }
 
   /// Says what is wrong if `ranks` ranks need `bytes` each; nil if all is well.

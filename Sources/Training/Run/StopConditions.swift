@@ -10,13 +10,14 @@ struct StopConditions {
   /// What this rank has been asked for.
   var request: StopSignal.Request { decides && isOverTime ? .stop : StopSignal.request }
 
-  /// Whether this rank, by its own clock, need not go on with work that all ranks give up together.
+  /// Whether this rank, by its own clock, need not go on with its share of work that all ranks give up together.
   var isOver: Bool { isOverTime || StopSignal.request == .stop }
 
   /// What has ended the run, as far as this rank knows.
   var reason: String {
     if StopSignal.request == .stop, let name = StopSignal.name { return "the signal \(name)" }
-    return isOverTime ? "time_limit" : "another rank's signal"
+    if isOverTime { return "time_limit" }
+    return limit == nil ? "another rank's signal" : "another rank's signal or clock"
   }
 
   private var isOverTime: Bool { limit.map { StopSignal.uptime >= $0 } ?? false }
