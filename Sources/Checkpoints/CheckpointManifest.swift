@@ -57,7 +57,8 @@ package struct CheckpointManifest: Codable {
     else { throw Failure(.badData, "\(path) is not the manifest of a checkpoint.") }
     // Version 2 had no checksum of its own.
     let isUnsealed = manifest.version == 2 && manifest.checksum == nil
-    guard isUnsealed || (manifest.checksum != nil && manifest.checksum == OwnChecksum.computed(from: Array(data))) else {
+    guard isUnsealed || (manifest.checksum != nil && manifest.checksum == OwnChecksum.computed(from: Array(data)))
+    else {
       throw Failure(.badData, "\(path) has been changed: its own checksum differs.")
     }
     self = manifest

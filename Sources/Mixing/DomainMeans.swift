@@ -35,6 +35,13 @@ public struct DomainMeans: Codable, Sendable, Equatable {
   /// The first domain that has no mean because of a value that is not finite.
   public var firstBroken: Int? { isBroken.firstIndex(of: true) }
 
+  /// Goes on with the rows of a run on other domains.
+  mutating func carry(_ before: DomainMeans, over change: DomainChange) {
+    change.carry(before.sums, into: &sums)
+    change.carry(before.counts, into: &counts)
+    change.carry(before.isBroken, into: &isBroken)
+  }
+
   /// Forgets all rows.
   public mutating func removeAll() { self = DomainMeans(domains: sums.count) }
 }

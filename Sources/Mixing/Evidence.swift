@@ -52,6 +52,13 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// The number of domains.
   var count: Int { squaredCounts.count }
 
+  /// Carries what is known over to other domains.
+  func carried(over change: DomainChange) -> Evidence {
+    var evidence = self
+    if count > 0 { evidence.squaredCounts = change.carried(squaredCounts, new: 0) }
+    return evidence
+  }
+
   /// Takes in the scores of an update, before the memory does.
   ///
   /// - Parameters:

@@ -39,6 +39,18 @@ struct LossHistory: Codable, Sendable, Equatable {
     }
   }
 
+  /// Carries the losses over to other domains; new ones have none.
+  func carried(over change: DomainChange) -> LossHistory {
+    var history = LossHistory(domains: change.now)
+    history.width = width
+    history.points = points.map { point in
+      var losses = DomainMeans(domains: change.now)
+      losses.carry(point.losses, over: change)
+      return Point(steps: point.steps, sequences: point.sequences, losses: losses)
+    }
+    return history
+  }
+
   /// The number of points.
   var count: Int { points.count }
 

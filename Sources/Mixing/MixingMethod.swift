@@ -60,6 +60,13 @@ public protocol MixingMethod: Sendable {
   ///
   /// - Throws: `StateFault` for the first key that is not.
   func check(_ state: State) throws(StateFault)
+  /// Goes on with the state of a run that had other domains: what is known of those that are there still is kept, and a
+  /// new one is as at the start.
+  mutating func carry(_ before: State, over change: DomainChange)
+  /// The weights that a run with other domains goes on with, once the state has been carried over.
+  ///
+  /// - Parameter before: The weights in use until then.
+  func weights(from before: Weights, over change: DomainChange, after step: Int) -> Weights
   /// Forgets scores along a direction that is no longer the run's.
   mutating func forgetScores()
   /// The method in words, for the start of a run; empty if its name says all.

@@ -65,6 +65,25 @@ public struct Mixture: Sendable {
     try method.restore(from: decode)
   }
 
+  /// Goes on from a checkpoint of a run that had other domains.
+  ///
+  /// - Parameters:
+  ///   - decode: Reads the method's state of the checkpoint.
+  ///   - limits: The most that each domain may be drawn with, (domains).
+  /// - Throws: What the decoder throws.
+  public mutating func restore(
+    _ before: State, method decoder: MethodStateDecoder, over change: DomainChange, after step: Int,
+    limits: [Double]?
+  ) throws {
+    try method.carry(from: decoder, over: change)
+    let weights = method.weights(from: before.weights, over: change, after: step)
+    state = before
+    state.weights = limits.map { weights.capped(by: $0) } ?? weights
+    state.draws = nil
+    state.average = change.carried(before.average, hasShares: false, otherwise: state.weights)
+    (state.quietMoves, state.lonelyMoves) = (0, 0)
+  }
+
   /// Takes in what was measured.
   public mutating func observe(_ observations: Observations) { method.observe(observations) }
 
@@ -106,5 +125,10 @@ extension MixingMethod {
     let state = try decoder.decode(State.self)
     try check(state)
     self.state = state
+  }
+
+  fileprivate mutating func carry(from decoder: MethodStateDecoder, over change: DomainChange) throws {
+    carry(try decoder.decode(State.self), over: change)
+    try check(state)
   }
 }

@@ -25,6 +25,9 @@ public struct PairMoments: Sendable, Equatable, Codable {
     pairs = differences
   }
 
+  /// The levels of the tree.
+  var levels: Int { differences.count - 1 }
+
   /// Checks what was read from a file.
   func check(levels: Int) throws(StateFault) {
     try Mixing.check(["moments.differences": differences.count, "moments.pairs": pairs.count], are: levels + 1)

@@ -29,6 +29,19 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
   /// The number of domains.
   public var count: Int { values.count }
 
+  /// Carries what is known over to other domains; new ones have never been measured.
+  func carried(over change: DomainChange) -> ScoreMemory {
+    guard count > 0 else { return self }
+    var memory = ScoreMemory(domains: change.now)
+    change.carry(weights, into: &memory.weights)
+    change.carry(squaredWeights, into: &memory.squaredWeights)
+    change.carry(sums, into: &memory.sums)
+    change.carry(squares, into: &memory.squares)
+    change.carry(values, into: &memory.values)
+    change.carry(ages, into: &memory.ages)
+    return memory
+  }
+
   /// Takes in the measurements of an update.
   ///
   /// - Parameters:

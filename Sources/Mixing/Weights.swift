@@ -133,7 +133,7 @@ extension Weights: Codable {
 
 /// Sums with Neumaier's compensation: error of a few ulp whatever the count, where a plain sum of 100,000 equal
 /// weights is off by 2e-12.
-private func compensatedSum(_ values: [Double]) -> Double {
+func compensatedSum(_ values: [Double]) -> Double {
   var sum = 0.0
   var lost = 0.0
   for value in values {

@@ -21,13 +21,21 @@ public struct RunRecord: Sendable {
     }
   }
 
-  /// The weights that a run starts with.
+  /// The weights that a run starts with, or goes on with on another corpus.
   public struct Start: Decodable, Sendable {
+    /// Training tokens until then.
+    public let tokens: Int
     /// The number of domains of the corpus.
-    public let domains: Int
-    /// As in ``Mixture``.
+    public let domainCount: Int
+    /// The weights of domains, by name; of many domains the largest.
     public let weights: [String: Double]
+    /// The weights of the branches of a tree of domains, by name; nil without a level that has few of them.
     public let branches: [String: Double]?
+
+    private enum CodingKeys: String, CodingKey {
+      case tokens, weights, branches
+      case domainCount = "domain_count"
+    }
   }
 
   /// The weights that domains were drawn with from some point on.
@@ -98,8 +106,8 @@ public struct RunRecord: Sendable {
   public let settings: String
   /// The evaluations in order; never empty.
   public let evaluations: [Evaluation]
-  /// What the run started with; nil in runs of an older dga.
-  public let start: Start?
+  /// What the run started with, and what it went on with on each further corpus; none in runs of an older dga.
+  public let starts: [Start]
   /// The updates of the mixture in order; none for weights that stand still.
   public let mixtures: [Mixture]
   /// What the domains got, in order; none in runs of an older dga.
@@ -136,26 +144,26 @@ public struct RunRecord: Sendable {
     guard let metrics = FileManager.default.contents(atPath: file) else {
       throw Failure(.missingInput, "The run \(path) has no readable metrics.jsonl; has it started?")
     }
-    (evaluations, mixtures, domains, start) = try Self.parse(metrics, file)
+    (evaluations, mixtures, domains, starts) = try Self.parse(metrics, file)
     guard !evaluations.isEmpty else {
       throw Failure(.missingInput, "The run \(path) has not been evaluated yet, so there is nothing to show.")
     }
   }
 
-  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains], Start?) {
+  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains], [Start]) {
     struct Line: Decodable { let kind: String }
     let decoder = JSONDecoder()
     var evaluations: [Evaluation] = []
     var mixtures: [Mixture] = []
     var domains: [Domains] = []
-    var start: Start?
+    var starts: [Start] = []
     let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.isEmpty {
       do {
         switch try decoder.decode(Line.self, from: line).kind {
         case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
         case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
-        case "start": start = try decoder.decode(Start.self, from: line)
+        case "start": starts.append(try decoder.decode(Start.self, from: line))
         case "domains": domains.append(try decoder.decode(Domains.self, from: line))
         default: break
         }
@@ -166,6 +174,6 @@ public struct RunRecord: Sendable {
           .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
       }
     }
-    return (evaluations, mixtures, domains, start)
+    return (evaluations, mixtures, domains, starts)
   }
 }

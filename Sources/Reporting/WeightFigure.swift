@@ -22,7 +22,7 @@ struct WeightFigure {
     let count = ranked.count <= Palette.domains.count ? ranked.count : Palette.domains.count - 1
     named = Array(ranked.prefix(count))
     // A record of many domains does not name all of them.
-    let all = self.runs.compactMap { $0.start.map { $0.branches?.count ?? $0.domains } }.max() ?? 0
+    let all = self.runs.flatMap { $0.starts.map { $0.branches?.count ?? $0.domainCount } }.max() ?? 0
     others = max(all, ranked.count) - count
     axis = TokenAxis(longest: self.runs.map { $0.evaluations[$0.evaluations.count - 1].tokens }.max()!)
   }
@@ -65,15 +65,29 @@ struct WeightFigure {
     // Weights change at once when they are updated; the last ones hold to the end, and so does the weight of a domain that
     // a record does not name.
     var lines: [String] = []
-    var current = run.start?.areas ?? [:]
-    // What the first record does not name shares the rest; older runs started with equal weights and do not say so.
-    let rest = max(0, 1 - current.values.reduce(0, +)) / Double(max(1, named.count + others - current.count))
+    var (current, rest) = ([String: Double](), 0.0)
     func append(_ tokens: Int) { lines.append(line(tokens) { current[$0] ?? rest }) }
+    func begin(with start: RunRecord.Start?) {
+      current = start?.areas ?? [:]
+      let count = start.map { $0.branches?.count ?? $0.domainCount } ?? named.count + others
+      // What the record does not name shares the rest; older runs started with equal weights and do not say so.
+      rest = max(0, 1 - current.values.reduce(0, +)) / Double(max(1, count - current.count))
+    }
+    begin(with: run.starts.first)
     append(0)
-    for mixture in run.mixtures {
-      append(mixture.tokens)
-      current.merge(mixture.areas) { $1 }
-      append(mixture.tokens)
+    var (mixtures, starts) = (run.mixtures[...], run.starts.dropFirst())
+    while let mixture = mixtures.first {
+      // A run goes on with another corpus before its weights move there.
+      let start = starts.first.flatMap { $0.tokens <= mixture.tokens ? $0 : nil }
+      append(start?.tokens ?? mixture.tokens)
+      if let start {
+        begin(with: start)
+        starts.removeFirst()
+      } else {
+        current.merge(mixture.areas) { $1 }
+        mixtures.removeFirst()
+      }
+      append(start?.tokens ?? mixture.tokens)
     }
     append(run.evaluations[run.evaluations.count - 1].tokens)
     return lines.joined()

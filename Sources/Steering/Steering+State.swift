@@ -1,6 +1,7 @@
 import Columns
 import Corpus
 import Failures
+import Mixing
 
 /// What a checkpoint keeps of steering, and how a run goes on from it.
 extension Steering {
@@ -11,6 +12,14 @@ extension Steering {
     package var probeCursors: [Int] { probes }
     var direction: TargetDirection.State
     var tokens: Int
+
+    /// Carries the streams of the domains' text over to other domains.
+    package func carried(over change: DomainChange) -> State {
+      var state = self
+      if !probes.isEmpty { state.probes = change.carried(probes, new: 0) }
+      state.direction.generic = direction.generic.map { Column(wrappedValue: change.carried($0.wrappedValue, new: 0)) }
+      return state
+    }
   }
 
   /// The state for a checkpoint.

@@ -143,7 +143,7 @@ public struct AlignmentSurvey: Encodable {
       }
       let direction = try TargetDirection(plan.steering)
       var batches = try plan.sampler()
-      try batches.restore(cursors: state.cursors)
+      try batches.restore(cursors: state.cursors, orders: state.orders?.wrappedValue)
       try batches.setWeights((state.mixture.draws ?? state.mixture.weights).values) { domains.name($0) }
       var replica = plan.replica(rank: rank)
       var parameters = Parameters<Whole>(replica.optimizer.shards)

@@ -23,10 +23,13 @@ extension Trainer {
     guard resume else { return "The run would begin." }
     var parameters = Parameters<Whole>(replica.optimizer.shards)
     var mixture = plan.mixture()
-    guard try restore(&parameters, &mixture, over: world) != nil else {
+    guard let restored = try restore(&parameters, &mixture, over: world) else {
       return "There is no checkpoint to go on from, so the run would begin."
     }
-    return step < plan.steps ? "The run would go on after step \(step)." : "The run is complete after step \(step)."
+    let outcome =
+      step < plan.steps ? "The run would go on after step \(step)." : "The run is complete after step \(step)."
+    guard let change = restored.change else { return outcome }
+    return change.summary(mixture.weights, names: DomainNames(plan.corpus.domains)) + " " + outcome
   }
 
   /// Takes hold of the run directory, goes on from a checkpoint and opens the journal; returns the matrix product's
@@ -43,15 +46,19 @@ extension Trainer {
     let journal = try world.agree {
       try directory.map {
         try Journal(
-          plan, in: $0, metricsOffset: restored?.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
+          plan, in: $0, metricsOffset: restored?.state.metricsOffset ?? 0, ceiling: ceiling, firstStep: step)
       }
     }
     FlightReport.setDirectory(plan.description.run + "/flight")
     replica.optimizer.acceptMemory(parameters)
     if let journal {
-      if step == 0 { try journal.recordStart(mixture) }
+      if let change = restored?.change {
+        try journal.event(
+          step, "domains", change.summary(mixture.weights, names: DomainNames(plan.corpus.domains)), isWarning: true)
+      }
+      if step == 0 || restored?.change != nil { try journal.recordStart(mixture, after: step) }
       root = Root(plan, mixture: mixture, journal: journal)
-      if let restored { root?.restore(restored) }
+      if let restored { root?.restore(restored.state) }
     }
     let placement = try Placement(threads: plan.description.threads, over: world)
     try journal?.begin(

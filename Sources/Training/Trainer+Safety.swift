@@ -41,7 +41,7 @@ extension Trainer {
   mutating func goBack(
     _ parameters: consuming Parameters<Whole>, over world: borrowing Communicator
   ) throws -> Parameters<Arriving> {
-    let (cursors, skipped) = (sampler.cursors, outliers.skipped)
+    let (cursors, orders, skipped) = (sampler.cursors, sampler.orders, outliers.skipped)
     let reason = "\(skipped == 1 ? "A step" : "\(skipped) steps in a row") up to step \(step) could not be used"
     guard returns < Self.mostReturns else {
       throw try diverged(
@@ -50,14 +50,14 @@ extension Trainer {
     var parameters = parameters
     var mixture = plan.mixture()
     let failedStep = step
-    guard let state = try restore(&parameters, &mixture, over: world) else {
+    guard let (state, _) = try restore(&parameters, &mixture, over: world) else {
       throw try diverged(reason + ", and there is no checkpoint to go back to", over: world)
     }
     returns += 1
     (self.failedStep, owesCheckpoint, saved) = (failedStep, false, .now)
     replica.optimizer.acceptMemory(parameters)
     // The text since the checkpoint has been read: it is passed over, and other text comes instead.
-    try sampler.restore(cursors: cursors)
+    try sampler.restore(cursors: cursors, orders: orders)
     root?.mixture = mixture
     root?.restore(state)
     let (journal, step) = (root?.journal, step)

@@ -38,6 +38,8 @@ public struct Trainer: ~Copyable {
   var isRepeated: [Bool]
   /// How many domains that are.
   var repeatedCount = 0
+  /// Windows drawn from domains that the corpus has no more.
+  var departed = 0
 
   /// Steps done, the present one included.
   var step = 0

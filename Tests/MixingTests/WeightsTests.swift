@@ -93,7 +93,7 @@ func isOnSimplex(_ weights: Weights) -> Bool {
 }
 
 /// A seeded source of test data (SplitMix64).
-struct SplitMix {
+struct SplitMix: RandomNumberGenerator {
   private var state: UInt64
   init(seed: UInt64) { state = seed }
 

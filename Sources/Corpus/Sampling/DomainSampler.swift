@@ -40,6 +40,10 @@ public struct DomainSampler: Sendable {
   public let windowCounts: [Int]
   /// The number of windows drawn so far from each domain, (domains): the state for a checkpoint.
   public private(set) var cursors: [Int]
+  /// The number that each domain's order of windows follows from, (domains); nil if that is its index.
+  ///
+  /// A domain that has another index in another corpus keeps its order by it.
+  public private(set) var orders: [Int]?
 
   private let random: Philox
   private let stream: SampleStream
@@ -57,19 +61,22 @@ public struct DomainSampler: Sendable {
 
   /// Goes on from a checkpoint.
   ///
-  /// - Throws: `Failure(.badData)` if there is not one cursor a domain, or one is negative.
-  public mutating func restore(cursors: [Int]) throws(Failure) {
-    guard cursors.count == windowCounts.count else {
+  /// - Parameter orders: As ``orders``.
+  /// - Throws: `Failure(.badData)` if there is not one cursor per domain, or one is negative.
+  public mutating func restore(cursors: [Int], orders: [Int]? = nil) throws(Failure) {
+    for count in [cursors.count, orders?.count ?? cursors.count] where count != windowCounts.count {
       throw Failure(
         .badData,
-        "The sampler's state has \(cursors.count) domains, but the corpus has \(windowCounts.count): not the same "
-          + "corpus."
+        "The sampler's state has \(count) domains, but the corpus has \(windowCounts.count): not the same corpus."
       )
     }
     if let domain = cursors.firstIndex(where: { $0 < 0 }) {
       throw Failure(.badData, "The sampler's state has the negative cursor \(cursors[domain]) for domain \(domain).")
     }
-    self.cursors = cursors
+    guard orders?.allSatisfy({ (0...Int(Int32.max)).contains($0) }) ?? true else {
+      throw Failure(.badData, "The sampler's state has an order that is none.")
+    }
+    (self.cursors, self.orders) = (cursors, orders)
   }
 
   /// The number of times that all windows of a domain have been drawn.
@@ -96,7 +103,7 @@ public struct DomainSampler: Sendable {
     precondition(windowCounts[domain] > 0, "a domain without windows cannot be drawn from")
     let (epoch, position) = cursors[domain].quotientAndRemainder(dividingBy: windowCounts[domain])
     cursors[domain] += 1
-    let key = random.pair(domain, epoch, stream: stream.permutations)
+    let key = random.pair(orders?[domain] ?? domain, epoch, stream: stream.permutations)
     return Window(
       domain: Int32(domain), index: KeyedPermutation(count: windowCounts[domain], key: key)[position])
   }

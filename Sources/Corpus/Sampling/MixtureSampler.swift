@@ -30,13 +30,18 @@ public struct MixtureSampler: Sendable {
   public var windowCounts: [Int] { windows.windowCounts }
   /// The number of windows drawn so far from each domain, (domains): with the weights, the state for a checkpoint.
   public var cursors: [Int] { windows.cursors }
+  /// As ``DomainSampler/orders``.
+  public var orders: [Int]? { windows.orders }
   /// The number of times that all windows of a domain have been drawn.
   public func completedEpochs(of domain: Int) -> Int { windows.completedEpochs(of: domain) }
 
   /// Goes on from a checkpoint.
   ///
-  /// - Throws: `Failure(.badData)` if there is not one cursor a domain, or one is negative.
-  public mutating func restore(cursors: [Int]) throws(Failure) { try windows.restore(cursors: cursors) }
+  /// - Parameter orders: As ``DomainSampler/orders``.
+  /// - Throws: `Failure(.badData)` if there is not one cursor per domain, or one is negative.
+  public mutating func restore(cursors: [Int], orders: [Int]? = nil) throws(Failure) {
+    try windows.restore(cursors: cursors, orders: orders)
+  }
 
   /// Sets the weights that the next steps draw domains from.
   ///

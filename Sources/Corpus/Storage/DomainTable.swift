@@ -69,6 +69,15 @@ public struct DomainTable: RandomAccessCollection, Sendable {
     return names.withBytes { String(decoding: $0[range], as: UTF8.self) }
   }
 
+  /// Writes the names of all domains, each ended by a line feed.
+  ///
+  /// - Throws: `Failure(.inputOutput)`.
+  package func writeNames(to path: String) throws {
+    var file = try OutputFile(path)
+    try names.withBytes { try file.write($0) }
+    _ = try file.finish()
+  }
+
   /// What is trained on of a domain.
   public func train(_ domain: Int) -> TokenSlice {
     slice(of: trainFile, domain, .trainDocuments, .trainTokens, .trainBytes)

@@ -75,6 +75,14 @@ package struct AdaptiveDataOptimization: MixingMethod {
     try state.history.check("history", domains: count)
   }
 
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    change.carry(before.laws, into: &state.laws)
+    state.shares = change.carried(before.shares, new: 0)
+    state.mean = change.carried(before.mean, otherwise: start)
+    (state.sequences, state.fitted) = (before.sequences, before.fitted)
+    state.history = before.history.carried(over: change)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     if state.history.count >= 50, state.fitted == 0 || step - state.fitted >= max(1, steps / 20) { fit(after: step) }
     guard let slopes = slopes(), let raw = preference(slopes) else { return nil }

@@ -132,6 +132,18 @@ package struct DistributionReweighting: MixingMethod {
     }
   }
 
+  /// Distributions are matched by name, as domains are; scores since the last move are forgotten.
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    let start = kept.coefficients
+    guard let change = DomainChange(from: before.names, to: basis.names, shares: start) else { return }
+    method.carry(before.method, over: change)
+    kept.coefficients = change.carried(before.coefficients, otherwise: start)
+  }
+
+  package func weights(from before: Weights, over change: DomainChange, after step: Int) -> Weights {
+    mixed(kept.coefficients)
+  }
+
   package mutating func forgetScores() {
     method.forgetScores()
     (kept.domains, kept.scores) = ([], [])

@@ -71,6 +71,13 @@ package struct DoGE: MixingMethod {
     if !state.norms.isEmpty { try Mixing.check(["norms": state.norms.count], are: start.count) }
   }
 
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    state.alpha = change.carried(before.alpha, otherwise: start)
+    state.products.carry(before.products, over: change)
+    state.norms = before.norms.isEmpty ? [] : change.carried(before.norms, new: nil)
+    (state.directionNorm, state.learningRate) = (before.directionNorm, before.learningRate)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.products.isEmpty else { return nil }
     defer { state.products.removeAll() }

@@ -65,6 +65,12 @@ package struct DoReMi: MixingMethod {
     try state.pending.check("pending", domains: start.count)
   }
 
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    state.alpha = change.carried(before.alpha, otherwise: start)
+    change.carry(before.excess, into: &state.excess)
+    state.pending.carry(before.pending, over: change)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }

@@ -154,6 +154,19 @@ package struct DynamicGradientAlignment: MixingMethod {
     }
   }
 
+  /// Scores since the last move are forgotten.
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    state.raw = change.carried(before.raw, otherwise: start)
+    state.memory = before.memory.carried(over: change)
+    state.evidence = before.evidence?.carried(over: change)
+    // Of a tree with other levels nothing is known.
+    if let moments = before.moments, moments.levels == tree?.tree.levels { state.moments = moments }
+    if let targets = before.targets, targets.weights.count == state.targets?.weights.count {
+      state.targets = targets
+      state.targets!.forgetScores()
+    }
+  }
+
   package mutating func forgetScores() {
     state.memory = ScoreMemory(domains: 0)
     if state.evidence != nil { state.evidence = Evidence(domains: 0) }

@@ -62,6 +62,13 @@ package struct OnlineDataMixing: MixingMethod {
     try state.pending.check("pending", domains: start.count)
   }
 
+  /// A new domain is taken for an average one: a reward of 0 would be the lowest.
+  package mutating func carry(_ before: State, over change: DomainChange) {
+    let kept = change.carried(before.rewards.map(Optional.some), new: nil).compactMap(\.self)
+    state.rewards = change.carried(before.rewards, new: kept.reduce(0, +) / Double(max(1, kept.count)))
+    state.pending.carry(before.pending, over: change)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
     guard !state.pending.isEmpty else { return nil }
     defer { state.pending.removeAll() }

@@ -58,11 +58,20 @@ package struct Schedule: MixingMethod {
     return interpolation == .linear || starts.contains(done) ? [.weights] : []
   }
 
+  package func weights(from before: Weights, over change: DomainChange, after step: Int) -> Weights {
+    weights(after: step)
+  }
+
   package mutating func move(after step: Int, from present: Weights) -> Move? {
-    guard let stage = starts.lastIndex(where: { $0 <= step }) else { return nil }
-    guard interpolation == .linear, stage + 1 < starts.count else { return Move(weights: weights[stage]) }
+    Move(weights: weights(after: step))
+  }
+
+  private func weights(after step: Int) -> Weights {
+    // The first stage starts from 0.
+    let stage = starts.lastIndex { $0 <= step } ?? 0
+    guard interpolation == .linear, stage + 1 < starts.count else { return weights[stage] }
     let share = Double(step - starts[stage]) / Double(starts[stage + 1] - starts[stage])
-    return Move(weights: weights[stage].mixed(with: weights[stage + 1], share: share))
+    return weights[stage].mixed(with: weights[stage + 1], share: share)
   }
 }
 

@@ -1,4 +1,6 @@
 import Checkpoints
+import Columns
+import Corpus
 import Failures
 import Foundation
 import Liveness
@@ -46,12 +48,15 @@ extension Trainer {
       try state.write(to: directory)
       try MethodFile.write(root.mixture, to: directory)
       try TensorFiles.copyTokenizer(of: plan.corpus, to: directory)
+      try plan.corpus.domains.writeNames(to: "\(directory)/\(RunState.domainsFile)")
     }
   }
 
   private func state(_ root: Root) throws -> RunState {
     RunState(
-      step: step, updates: replica.optimizer.updates, times: times, cursors: sampler.cursors, steering: steering.state,
+      step: step, updates: replica.optimizer.updates, times: times, cursors: sampler.cursors,
+      orders: sampler.orders.map { Column(wrappedValue: $0) }, departed: departed > 0 ? departed : nil,
+      steering: steering.state,
       mixture: root.mixture.state, forecast: root.forecast, ledger: root.ledger, batchesHash: batchesHash,
       metricsOffset: try root.journal.synchronizeMetrics(),
       model: [plan.model.layers, plan.model.heads, plan.model.width, plan.model.context, plan.model.vocabularySize],
@@ -65,12 +70,11 @@ extension Trainer {
   /// - Parameter mixture: Takes its state and the method's; only the root rank's has a use.
   mutating func restore(
     _ parameters: inout Parameters<Whole>, _ mixture: inout Mixture, over world: borrowing Communicator
-  ) throws -> RunState? {
+  ) throws -> (state: RunState, change: DomainChange?)? {
     guard let directory = try newestCheckpoint(over: world) else { return nil }
     let rank = world.rank
     return try world.agree {
-      let state = try RunState.read(from: directory)
-      try state.check(plan, of: directory)
+      let (state, change) = try RunState.read(from: directory, for: plan)
       if rank == 0 { warnOfOtherRounding(state) }
       let layout = replica.model.layout
       try TensorFiles.read(&parameters, &replica.optimizer, layout: layout, from: directory)
@@ -78,12 +82,12 @@ extension Trainer {
       (step, times, batchesHash) = (state.step, state.times, state.batchesHash)
       owesEvaluation = state.owesEvaluation ?? false
       outliers = state.outliers ?? OutlierWatch()
-      try sampler.restore(cursors: state.cursors)
+      try sampler.restore(cursors: state.cursors, orders: state.orders?.wrappedValue)
+      departed = state.departed ?? 0
       for domain in isRepeated.indices { isRepeated[domain] = sampler.completedEpochs(of: domain) > 0 }
       repeatedCount = isRepeated.count { $0 }
-      mixture.restore(state.mixture)
-      try MethodFile.read(&mixture, from: directory)
-      lossWeights = state.mixture.weights.values
+      try MethodFile.restore(&mixture, state, for: plan, over: change, from: directory)
+      lossWeights = mixture.weights.values
       if plan.method.weighting == .draws { try setWeights(mixture.draws.values) }
       let isSame: Bool
       do {
@@ -96,11 +100,11 @@ extension Trainer {
       } catch let failure as Failure where !failure.message.contains(directory) {
         throw Failure(failure.kind, "\(directory)/\(RunState.fileName), steering: \(failure.message)")
       }
-      if isSame { return state }
+      if isSame { return (state, change) }
       mixture.forgetScores()
       var other = state
       other.forecast = Forecast()
-      return other
+      return (other, change)
     }
   }
 
@@ -131,8 +135,9 @@ extension RunPlan {
   ///
   /// - Throws: `Failure`: `.badData` that names file and key or tensor, `.badConfiguration` for another run's.
   func examine(_ checkpoint: String) throws {
-    try SavedModel.examine(checkpoint).check(self, of: checkpoint)
+    try SavedModel.examine(checkpoint)
+    let (state, change) = try RunState.read(from: checkpoint, for: self)
     var mixture = mixture()
-    try MethodFile.read(&mixture, from: checkpoint)
+    try MethodFile.restore(&mixture, state, for: self, over: change, from: checkpoint)
   }
 }

@@ -19,6 +19,10 @@ struct RunState: Codable {
   var times: Trainer.Times
   /// Windows drawn so far from each domain, to train on.
   @Column var cursors: [Int]
+  /// What the orders of the domains' windows follow from, if not their indices; see ``DomainSampler/orders``.
+  var orders: Column<Int>?
+  /// Windows drawn from domains that have left since; absent if none has.
+  var departed: Int?
   /// What was measured for the mixing method, and where its streams of text are.
   var steering: Steering.State
   /// The weights and their history; the method's own state is a file beside this.
@@ -70,6 +74,8 @@ struct RunState: Codable {
     try check("updates", (0...step).contains(updates), "is \(updates) after \(step) steps")
     try check("times", min(times.steps, times.alignment) >= 0, "is negative")
     try check("cursors", cursors.allSatisfy { $0 >= 0 }, "has a negative number")
+    try check("orders", orders?.wrappedValue.count ?? cursors.count == cursors.count, "is not one per domain")
+    try check("departed", departed ?? 0 >= 0, "is negative")
     try check("metricsOffset", metricsOffset >= 0, "is negative")
     try check("micro", micro ?? 1 >= 1, "is less than 1")
     try mixture.check(domains: cursors.count)
@@ -101,23 +107,22 @@ struct RunState: Codable {
   }
 
   /// Training tokens until then.
-  var tokens: Int { cursors.reduce(0, +) * model[3] }
+  var tokens: Int { (cursors.reduce(0, +) + (departed ?? 0)) * model[3] }
 
   /// Training windows until then.
-  private var drawn: Double { cursors.reduce(0.0) { $0 + Double($1) } }
+  private var drawn: Double { cursors.reduce(Double(departed ?? 0)) { $0 + Double($1) } }
 
-  /// Checks that a plan goes on with the same run, and that the state fits its model, batch and corpus.
+  /// Checks that a plan goes on with the same run, and that the state, carried over if the corpus is another one, fits
+  /// its model, batch and domains.
   ///
   /// - Throws: `Failure`: `.badConfiguration` that names the first key that differs, `.badData` for a state that was
   ///   not written by such a run.
-  func check(_ plan: RunPlan, of directory: String) throws {
-    for (key, value) in identity.sorted(by: { $0.key < $1.key }) where plan.identity[key] != value {
+  func check(_ plan: RunPlan, _ change: DomainChange?, of directory: String) throws {
+    for (key, value) in identity.sorted(by: { $0.key < $1.key }) where key != "corpus" && plan.identity[key] != value {
       throw Failure(
         .badConfiguration,
-        "\(directory) was written with \(key) = \(value), but now it is \(plan.identity[key] ?? "nothing"); "
-          + (key == "corpus"
-            ? "build the corpus again from the same texts, recipe and tokenizer, or start another `run`."
-            : "restore the key, or start another `run`."))
+        "\(directory) was written with \(key) = \(value), but now it is \(plan.identity[key] ?? "nothing"); restore the "
+          + "key, or start another `run`.")
     }
     func check(_ key: String, _ isSo: Bool) throws {
       guard !isSo else { return }
@@ -126,6 +131,7 @@ struct RunState: Codable {
     try check("model", modelConfiguration == plan.model)
     try check("tokenizer", tokenizer == plan.corpus.tokenizer.hash.description)
     try check("cursors", cursors.count == plan.windowCounts.count)
+    try check("mixture", mixture.weights.count == (change?.before ?? cursors.count))
     // More than the steps drew if the run went back and passed text over.
     try check("cursors", drawn >= Double(step) * Double(plan.batch.sequences))
     try check("ledger", ledger.sequencesTotal <= drawn)

@@ -23,6 +23,15 @@ package struct DomainLedger: Codable, Equatable {
     [losses.count, sequences.count, requested.count].allSatisfy { $0 == domains } && sequences.allSatisfy { $0 >= 0 }
   }
 
+  /// Carries the counts over to other domains.
+  func carried(over change: DomainChange) -> DomainLedger {
+    var ledger = DomainLedger(domains: change.now)
+    change.carry(losses, into: &ledger.losses)
+    change.carry(sequences, into: &ledger.sequences)
+    change.carry(requested, into: &ledger.requested)
+    return ledger
+  }
+
   /// All sequences since the last record.
   var sequencesTotal: Double { sequences.reduce(0) { $0 + Double($1) } }
 

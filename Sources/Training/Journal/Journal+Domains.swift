@@ -49,13 +49,14 @@ extension Journal {
     if let errors = scores.alignmentErrors { try columns.write(errors, to: "standard_error") }
   }
 
-  /// Records the weights that a run starts with.
-  func recordStart(_ mixture: Mixture) throws {
+  /// Records the weights that a run starts with, or goes on with on another corpus.
+  func recordStart(_ mixture: Mixture, after step: Int) throws {
     let weights = mixture.weights.values
     let shown = NamedDomains.chosen(of: domains.count, by: [{ weights[$0] }])
     try metrics.append(
       MetricRecord.Start(
-        domains: domains.count, weights: named(shown) { weights[$0] }, branches: branchSums(weights)))
+        step: step, tokens: step * plan.tokensPerStep, domain_count: domains.count,
+        weights: named(shown) { weights[$0] }, branches: branchSums(weights)))
   }
 
   private func branchSums(_ weights: [Double]) -> [String: Double]? {

@@ -20,12 +20,12 @@ enum MetricRecord {
     }
   }
 
-  /// What a run starts with.
+  /// What a run starts with, or goes on with on another corpus.
   struct Start: Encodable {
     let kind = "start"
-    let step = 0
+    let step, tokens: Int
     /// The number of domains of the corpus.
-    let domains: Int
+    let domain_count: Int
     /// As in ``Mixture``.
     let weights: [String: Double]
     let branches: [String: Double]?
