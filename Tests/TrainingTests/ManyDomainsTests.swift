@@ -161,6 +161,7 @@ extension MiddleTests {
           outcome = try train(run, on: corpora[1], steps: stop, resume: true, settings)
         }
         outcomes.append(try #require(outcome))
+        if stops.count > 1 { try checkCursors(run) }
         let event = try #require(try records(run, "event").first { $0["name"] as? String == "domains" })
         let message = event["message"] as? String ?? ""
         #expect(
@@ -174,6 +175,20 @@ extension MiddleTests {
       let read = outcomes[0].domains_read
       // What was read of b is of a domain that is not there any more.
       #expect(read.tokens[0] > 0 && (1..<60 * 8 * 12).contains(read.tokens.reduce(0, +)))
+    }
+
+    /// Of the domains a, b, c, d, of which b has left, and e, d, a, c: none has a gap in its text, or reads any of it twice.
+    private func checkCursors(_ run: String) throws {
+      func state(_ step: String) throws -> (cursors: [Int], orders: [Int]?, departed: Int?) {
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(run)/checkpoints/step-\(step)/state.json"))
+        let state = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        return (try #require(state["cursors"] as? [Int]), state["orders"] as? [Int], state["departed"] as? Int)
+      }
+      let (before, after) = (try state("00000030"), try state("00000031"))
+      #expect(before.orders == nil && before.departed == nil && after.orders == [4, 3, 0, 2])
+      #expect(after.departed == before.cursors[1])
+      let drawn = zip(after.cursors, [0, before.cursors[3], before.cursors[0], before.cursors[2]]).map { $0 - $1 }
+      #expect(drawn.allSatisfy { $0 >= 0 } && drawn.reduce(0, +) == 8)
     }
 
     @Test func `Another corpus with the same domains changes nothing but its name`() throws {
