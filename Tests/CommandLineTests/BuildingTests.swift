@@ -89,21 +89,46 @@ extension CommandLineTests {
       #expect(!workshop.exists(".corpus.dga-building"))
     }
 
-    @Test("What a build has left is not taken for another recipe or other texts")
-    func changed() throws {
+    /// What somebody changes between a build that was killed and the next.
+    enum Change: CaseIterable {
+      /// One text of a domain.
+      case text
+      /// The seed of the order of documents.
+      case seed
+      /// The size of the vocabulary.
+      case vocabulary
+      /// The first domain is a target now: the files are the same, in the same order.
+      case target
+    }
+
+    @Test("What a build has left is not taken for another recipe or other texts", arguments: Change.allCases)
+    func changed(_ change: Change) throws {
       let workshop = try workshop()
       let program = try Program(command(workshop, .alone))
       try wait(for: "tokens", of: program) { results(workshop, "tokens-").count >= 2 }
       kill(try #require(program.identifier), SIGKILL)
       _ = try program.wait()
-      try workshop.write("many/a/1.txt", "another text")
-      var outcome = try run(command(workshop, .alone) + ["seed=2"])
+      var overrides: [String] = []
+      switch change {
+      case .text: try workshop.write("many/a/1.txt", "another text")
+      case .seed: overrides = ["seed=2"]
+      case .vocabulary: overrides = ["tokenizer.vocabulary=390"]
+      case .target:
+        try workshop.write(
+          "recipe.yaml",
+          """
+          tokenizer: {kind: sentencepiece, vocabulary: 400, sample: 200000bytes}
+          domains: {b: {paths: many/b}}
+          targets: {t: {paths: many/t}, a: {paths: many/a}}
+          """)
+      }
+      let outcome = try run(command(workshop, .alone) + overrides)
       #expect(outcome.status == 0, "\(outcome.output)")
-      let found = try files(workshop)
-      try workshop.remove("corpus")
-      outcome = try run(command(workshop, .alone) + ["seed=2"])
-      #expect(try files(workshop) == found)
-      #expect(!outcome.output.contains("goes on from there"))
+      // The texts that are the same are not read again.
+      #expect(outcome.output.contains("were read by a build that did not end"), "\(outcome.output)")
+      let fresh = try run(command(workshop, .alone, output: "fresh") + overrides)
+      #expect(fresh.status == 0 && !fresh.output.contains("goes on from there"), "\(fresh.output)")
+      #expect(try files(workshop) == files(workshop, "fresh"))
     }
 
     @Test("A signal to one rank stops all with 75, and the same command goes on")

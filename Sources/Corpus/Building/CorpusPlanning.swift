@@ -44,7 +44,8 @@ struct CorpusPlanning {
     }
     var choice = Checksum()
     for block in blocks { choice.update(block.name.utf8) }
-    choice.update("\(recipe.tokenizer) \(recipe.duplicates) \(recipe.seed)".utf8)
+    // A tokenizer learns nothing of targets, so it also counts which of the sources are targets: the first ones.
+    choice.update("\(recipe.tokenizer) \(recipe.duplicates) \(recipe.seed) \(recipe.targets.count)".utf8)
     text = choice.digest
     tokenizerName = try selection.tokenizer(for: recipe, name: text, by: watch)
     tokenizer = try Tokenizer(tokenizerName, of: recipe, in: watch.directory)
