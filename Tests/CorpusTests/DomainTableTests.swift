@@ -43,6 +43,9 @@ extension Workshop {
         try workshop.editTable(column, of: 0, to: number)
         expectFailure(.badData, mentioning: ["domains.table", "domain"]) { _ = try Corpus(at: workshop.path + "/out") }
       }
+      // A difference from what comes before would overflow.
+      try workshop.editTable(column, of: last, to: .min)
+      expectFailure(.badData, mentioning: ["domains.table", "domain"]) { _ = try Corpus(at: workshop.path + "/out") }
       // Bytes of text are counted nowhere else.
       if column != .trainBytes, column != .validationBytes {
         try workshop.editTable(column, of: last, to: 1 << 40)

@@ -123,7 +123,7 @@ public struct DomainTable: RandomAccessCollection, Sendable {
       let least = [.name, .trainDocuments, .trainTokens].contains(column) ? 1 : 0
       for domain in 0..<count {
         let end = end(column, domain)
-        guard end <= 1 << 50, end - before >= least else {
+        guard end <= 1 << 50, end >= before + least else {
           throw failure(domain, "has impossible counts")
         }
         before = end
