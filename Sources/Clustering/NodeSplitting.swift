@@ -159,8 +159,8 @@ struct NodeSplitting: ~Copyable {
   private mutating func moveCenters(_ iteration: Int) {
     for node in nodes where !node.isSettled {
       for center in node.centers where counts[center] > 0 { setMean(center) }
-      mend(node, iteration)
       if settings.isBalanced { balance(node, iteration) }
+      mend(node, iteration)
     }
   }
 
@@ -174,7 +174,9 @@ struct NodeSplitting: ~Copyable {
   /// lack, by less from iteration to iteration: subgradient steps on the multipliers of equal sizes.
   private func balance(_ node: Node, _ iteration: Int) {
     let mean = Double(node.documents) / Double(node.centers.count)
-    let step = 0.05 / (1 + Double(iteration) / 20)
+    // Of the size of what similarities differ by, or all documents would change places at once.
+    let spread = min(1, max(0, node.distance / Double(node.documents)))
+    let step = 0.07 * spread / (1 + Double(iteration) / 20)
     for center in node.centers {
       let excess = max(-1, min(1, Double(counts[center]) / mean - 1))
       handicaps.row[0, center] += Float(step * excess)
@@ -202,6 +204,8 @@ struct NodeSplitting: ~Copyable {
       }
       sizes[empty - node.centers.lowerBound] = sizes[largest] / 2
       sizes[largest] -= sizes[largest] / 2
+      // What told the two apart besides their places would give all documents to one of them.
+      handicaps.row[0, empty] = handicaps.row[0, node.centers.lowerBound + largest]
       let (from, to) = (centers.rows(node.centers.lowerBound + largest, count: 1), centers.rows(empty, count: 1))
       for place in 0..<dimensions {
         let low = (empty - node.centers.lowerBound) << 14 | place
