@@ -16,22 +16,21 @@ public struct ClusterJob {
   private let corpus: Corpus
   private let list: DocumentList
   private let settings: ClusterSettings
-  private let record: Manifest.ClusteringRecord
+  private let origin: String?
   private let makeEmbedding: MakeEmbedding
 
-  /// Describes the making.
+  /// Describes the job.
   ///
   /// - Parameters:
-  ///   - vectors: What the vectors are, and the file or run that they come from.
-  ///   - makeEmbedding: Makes them; another one than that by pieces.
+  ///   - origin: The file or run that vectors come from; nil for those of pieces.
+  ///   - makeEmbedding: Makes another embedding than that by pieces.
   public init(
-    _ corpus: Corpus, _ settings: ClusterSettings, vectors: Manifest.ClusteringRecord.Vectors = .pieces,
-    origin: String? = nil, makeEmbedding: MakeEmbedding? = nil
+    _ corpus: Corpus, _ settings: ClusterSettings, origin: String? = nil, makeEmbedding: MakeEmbedding? = nil
   ) {
     self.corpus = corpus
     self.settings = settings
+    self.origin = origin
     list = DocumentList(of: corpus)
-    record = Manifest.ClusteringRecord(vectors: vectors, origin: origin, dimensions: 0, seed: settings.seed)
     self.makeEmbedding = makeEmbedding ?? { _, weights in PieceEmbedding(weights: weights, seed: settings.seed) }
   }
 
@@ -70,9 +69,9 @@ public struct ClusterJob {
     return try world.agree {
       guard let writer else { return nil }
       try clustered.write(to: writer)
-      if record.vectors == .pieces { try writer.write(weights) }
-      var record = record
-      record.dimensions = clustering.dimensions
+      if embedding.kind == .pieces { try writer.write(weights) }
+      let record = Manifest.ClusteringRecord(
+        vectors: embedding.kind, origin: origin, dimensions: clustering.dimensions, seed: settings.seed)
       let made = try writer.finish(tree: clustering.tree, clustering: record, report: report)
       if made.domains.count < settings.domains {
         report(

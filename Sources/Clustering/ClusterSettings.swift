@@ -3,7 +3,7 @@ import Failures
 /// What a clustering is asked for.
 public struct ClusterSettings: Sendable {
   /// Clusters in all: the leaves of the tree.
-  public var domains: Int
+  public var domains = 64
   /// The most children of a node.
   public var branching = 64
   /// The seed of the projection, the first centers and the order of documents.
@@ -14,6 +14,11 @@ public struct ClusterSettings: Sendable {
   public var iterations = 50
   /// A node is settled when an iteration lowers its sum of distances by less than this part.
   public var tolerance = 1e-4
+
+  /// The settings of somebody who asks for nothing.
+  public static let defaults = Self()
+
+  private init() {}
 
   /// Asks for a number of clusters.
   public init(domains: Int) { self.domains = domains }

@@ -1,9 +1,13 @@
+import Corpus
 import Failures
 import Kernels
 import Signals
 
 /// What turns documents into vectors.
 public protocol DocumentEmbedding {
+  /// What the vectors are: those of different kinds cannot be compared.
+  var kind: Manifest.ClusteringRecord.Vectors { get }
+
   /// The number of elements of a vector.
   var dimensions: Int { get }
 

@@ -7,6 +7,8 @@ import Kernels
 /// Inner products keep a standard error of about 1 / sqrt(dimensions) (Achlioptas, 2003). Signs are a pure function of
 /// seed and piece, so the projection is never stored.
 public struct PieceEmbedding: DocumentEmbedding {
+  /// What the vectors are.
+  public let kind = Manifest.ClusteringRecord.Vectors.pieces
   /// What pieces weigh.
   public let weights: PieceWeights
   /// The elements of a vector.

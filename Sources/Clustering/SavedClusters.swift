@@ -30,12 +30,7 @@ public struct SavedClusters {
   ///
   /// - Throws: `Failure`: `.usage` if the vectors were not made of pieces; `.badData` if the weights are damaged.
   public func embedding() throws -> PieceEmbedding {
-    guard record.vectors == .pieces else {
-      throw Failure(
-        .usage,
-        "The clusters of \(corpus.path) were made of other vectors (\(record.origin ?? "a file")); give those of the "
-          + "new documents with --vectors.")
-    }
+    try check(.pieces)
     let file = try NumPyFile(path: "\(corpus.path)/\(Manifest.ClusteringRecord.weightsFile)")
     guard file.shape == [corpus.vocabularySize] else {
       throw Failure(.badData, "\(file.path) has the shape \(file.shape), not that of the vocabulary.")
@@ -46,11 +41,28 @@ public struct SavedClusters {
     return PieceEmbedding(weights: PieceWeights(values), dimensions: record.dimensions, seed: record.seed)
   }
 
+  /// Refuses vectors of another kind than those that the clusters were made of.
+  private func check(_ kind: Manifest.ClusteringRecord.Vectors) throws {
+    guard kind != record.vectors else { return }
+    let advice =
+      switch record.vectors {
+      case .pieces: "leave out --vectors"
+      case .file: "give a file of such vectors of the new documents with --vectors"
+      case .run: "give that run with --vectors"
+      }
+    throw Failure(
+      .usage,
+      "The clusters of \(corpus.path) were made of vectors from \(record.vectors.origin)"
+        + "\(record.origin.map { " (\($0))" } ?? ""), so those from \(kind.origin) do not fit; \(advice).")
+  }
+
   /// Finds the domain of each document of another corpus, in the order of the list.
   ///
   /// - Parameter embedding: Makes the vectors.
-  /// - Throws: `Failure(.badData)` if the corpus has another tokenizer, or vectors have another length.
+  /// - Throws: `Failure`: `.usage` if vectors are of another kind; `.badData` if the corpus has another tokenizer, or
+  ///   vectors have another length; `.preempted`.
   public func domains(of other: Corpus, by embedding: inout any DocumentEmbedding) throws -> [Int32] {
+    try check(embedding.kind)
     guard record.vectors != .pieces || other.tokenizer.hash == corpus.tokenizer.hash else {
       throw Failure(
         .badData,

@@ -5,7 +5,7 @@ import Synchronization
 /// A thread beside the one that talks to MPI, which ends the job if a wait for other ranks has lasted too long.
 ///
 /// While its rank waits, it asks the watchdogs of the other ranks how they are, by UDP. A rank that does not answer is
-/// lost or stopped: the job ends after the limit. A rank that answers and is at work is waited for ten times as long.
+/// lost or stopped: the job ends after the limit. A rank that answers and is at work is waited for longer.
 /// If every rank waits for another, nobody will ever come: the job ends after the limit. The rank that finds out writes
 /// who, where and how long; every rank writes its last calls to a file; all leave with exit code 76.
 ///
@@ -17,6 +17,10 @@ public final class Watchdog: @unchecked Sendable {
     public var limit: Double?
     /// Whether a rank on this host that is stopped, or held by a debugger, is waited for.
     public var waitsForDebugger = false
+    /// For so many limits a rank is waited for that answers and is at work.
+    public var patience = 10.0
+    /// What a person can do after the job has ended.
+    public var remedy = "go on from the last checkpoint with --resume"
 
     /// Makes the defaults.
     public init() {}
@@ -207,7 +211,7 @@ public final class Watchdog: @unchecked Sendable {
           + ". When it was last heard of, it \(peer.state.doing)"
       }.joined(separator: "; ") + (silent.count > 4 ? "; and \(silent.count - 4) more" : "")
     }
-    let isPatient = wait < 10 * limit
+    let isPatient = wait < policy.patience * limit
     let unheard = peers.filter { $0.lastAnswer == 0 }
     if !unheard.isEmpty {
       if isPatient { return nil }
@@ -241,8 +245,8 @@ public final class Watchdog: @unchecked Sendable {
       let state = message(.leave, to: own)
       let place = directory.map { " What ranks did last is in \($0)." } ?? ""
       let line =
-        "error: \(finding). Rank \(own.rank) on \(own.host) \(state.doing). The job ends; go on from the last "
-        + "checkpoint with --resume.\(place)\n"
+        "error: \(finding). Rank \(own.rank) on \(own.host) \(state.doing). The job ends; "
+        + "\(policy.withLock { $0.remedy }).\(place)\n"
       _ = line.utf8CString.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count - 1) }
     }
     if let directory { FlightReport(of: own, at: time).write(to: directory) }

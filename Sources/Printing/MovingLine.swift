@@ -39,6 +39,12 @@ public final class MovingLine: Sendable {
     }
   }
 
+  /// Says something that stays, above the line.
+  public func note(_ lines: String) {
+    finish()
+    Console.note(lines)
+  }
+
   /// Ends the line, so that something else can be printed.
   public func finish() {
     let wasOpen = shown.withLock { shown in

@@ -7,6 +7,8 @@ import Transformer
 /// Vectors of documents from a trained model: the mean of its last hidden states, after the final LayerNorm, over a
 /// document's first tokens, as many as the model's context has.
 public final class HiddenStateEmbedding: DocumentEmbedding {
+  /// What the vectors are.
+  public let kind = Manifest.ClusteringRecord.Vectors.run
   /// The model's width.
   public let dimensions: Int
 

@@ -31,18 +31,13 @@ struct Align: Stoppable {
   }
 
   func run() throws {
-    Watchdog.expectWorld()
-    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
-      let watchdog = try Watchdog.started(over: world)
-      defer { watchdog?.stop() }
+    try Ranks.run(watchedBy: Watchdog.Policy()) { world, _ in
       let survey = try AlignmentSurvey(of: directory, overrides: overrides, repetitions: repetitions, over: world)
       try world.agree {
         guard world.rank == 0 else { return }
         try Console.print(json ? JSON.line.text(survey) + "\n" : Self.text(survey), terminator: "")
       }
-      return 0
     }
-    throw ExitCode(code)
   }
 
   /// The domains, the best aligned first.

@@ -88,11 +88,11 @@ struct Benchmark: Stoppable {
   }
 
   func run() throws {
-    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+    try Ranks.run { world in
       Threads.start(threads)
       if !estimator.isEmpty {
         try measureEstimators(over: world)
-        return 0
+        return
       }
       var benchmark = Benchmarking.Benchmark(
         shapes: shape.isEmpty ? [.small] : shape.compactMap(BenchmarkShape.named), seconds: seconds ?? 0.2,
@@ -106,9 +106,7 @@ struct Benchmark: Stoppable {
         if isRoot { Console.note("benchmark: " + line) }
       }
       try world.agree { if isRoot { try Console.print(json ? report.json() + "\n" : report.text, terminator: "") } }
-      return 0
     }
-    throw ExitCode(code)
   }
 
   private func measureEstimators(over world: borrowing Communicator) throws {

@@ -9,8 +9,8 @@ import Printing
 import Storage
 import Training
 
-/// Makes a corpus of clustered domains, or finds the clusters of another corpus' documents; under `mpirun`, on all
-/// ranks.
+/// Makes a corpus whose domains are clusters, on all ranks under `mpirun`; or finds the clusters that another corpus'
+/// documents belong to, on one rank.
 struct Cluster: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Group a corpus' documents by subject into any number of domains.",
@@ -26,22 +26,25 @@ struct Cluster: Stoppable {
   @Argument(help: ArgumentHelp("The corpus directory.", valueName: "corpus"))
   var path: String
 
+  private static let defaults = ClusterSettings.defaults
+
   @Option(name: .shortAndLong, help: "The corpus directory to make; with --assign the .npy file.")
   var output: String
 
-  @Option(help: "The number of clusters. (default: 64)")
+  @Option(help: "The number of clusters. (default: \(defaults.domains))")
   var domains: Int?
 
   @Option(help: "Other vectors than those of pieces: an .npy file with a row for each document, or a trained run.")
   var vectors: String?
 
-  @Option(help: "The most clusters that a cluster is split into: more domains make a tree. (default: 64)")
+  @Option(
+    help: "The most clusters that a cluster is split into: more domains make a tree. (default: \(defaults.branching))")
   var branching: Int?
 
-  @Option(help: "The seed of vectors, first centers and the order of documents. (default: 1)")
+  @Option(help: "The seed of vectors, first centers and the order of documents. (default: \(defaults.seed))")
   var seed: Int?
 
-  @Option(help: "The most times that the documents of a cluster are assigned anew. (default: 50)")
+  @Option(help: "The most times that the documents of a cluster are assigned anew. (default: \(defaults.iterations))")
   var iterations: Int?
 
   @Flag(help: "Make clusters of about equal size.")
@@ -68,21 +71,17 @@ struct Cluster: Stoppable {
   }
 
   func run() throws {
-    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+    try Ranks.run(watchedBy: .patient(remedy: "nothing was written")) { world, _ in
       Threads.start(1)
       let corpus = try world.agree { try Corpus(at: path) }
       if let assign {
         try world.agree { if world.rank == 0 { try write(assign, corpus) } }
-        return 0
+        return
       }
-      var settings = ClusterSettings(domains: domains ?? 64)
-      settings.branching = branching ?? settings.branching
-      settings.seed = seed ?? settings.seed
-      settings.iterations = iterations ?? settings.iterations
-      settings.isBalanced = balanced
       let line = MovingLine()
-      let made = try job(corpus, settings).run(
-        output: output, replace: replace, over: world, report: { Console.note($0) },
+      defer { line.finish() }
+      let made = try job(corpus).run(
+        output: output, replace: replace, over: world, report: line.note,
         progress: { if line.isDue(isLast: false) { line.show($0) } })
       line.finish()
       try world.agree {
@@ -91,14 +90,21 @@ struct Cluster: Stoppable {
         report.clusters = try made.clusters()
         try Console.print(json ? JSON.pretty.text(report) : report.table)
       }
-      return 0
     }
-    throw ExitCode(code)
   }
 
-  private func job(_ corpus: Corpus, _ settings: ClusterSettings) -> ClusterJob {
+  private var settings: ClusterSettings {
+    var settings = ClusterSettings(domains: domains ?? Self.defaults.domains)
+    settings.branching = branching ?? settings.branching
+    settings.seed = seed ?? settings.seed
+    settings.iterations = iterations ?? settings.iterations
+    settings.isBalanced = balanced
+    return settings
+  }
+
+  private func job(_ corpus: Corpus) -> ClusterJob {
     guard let vectors else { return ClusterJob(corpus, settings) }
-    return ClusterJob(corpus, settings, vectors: Self.isRun(vectors) ? .run : .file, origin: vectors) { list, _ in
+    return ClusterJob(corpus, settings, origin: vectors) { list, _ in
       try Self.embedding(vectors, list, corpus)
     }
   }
@@ -115,14 +121,19 @@ struct Cluster: Stoppable {
     isRun(vectors) ? try HiddenStateEmbedding(at: vectors, for: corpus) : try StoredEmbedding(vectors, of: list)
   }
 
-  /// Writes the domain of each document.
+  /// Writes the domain of each document, on one rank.
   private func write(_ clustered: String, _ corpus: Corpus) throws {
-    let clusters = try SavedClusters(of: Corpus(at: clustered))
+    try DurableFile.create(output) { temporary in
+      let domains = try domains(of: corpus, among: SavedClusters(of: Corpus(at: clustered)))
+      var file = try NumPyWriter<Int32>(path: temporary, shape: [domains.count])
+      try file.write(domains.span)
+      try file.finish()
+    }
+  }
+
+  private func domains(of corpus: Corpus, among clusters: SavedClusters) throws -> [Int32] {
     var embedding: any DocumentEmbedding =
-      try vectors.map { try Self.embedding($0, DocumentList(of: corpus), corpus) } ?? clusters.embedding()
-    let domains = try clusters.domains(of: corpus, by: &embedding)
-    var file = try NumPyWriter<Int32>(path: output, shape: [domains.count])
-    try file.write(domains.span)
-    try file.finish()
+      if let vectors { try Self.embedding(vectors, DocumentList(of: corpus), corpus) } else { try clusters.embedding() }
+    return try clusters.domains(of: corpus, by: &embedding)
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Clustering
 import Corpus
 import Kernels
+import Liveness
 import MPI
 import Printing
 
@@ -33,16 +34,16 @@ struct CorpusCommand: ParsableCommand {
     var replace = false
 
     func run() throws {
-      let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+      let policy = Watchdog.Policy.patient(remedy: "the same command goes on from what is done")
+      try Ranks.run(watchedBy: policy) { world, _ in
         let recipe = try world.agree { try Recipe(contentsOf: self.recipe, overrides: overrides) }
         let journal = BuildJournal()
+        defer { journal.finish() }
         try Corpus.build(
           recipe: recipe, output: output, replace: replace, over: world,
           BuildObserver(note: journal.note, progress: journal.show))
         try world.agree { if world.rank == 0 { try Console.print(Corpus(at: output).report().table) } }
-        return 0
       }
-      throw ExitCode(code)
     }
   }
 
@@ -58,16 +59,14 @@ struct CorpusCommand: ParsableCommand {
     var output: String
 
     @Option(help: "The seed of the projection.")
-    var seed = 1
+    var seed = ClusterSettings.defaults.seed
 
     func run() throws {
-      let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
+      try Ranks.run(watchedBy: .patient(remedy: "nothing was written")) { world, _ in
         Threads.start(1)
         let opened = try world.agree { try Corpus(at: corpus) }
         try VectorFiles.write(of: opened, seed: seed, to: output, over: world)
-        return 0
       }
-      throw ExitCode(code)
     }
   }
 

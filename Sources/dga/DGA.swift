@@ -1,7 +1,6 @@
 import ArgumentParser
 import Failures
 import Foundation
-import MPI
 import Printing
 import Signals
 
@@ -46,11 +45,7 @@ struct DGA: ParsableCommand {
     guard let failure, ranks > 1 else {
       exit(failure.map(report) ?? 0)
     }
-    exit(
-      MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
-        try world.agree { throw failure }
-        return 0
-      })
+    exit(Ranks.exitCode { world in try world.agree { throw failure } })
   }
 
   private static func exit(_ code: Int32) -> Never {

@@ -28,10 +28,8 @@ struct Train: Stoppable {
   var json = false
 
   func run() throws {
-    Watchdog.expectWorld(of: try? RunDescription(contentsOf: file, overrides: overrides))
-    let code = MPI.run(reportingFailuresTo: { Console.note("error: " + $0) }) { world in
-      let watchdog = try Watchdog.started(over: world)
-      defer { watchdog?.stop() }
+    let expected = try? RunDescription(contentsOf: file, overrides: overrides)
+    try Ranks.run(expecting: expected, watchedBy: Watchdog.Policy()) { world, watchdog in
       let description = try world.agree {
         var description = try RunDescription(contentsOf: file, overrides: overrides)
         if resume { description.findCorpus() }
@@ -48,12 +46,10 @@ struct Train: Stoppable {
       if dryRun {
         let outlook = try trainer.rehearse(resume: resume, over: world)
         try world.agree { if world.rank == 0 { try Console.print(plan.describe() + "# " + outlook) } }
-        return 0
+        return
       }
       let outcome = try trainer.run(resume: resume, over: world)
       try world.agree { if json && world.rank == 0 { try Console.print(JSON.line.text(outcome)) } }
-      return 0
     }
-    throw ExitCode(code)
   }
 }

@@ -75,21 +75,101 @@ extension CommandLineTests {
       #expect(try histograms.integers(0..<4) == (0..<4).map { $0 == twin ? 6 : 0 })
     }
 
-    @Test("Documents of a corpus belong to the clusters that they made")
+    /// The documents of a corpus in the order of its parts, each with the domain that has it; nil without one.
+    private func documents(_ corpus: Corpus) throws -> [(part: String, tokens: [Int32], domain: Int?)] {
+      func split(_ slice: TokenSlice) throws -> [[Int32]] {
+        try slice.tokens(0..<slice.tokenCount).split(separator: 256).map(Array.init)
+      }
+      return try corpus.domains.indices.flatMap { domain in
+        try split(corpus.domains.train(domain)).map { ("train", $0, domain) }
+      } + corpus.domains.indices.flatMap { domain in
+        try split(corpus.domains.validation(domain)).map { ("validation", $0, domain) }
+      } + corpus.targets.flatMap { target in try split(target.steering).map { ("steering", $0, nil) } }
+    }
+
+    @Test("Each document of a corpus is found in the cluster that has it")
     func assigned() throws {
       let workshop = try Workshop()
       let made = try cluster(workshop, .alone, "clusters", ["--domains", "9", "--branching", "3"])
       try #require(made.status == 0, "\(made.output)")
-      let outcome = try cluster(
-        workshop, .alone, "places.npy", ["--assign", "\(workshop.path)/clusters"])
+      let outcome = try cluster(workshop, .mpirun(2), "places.npy", ["--assign", "\(workshop.path)/clusters"])
       try #require(outcome.status == 0, "\(outcome.output)")
       let places = try NumPyFile(path: "\(workshop.path)/places.npy")
       let (old, new) = (try Corpus(at: "\(workshop.path)/corpus"), try Corpus(at: "\(workshop.path)/clusters"))
-      let trained = old.domains.reduce(0) { $0 + $1.train.documentCount }
-      let found = try places.integers(0..<trained)
-      for domain in new.domains.indices {
-        #expect(found.count { $0 == domain } == new.domains.train(domain).documentCount)
+      let all = try documents(old)
+      let found = try places.integers(0..<places.count)
+      #expect(places.shape == [all.count + old.targets.reduce(0) { $0 + $1.evaluation.documentCount }])
+      var expected: [String: [[Int32]: Int]] = [:]
+      for document in try documents(new) { expected[document.part, default: [:]][document.tokens] = document.domain }
+      var steering = [Int](repeating: 0, count: new.domains.count)
+      for (place, document) in all.enumerated() {
+        if document.part == "steering" {
+          steering[found[place]] += 1
+        } else {
+          #expect(expected[document.part]?[document.tokens] == found[place], "\(document.part), document \(place)")
+        }
       }
+      #expect(Set(found.prefix(40)).count > 3)
+      let histograms = try NumPyFile(path: "\(workshop.path)/clusters/histograms.npy")
+      let rows = try (0..<2).map { try histograms.integers($0 * 9..<($0 + 1) * 9) }
+      #expect(zip(rows[0], rows[1]).map(+) == steering)
+    }
+
+    @Test("What is there already is not replaced by the domains of documents")
+    func free() throws {
+      let workshop = try Workshop()
+      let made = try cluster(workshop, .alone, "clusters", ["--domains", "4"])
+      try #require(made.status == 0, "\(made.output)")
+      try workshop.write("mine.txt", "mine")
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(workshop.path)/link", withDestinationPath: "\(workshop.path)/nowhere")
+      let before = try workshop.listing()
+      for name in ["mine.txt", "clusters", "link", "none/places.npy"] {
+        let outcome = try cluster(workshop, .alone, name, ["--assign", "\(workshop.path)/clusters"])
+        #expect(outcome.status == 73 && outcome.output.contains(name), "\(outcome.output)")
+      }
+      #expect(try workshop.listing() == before)
+      #expect(try workshop.read("mine.txt") == Data("mine".utf8))
+    }
+
+    @Test("Vectors of another kind than those of the clusters are refused, whatever their length")
+    func kinds() throws {
+      let workshop = try Workshop()
+      let written = try workshop.dga(["corpus", "vectors", "\(workshop.path)/corpus", "-o", "\(workshop.path)/vectors"])
+      try #require(written.status == 0, "\(written.output)")
+      let file = ["--vectors", "\(workshop.path)/vectors/vectors.npy"]
+      for (name, options) in [("pieces", []), ("file", file)] {
+        let made = try cluster(workshop, .alone, name, ["--domains", "4"] + options)
+        try #require(made.status == 0, "\(made.output)")
+      }
+      let before = try workshop.listing()
+      let wrong = try cluster(workshop, .alone, "places.npy", ["--assign", "\(workshop.path)/pieces"] + file)
+      #expect(wrong.status == 64 && wrong.output.contains("leave out --vectors"), "\(wrong.output)")
+      let missing = try cluster(workshop, .alone, "places.npy", ["--assign", "\(workshop.path)/file"])
+      #expect(missing.status == 64 && missing.output.contains("give a file"), "\(missing.output)")
+      #expect(try workshop.listing() == before)
+      let right = try cluster(workshop, .alone, "places.npy", ["--assign", "\(workshop.path)/file"] + file)
+      #expect(right.status == 0, "\(right.output)")
+    }
+
+    @Test("Clusters are of about the same size with --balanced")
+    func balanced() throws {
+      let workshop = try Workshop()
+      var largest: [[Int]] = [[], []]
+      for seed in 1...3 {
+        for (place, options) in [[], ["--balanced", "--iterations", "300"]].enumerated() {
+          let outcome = try cluster(
+            workshop, .mpirun(2), "clusters-\(seed)-\(place)",
+            ["--domains", "2", "--seed", "\(seed)", "--json"] + options)
+          try #require(outcome.status == 0, "\(outcome.output)")
+          let report = try JSONDecoder().decode(CorpusReport.self, from: Data(outcome.standardOutput.utf8))
+          let sizes = (report.clusters ?? []).map(\.documents)
+          #expect(sizes.count == 2 && sizes.reduce(0, +) == 56)
+          largest[place].append(sizes.max() ?? 0)
+        }
+      }
+      // A quarter more than the mean, and one.
+      #expect(largest[0].max()! > 36 && largest[1].max()! <= 36, "\(largest)")
     }
 
     @Test("Vectors go to other programs and come back, in the order of the names")

@@ -180,4 +180,12 @@ import Testing
     #expect(corpus.report(budget: 100, context: 1 << 20).domains[0].epochs == nil)
     #expect(corpus.report().naturalEpochs == nil)
   }
+
+  @Test func `speed and time left are shown once a build has done something itself`() {
+    var progress = BuildProgress(phase: .encoding, total: 40_000_000)
+    (progress.done, progress.found, progress.seconds) = (20_000_000, 20_000_000, 3)
+    #expect(progress.text == "making tokens  20.0 MB of 40.0 MB")
+    progress.done = 26_000_000
+    #expect(progress.text == "making tokens  26.0 MB of 40.0 MB  2.0 MB/s  left 0:07")
+  }
 }

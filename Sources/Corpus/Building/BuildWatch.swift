@@ -1,3 +1,4 @@
+import Foundation
 import Printing
 import Signals
 
@@ -19,6 +20,21 @@ public struct BuildProgress: Sendable {
   public var found = 0
   /// Seconds since the phase began.
   public var seconds = 0.0
+
+  package init(phase: Phase, total: Int = 0) { (self.phase, self.total) = (phase, total) }
+
+  /// How far the build is, on one line; speed and time left come once this build has done something itself.
+  public var text: String {
+    let verb =
+      switch phase {
+      case .reading: "reading files"
+      case .encoding: "making tokens"
+      }
+    let part = "\(verb)  \(Words.bytes(Double(done))) of \(Words.bytes(Double(total)))"
+    guard done > found, seconds > 0 else { return part }
+    let rate = Double(done - found) / seconds
+    return part + String(format: "  %.1f MB/s", rate / 1e6) + "  left \(Words.time(Double(total - done) / rate))"
+  }
 }
 
 /// Whom a build tells what.

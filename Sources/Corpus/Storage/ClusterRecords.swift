@@ -14,6 +14,15 @@ extension Manifest {
       case file
       /// Mean hidden states of a trained run.
       case run
+
+      /// Where the vectors come from, in words.
+      package var origin: String {
+        switch self {
+        case .pieces: "the tokenizer's pieces"
+        case .file: "a file"
+        case .run: "a trained run"
+        }
+      }
     }
 
     /// What the documents' vectors were.
@@ -43,7 +52,10 @@ extension Manifest {
       [Self.centersFile, Self.histogramsFile, Self.clustersFile] + (vectors == .pieces ? [Self.weightsFile] : [])
     }
 
-    var isPossible: Bool { (1...1 << 20).contains(dimensions) }
+    /// The numbers of elements that a vector may have.
+    package static let possibleDimensions = 1...1 << 20
+
+    var isPossible: Bool { Self.possibleDimensions.contains(dimensions) }
   }
 }
 
@@ -86,6 +98,14 @@ extension Corpus {
         let record = try JSON.line.decode(ClusterRecord.self, from: Data(line))
         guard record.name == domains.name(place), record.documents == domains.train(place).documentCount else {
           throw Failure(.badData, "\(file.path), line \(place + 1): This is another corpus' cluster.")
+        }
+        // Each on its own first, so that the sum cannot overflow.
+        guard record.sources.values.allSatisfy({ (1...record.documents).contains($0) }),
+          record.sources.values.reduce(0, +) == record.documents
+        else {
+          throw Failure(
+            .badData,
+            "\(file.path), line \(place + 1): The documents of the sources are not \(record.documents) together.")
         }
         return record
       } catch let error as DecodingError {
