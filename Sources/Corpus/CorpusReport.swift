@@ -51,8 +51,8 @@ public struct CorpusReport: Codable, Equatable, Sendable {
   public let naturalEpochs: Double?
   /// What was left out when the corpus was built.
   public let removed: Manifest.Removed
-  /// What was found in the text of domains and targets; nil in corpora of older programs.
-  public let findings: [Manifest.Finding]?
+  /// What was found in the text of domains and targets.
+  public let findings: [Manifest.Finding]
   /// What is known of the domains if they are clusters, and has been read.
   public var clusters: [ClusterRecord]?
 }
@@ -149,7 +149,7 @@ extension CorpusReport {
         + "\(removed.empty) empty ones, \(removed.binary) files that are not text; \(removed.repaired) documents had "
         + "invalid text.",
     ]
-    return lines + CorpusReport.lines(of: findings ?? [])
+    return lines + CorpusReport.lines(of: findings)
   }
 
   /// A line for each kind of finding; where it is about a share of a domain's text, one for each domain.

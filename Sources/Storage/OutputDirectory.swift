@@ -4,7 +4,8 @@ import Foundation
 /// A directory that appears whole or not at all.
 ///
 /// It is written beside its destination under a hidden name of ours, which is locked: a second writer is refused, and
-/// what a dead one left behind is cleared away, but for a part of it that the next can go on from. An older directory
+/// what a dead one left behind is cleared away, but for remains that the next can go on from. Where there are such, the
+/// hidden directory holds both, and remains are removed when the output has appeared. An older directory
 /// gives way only if it is empty or, where that is allowed, of the same kind and without files of somebody else; the
 /// two then change places in one step.
 package struct OutputDirectory: ~Copyable {
@@ -14,6 +15,9 @@ package struct OutputDirectory: ~Copyable {
   package let path: String
 
   private let replacement: Replacement?
+  /// The hidden directory, and what is in it beside the output.
+  private let hidden: String
+  private let remains: String?
   private let lock: FileLock
   private let createdParents: [String]
   private var isKept = false
@@ -35,7 +39,7 @@ package struct OutputDirectory: ~Copyable {
   ///
   /// - Parameters:
   ///   - replacement: What may be replaced, besides an empty directory; nil for nothing.
-  ///   - remains: The name of a directory in it that is kept if a dead writer has left one.
+  ///   - remains: The name of a directory in the hidden one that is kept if a dead writer has left one.
   ///   - report: Is called with what a person should know.
   /// - Throws: `Failure(.cannotCreate)` if that fails, another process is writing there, or the destination exists and
   ///   does not give way; `.badData` if that has a newer format.
@@ -44,14 +48,18 @@ package struct OutputDirectory: ~Copyable {
     report: (String) -> Void = { _ in }
   ) throws {
     let url = Self.resolved(destination)
-    let path = Self.hiddenPath(for: destination)
+    let hidden = Self.hiddenPath(for: destination)
+    let path = remains == nil ? hidden : "\(hidden)/output"
     guard url.path != "/" else { throw Failure(.cannotCreate, "The root directory cannot be an output.") }
-    Exchange.recover(url.path, from: path)
+    for path in [hidden, "\(hidden)/output"] { Exchange.recover(url.path, from: path) }
     try Self.check(url.path, replacement)
     let parents = try OutputDirectory.createDirectories(url.deletingLastPathComponent().path)
     let lock: FileLock
     do {
-      lock = try OutputDirectory.createLocked(path, for: destination, keeping: remains)
+      lock = try OutputDirectory.createLocked(hidden, for: destination, keeping: remains)
+      guard path == hidden || mkdir(path, 0o755) == 0 else {
+        throw Failure(.cannotCreate, "\(path) cannot be created: \(String(cString: strerror(errno))).")
+      }
     } catch {
       for parent in parents.reversed() { rmdir(parent) }
       throw error
@@ -60,6 +68,8 @@ package struct OutputDirectory: ~Copyable {
     self.destination = url.path
     self.path = path
     self.replacement = replacement
+    self.hidden = hidden
+    self.remains = remains
     self.lock = lock
     createdParents = parents
   }
@@ -75,12 +85,15 @@ package struct OutputDirectory: ~Copyable {
     URL(fileURLWithPath: destination).standardizedFileURL.resolvingSymlinksInPath()
   }
 
-  /// Leaves the hidden directory as it is, for a later writer that goes on from it.
-  package mutating func keepForLater() { isKept = true }
+  /// Leaves the remains to a later writer that goes on from them.
+  package mutating func keepRemains() {
+    isKept = true
+    try? FileManager.default.removeItem(atPath: path)
+  }
 
   deinit {
     guard !isKept else { return }
-    try? FileManager.default.removeItem(atPath: path)
+    try? FileManager.default.removeItem(atPath: hidden)
     for parent in createdParents.reversed() { rmdir(parent) }
   }
 
@@ -195,6 +208,11 @@ package struct OutputDirectory: ~Copyable {
         throw Failure(.cannotCreate, "\(destination) cannot be created: \(String(cString: strerror(errno))).")
       }
       isKept = true
+    }
+    if let remains {
+      try? FileManager.default.removeItem(atPath: "\(hidden)/\(remains)")
+      // Not if somebody else's files were in what was replaced.
+      rmdir(hidden)
     }
     try? DurableFile.flush(URL(fileURLWithPath: destination).deletingLastPathComponent().path)
   }

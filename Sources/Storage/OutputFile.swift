@@ -4,7 +4,8 @@ import Foundation
 /// A file being written, with its checksum; durable once it is finished.
 package struct OutputFile: ~Copyable {
   package let path: String
-  private let descriptor: Int32
+  /// -1 once the file is finished.
+  private var descriptor: Int32
   private var buffer: [UInt8] = []
   private var checksum = Checksum()
   private var written = 0
@@ -26,7 +27,7 @@ package struct OutputFile: ~Copyable {
     buffer.reserveCapacity(OutputFile.bufferSize)
   }
 
-  deinit { close(descriptor) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// The number of bytes so far.
   package var count: Int { written + buffer.count }
@@ -60,34 +61,39 @@ package struct OutputFile: ~Copyable {
     try bytes.withUnsafeBytes { try writeThrough($0) }
   }
 
-  /// Appends the content of a file.
+  /// Appends the content of a file, from a byte on.
   ///
   /// - Throws: `Failure(.inputOutput)` if reading or writing fails.
-  package mutating func write(contentOf file: PositionalFile, bytes: Int) throws {
+  package mutating func write(contentOf file: PositionalFile, from first: Int = 0, bytes: Int) throws {
     let part = UnsafeMutableRawBufferPointer.allocate(byteCount: OutputFile.bufferSize, alignment: 64)
     defer { part.deallocate() }
     for offset in stride(from: 0, to: bytes, by: part.count) {
       let piece = UnsafeMutableRawBufferPointer(rebasing: part[..<min(part.count, bytes - offset)])
-      try file.read(at: offset, into: piece)
+      try file.read(at: first + offset, into: piece)
       try write(UnsafeRawBufferPointer(piece))
     }
   }
 
-  /// Writes what is left, without waiting for the disk: for files that nobody needs after the machine has failed.
+  /// Writes what is left and closes the file, without waiting for the disk: for files that nobody needs after the
+  /// machine has failed.
   ///
   /// - Throws: `Failure(.inputOutput)`.
   package mutating func finishInMemory() throws -> FileRecord {
     try flush()
+    let result = close(descriptor)
+    descriptor = -1
+    // Network file systems tell only now of what could not be written.
+    guard result == 0 else { throw failure() }
     return FileRecord(bytes: written, checksum: checksum.digest)
   }
 
-  /// Writes what is left and waits until the disk has it.
+  /// Writes what is left, waits until the disk has it and closes the file.
   ///
   /// - Throws: `Failure(.inputOutput)`.
   package mutating func finish() throws -> FileRecord {
-    let record = try finishInMemory()
+    try flush()
     guard fsync(descriptor) == 0 else { throw failure() }
-    return record
+    return try finishInMemory()
   }
 
   private mutating func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {

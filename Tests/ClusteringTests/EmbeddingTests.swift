@@ -25,13 +25,14 @@ import Testing
 
   @Test(arguments: [
     ("(6, 1048577)", "<f4", 6 * 1_048_577 * 4, "vectors of 1048577 elements"), ("(6, 0)", "<f4", 0, "of 0 elements"),
-    ("(6,)", "<f4", 24, "one row of numbers per document"), ("(2, 3, 4)", "<f8", 192, "one row of numbers per document"),
-    ("()", "<f4", 4, "one row of numbers per document"), ("(5, 4)", "<f4", 80, "5 rows"), ("(0, 4)", "<f4", 0, "0 rows"),
-    ("(6, 4)", "<i4", 96, "has integers"),
+    ("(6,)", "<f4", 24, "one row of numbers per document"),
+    ("(2, 3, 4)", "<f8", 192, "one row of numbers per document"),
+    ("()", "<f4", 4, "one row of numbers per document"), ("(5, 4)", "<f4", 80, "5 rows"),
+    ("(0, 4)", "<f4", 0, "0 rows"), ("(6, 4)", "<i4", 96, "has integers"),
   ])
-  func `A file that has no vectors of all documents is refused`(shape: String, type: String, bytes: Int, sentence: String)
-    throws
-  {
+  func `A file that has no vectors of all documents is refused`(
+    shape: String, type: String, bytes: Int, sentence: String
+  ) throws {
     let list = DocumentList(of: try corpus())
     #expect(list.count == 6)
     try withFile(shape, type: type, bytes: bytes) { path in

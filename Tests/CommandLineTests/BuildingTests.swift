@@ -146,16 +146,51 @@ extension CommandLineTests {
       #expect(outcome.status == 0 && outcome.output.contains("goes on from there"), "\(outcome.output)")
     }
 
-    @Test("A fault that one rank finds ends all with its exit code, said once, and nothing is left")
+    @Test("A signal while the corpus is written stops with 75, and the same command goes on")
+    func stoppedWhileWriting() throws {
+      let workshop = try workshop(bytes: 30_000_000)
+      let output = ".corpus.dga-building/output"
+      var outcome: Outcome?
+      // The moment is short, so the first attempt may come too late.
+      for _ in 0..<10 where outcome == nil {
+        let program = try Program(command(workshop, .alone))
+        try wait(for: "the first file of the corpus", of: program) { workshop.exists("\(output)/train.bin") }
+        let process = try #require(program.identifier)
+        kill(process, SIGSTOP)
+        usleep(20_000)
+        let isInTime = workshop.exists("\(output)/train.bin") && !workshop.exists("\(output)/evaluation.bin")
+        if isInTime { kill(process, SIGUSR1) }
+        kill(process, SIGCONT)
+        let ended = try program.wait()
+        if isInTime { outcome = ended } else { try workshop.remove("corpus") }
+      }
+      let stopped = try #require(outcome, "the corpus was always complete before")
+      #expect(stopped.status == 75, "\(stopped.output)")
+      #expect(!workshop.exists("corpus") && !workshop.exists(output))
+      let next = try run(command(workshop, .mpirun(2)))
+      #expect(next.status == 0, "\(next.output)")
+      #expect(next.lines(with: "this one goes on from there").count == 2, "\(next.output)")
+    }
+
+    @Test("A fault that one rank finds ends all with its exit code, said once; what is done stays for the next build")
     func failed() throws {
       let workshop = try workshop()
       try workshop.write("many/b/5.txt", Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]))
       let before = try workshop.listing()
-      let outcome = try run(command(workshop, .mpirun(3)))
+      let outcome = try run(command(workshop, .mpirun(2)))
       #expect(outcome.status == 65, "\(outcome.output)")
       #expect(outcome.lines(with: "error: ").count == 1)
       #expect(outcome.lines(with: "many/b/5.txt").count == 1)
-      #expect(try workshop.listing() == before)
+      #expect(outcome.lines(with: "the next build of this corpus goes on from there").count == 1, "\(outcome.output)")
+      let hidden = ".corpus.dga-building/"
+      #expect(try workshop.listing().filter { !$0.hasPrefix(hidden) } == before)
+      // Only what is whole is left: of each result its record and its files.
+      let left = try workshop.listing().filter { $0.hasPrefix(hidden + "work/") && !$0.hasSuffix("/") }
+      #expect(left.count == 4 * results(workshop, "text-").count && !left.isEmpty, "\(left)")
+      try workshop.write("many/b/5.txt", "mended")
+      let mended = try run(command(workshop, .mpirun(2)))
+      #expect(mended.status == 0 && mended.output.contains("goes on from there"), "\(mended.output)")
+      #expect(!workshop.exists(".corpus.dga-building"))
     }
 
     @Test("Memory does not grow with the text")

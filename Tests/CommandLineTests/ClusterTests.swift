@@ -82,9 +82,10 @@ extension CommandLineTests {
       }
       return try corpus.domains.indices.flatMap { domain in
         try split(corpus.domains.train(domain)).map { ("train", $0, domain) }
-      } + corpus.domains.indices.flatMap { domain in
-        try split(corpus.domains.validation(domain)).map { ("validation", $0, domain) }
-      } + corpus.targets.flatMap { target in try split(target.steering).map { ("steering", $0, nil) } }
+      }
+        + corpus.domains.indices.flatMap { domain in
+          try split(corpus.domains.validation(domain)).map { ("validation", $0, domain) }
+        } + corpus.targets.flatMap { target in try split(target.steering).map { ("steering", $0, nil) } }
     }
 
     @Test("Each document of a corpus is found in the cluster that has it")

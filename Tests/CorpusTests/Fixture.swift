@@ -101,7 +101,7 @@ extension Corpus {
   }
 
   /// The first finding of a kind.
-  func found(_ kind: FindingName) -> Manifest.Finding? { manifest.findings?.first { $0.kind == kind.rawValue } }
+  func found(_ kind: FindingName) -> Manifest.Finding? { manifest.findings.first { $0.kind == kind.rawValue } }
 }
 
 /// Runs something that has to fail and checks the exit code and what the sentence mentions.

@@ -5,9 +5,11 @@ struct CorpusAssembly {
   private let recipe: Recipe
   private let plan: TokenPlan
   private let tokenizer: Tokenizer
-  private let work: WorkDirectory
   private let output: String
-  private let observer: BuildObserver
+  private let watch: BuildWatch
+
+  private var work: WorkDirectory { watch.directory }
+  private var observer: BuildObserver { watch.observer }
 
   /// What the corpus has of a target or domain: two parts of it, such as training and validation.
   private var extents: [[Manifest.Part: Manifest.Extent]]
@@ -18,6 +20,9 @@ struct CorpusAssembly {
   private var manifest: Manifest
   private var table = DomainTable.Writer()
 
+  /// Between looks at what else happens.
+  private static let bytesAtOnce = 1 << 26
+
   /// Begins.
   ///
   /// - Parameters:
@@ -25,14 +30,13 @@ struct CorpusAssembly {
   ///   - split: What was found since then.
   init(
     _ recipe: Recipe, _ plan: TokenPlan, _ tokenizer: Tokenizer, read: [Tally], split: [Tally],
-    from work: WorkDirectory, to output: String, _ observer: BuildObserver
+    to output: String, by watch: BuildWatch
   ) {
     self.recipe = recipe
     self.plan = plan
     self.tokenizer = tokenizer
-    self.work = work
     self.output = output
-    self.observer = observer
+    self.watch = watch
     self.read = read
     self.split = split
     extents = [[Manifest.Part: Manifest.Extent]](repeating: [:], count: read.count)
@@ -45,7 +49,7 @@ struct CorpusAssembly {
 
   /// Writes all files of the corpus.
   ///
-  /// - Throws: `Failure(.inputOutput)` or `.cannotCreate`.
+  /// - Throws: `Failure`: `.inputOutput`, `.cannotCreate`, `.preempted`.
   mutating func write() throws {
     for part in Manifest.Part.allCases { try write(part) }
     for (place, target) in recipe.targets.enumerated() {
@@ -56,7 +60,8 @@ struct CorpusAssembly {
       describe(domain, extents[recipe.targets.count + place])
       report(domain.source.owner, recipe.targets.count + place)
     }
-    try finish()
+    try watch.check()
+    try manifest.finish(table, tokenizer, in: output)
   }
 
   // MARK: - Parts
@@ -72,7 +77,11 @@ struct CorpusAssembly {
         unknown[owner.number].add(owner.unknown)
       }
       let size = TokenWidth(vocabularySize: tokenizer.vocabularySize).size
-      try data.write(contentOf: PositionalFile(work.file(piece.tokenFile)), bytes: result.tokens * size)
+      let (file, bytes) = (try PositionalFile(work.file(piece.tokenFile)), result.tokens * size)
+      for first in stride(from: 0, to: bytes, by: Self.bytesAtOnce) {
+        try watch.check()
+        try data.write(contentOf: file, from: first, bytes: min(Self.bytesAtOnce, bytes - first))
+      }
       try count(piece, first: documents)
       documents += piece.block.texts.count
     }
@@ -81,6 +90,7 @@ struct CorpusAssembly {
     let width = TokenWidth(vocabularySize: tokenizer.vocabularySize)
     try TokenIndex.write(to: &index, sequences: documents, width: width) { body in
       for piece in pieces {
+        try watch.check()
         let file = try PositionalFile(work.file(piece.lengthFile))
         try file.forEach(0..<piece.block.texts.count, as: Int32.self, body)
       }
@@ -96,6 +106,7 @@ struct CorpusAssembly {
     var document = first
     let step = 1 << 12
     for start in stride(from: 0, to: piece.block.texts.count, by: step) {
+      try watch.check()
       let range = start..<min(start + step, piece.block.texts.count)
       let planned = piece.block.texts.lowerBound + range.lowerBound
       let pairs = zip(
@@ -138,24 +149,11 @@ struct CorpusAssembly {
     placed[place].add(to: &split[place], share: unknown[place].share)
     let (read, split) = (read[place], split[place])
     for finding in split.findings(of: owner) { observer.note("  \(finding.words).") }
-    manifest.findings = (manifest.findings ?? []) + read.findings(of: owner) + split.findings(of: owner)
+    manifest.findings += read.findings(of: owner) + split.findings(of: owner)
     manifest.removed.duplicates += read.count(.duplicate)
     manifest.removed.empty += read.count(.empty)
     manifest.removed.binary += read.count(.notText)
     manifest.removed.repaired += read.count(.repaired)
     manifest.removed.targetDocuments += split.count(.ofTarget)
-  }
-
-  /// Writes the table of domains, the tokenizer and, last, the manifest.
-  private mutating func finish() throws {
-    manifest.files.merge(try table.write(to: output)) { $1 }
-    if let model = tokenizer.modelFile {
-      var file = try OutputFile(output + "/" + Tokenizer.modelFileName)
-      try file.write(model)
-      manifest.files[Tokenizer.modelFileName] = try file.finish()
-    }
-    var file = try OutputFile(output + "/" + Manifest.fileName)
-    try file.write(Array(try manifest.encoded()))
-    _ = try file.finish()
   }
 }

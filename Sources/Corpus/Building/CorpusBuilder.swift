@@ -1,12 +1,13 @@
 import Failures
+import Printing
 import Storage
 
 extension Corpus {
   /// Builds a corpus from a recipe and opens it.
   ///
-  /// The directory appears when it is complete; on any failure nothing is left and an older corpus stays as it was. A
-  /// build that was stopped or killed leaves its work beside the directory under a hidden name, from which the next one
-  /// goes on.
+  /// The directory appears when it is complete; after any failure an older corpus is as it was. A build that has failed,
+  /// or was stopped or killed, leaves its results beside the directory under a hidden name, from which the next one goes
+  /// on, unless they are few.
   ///
   /// - Parameters:
   ///   - replace: Whether a corpus at the same place is replaced, if nothing but its own files is in its directory.
@@ -40,9 +41,11 @@ extension Corpus {
     try group.agree { if group.rank == 0 { root = try BuildRoot(recipe, output, replace: replace, watch) } }
     do {
       try CorpusBuilder(recipe: recipe, watch: watch).run(over: group, root)
-      try group.agreeOnRoot(watch) { try root?.commit(work, observer) }
+      // Every process has closed its files after this: some file systems keep those that are open, and what they are in.
+      try group.agree {}
+      try group.agreeOnRoot(watch) { try root?.commit(observer) }
     } catch {
-      if work.isStopped { root?.keepForLater() }
+      root?.keepResults(of: work, observer)
       throw error
     }
   }
@@ -59,22 +62,23 @@ private final class BuildRoot {
   init(_ recipe: Recipe, _ output: String, replace: Bool, _ watch: BuildWatch) throws {
     // Everything that can be seen without reading is seen before the output exists.
     (files, listed) = try FileTable.listing(recipe)
-    let condition = "add --replace to build it anew, or choose another output; runs on it need the same corpus"
     directory = try OutputDirectory(
-      output,
-      replacing: OutputDirectory.Replacement(
-        .corpus, newest: Manifest.version, condition: replace ? nil : condition),
-      keeping: WorkDirectory.name, report: watch.observer.note)
+      output, replacing: .corpus(replace), keeping: WorkDirectory.name, report: watch.observer.note)
     try watch.directory.begin()
     try files.write(to: watch.directory.file(FileTable.name))
   }
 
-  func commit(_ work: WorkDirectory, _ observer: BuildObserver) throws {
-    work.end()
-    try directory.commit(report: observer.note)
-  }
+  func commit(_ observer: BuildObserver) throws { try directory.commit(report: observer.note) }
 
-  func keepForLater() { directory.keepForLater() }
+  /// Leaves the results of a build that has failed to the next, unless these are made again in a moment.
+  func keepResults(of work: WorkDirectory, _ observer: BuildObserver) {
+    let bytes = work.keepOnlyResults()
+    guard bytes >= TextBlock.smallest else { return }
+    directory.keepRemains()
+    observer.note(
+      "What is done, \(Words.bytes(Double(bytes))), stays in \(work.path): the next build of this corpus goes on from "
+        + "there, and removes it.")
+  }
 }
 
 /// The moments of a build, on every process.
@@ -116,8 +120,7 @@ private struct CorpusBuilder {
 
     try group.agreeOnRoot(watch) {
       var assembly = CorpusAssembly(
-        recipe, plan, tokenizer, read: planning!.read, split: planning!.split, from: directory, to: root!.output,
-        watch.observer)
+        recipe, plan, tokenizer, read: planning!.read, split: planning!.split, to: root!.output, by: watch)
       try assembly.write()
     }
   }

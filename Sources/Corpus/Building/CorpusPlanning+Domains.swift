@@ -24,6 +24,7 @@ extension CorpusPlanning {
     var conflicts = SplitConflicts(elsewhere)
     var rest = checkedBytes
     for (place, ranked) in (heldOut == nil ? chosen.prefix(1) : chosen).enumerated() {
+      try watch.check()
       let document = try selection.document(ranked, of: owner)
       var texts = [PlannedText(document, owner: owner, place: place)]
       if heldOut == nil {

@@ -26,6 +26,7 @@ extension CorpusPlanning {
     }
     var rest = checkedBytes
     for place in 0..<counts.steering + counts.evaluation {
+      try watch.check()
       var text: PlannedText
       if texts.isEmpty {
         let document = try selection.document(ranked[place], of: target)

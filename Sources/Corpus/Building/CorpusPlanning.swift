@@ -40,7 +40,7 @@ struct CorpusPlanning {
     split = [Tally](repeating: Tally(), count: listed.count)
     var bytes = 0
     for owner in recipe.sources.indices {
-      bytes += try Self.report(owner, of: recipe, selection, &read[owner], watch.observer)
+      bytes += try Self.report(owner, of: recipe, selection, &read[owner], by: watch)
     }
     var choice = Checksum()
     for block in blocks { choice.update(block.name.utf8) }
@@ -59,7 +59,7 @@ struct CorpusPlanning {
 
   /// Says what was read of a target or domain; returns its bytes.
   private static func report(
-    _ owner: Int, of recipe: Recipe, _ selection: DocumentSelection, _ tally: inout Tally, _ observer: BuildObserver
+    _ owner: Int, of recipe: Recipe, _ selection: DocumentSelection, _ tally: inout Tally, by watch: BuildWatch
   ) throws -> Int {
     let (catalogue, duplicates) = (selection.catalogue, selection.duplicates)
     let source = recipe.sources[owner]
@@ -68,6 +68,7 @@ struct CorpusPlanning {
     var count = 0
     var bytes = 0
     try selection.forEach(of: owner) { _, document in
+      try watch.check()
       count += 1
       bytes += Int(document.count)
       if !document.repair.isNone {
@@ -75,8 +76,8 @@ struct CorpusPlanning {
       }
     }
     guard count > 0 else { throw source.emptiness(tally, duplicates.dropped[owner], among: recipe.sources) }
-    observer.note("Read \(source.owner): \(count) documents of \(bytes) bytes.")
-    for finding in tally.findings(of: source.owner) { observer.note("  \(finding.words).") }
+    watch.observer.note("Read \(source.owner): \(count) documents of \(bytes) bytes.")
+    for finding in tally.findings(of: source.owner) { watch.observer.note("  \(finding.words).") }
     return bytes
   }
 

@@ -21,11 +21,7 @@ package final class CorpusRegrouping {
   /// - Parameter replace: Whether a corpus at the same place is replaced.
   /// - Throws: `Failure(.cannotCreate)`; `.badData` if a newer dga has written what is there.
   package init(of source: Corpus, output: String, replace: Bool, report: (String) -> Void) throws {
-    let condition = "add --replace to make it anew, or choose another output; runs on it need the same corpus"
-    let directory = try OutputDirectory(
-      output,
-      replacing: OutputDirectory.Replacement(
-        .corpus, newest: Manifest.version, condition: replace ? nil : condition), report: report)
+    let directory = try OutputDirectory(output, replacing: .corpus(replace), report: report)
     let train = try TokenFileWriter(prefix: "\(directory.path)/train", vocabularySize: source.vocabularySize)
     let validation = try TokenFileWriter(
       prefix: "\(directory.path)/validation", vocabularySize: source.vocabularySize)
@@ -88,12 +84,16 @@ package final class CorpusRegrouping {
       add(try Self.files(of: &writer, "\(part)"))
     }
     (manifest.domains, manifest.tree, manifest.clustering) = (table.count, tree.levels, clustering)
-    add(try table.write(to: path))
-    add([ClusterTree.fileName: try write(tree.bytes, to: ClusterTree.fileName)])
-    if let model = source.tokenizer.modelFile {
-      add([Tokenizer.modelFileName: try write(model, to: Tokenizer.modelFileName)])
+    var file = try OutputFile("\(path)/\(ClusterTree.fileName)")
+    try file.write(tree.bytes)
+    add([ClusterTree.fileName: try file.finish()])
+    let text = source.domains.reduce(0) { $0 + $1.train.byteCount + $1.validation.byteCount }
+    if table.textBytes != text {
+      report(
+        "The domains have \(table.textBytes) bytes, those that their tokens stand for, instead of \(text) bytes of "
+          + "text: the tokenizer does not give all text back.")
     }
-    _ = try write(Array(try manifest.encoded()), to: Manifest.fileName)
+    try manifest.finish(table, source.tokenizer, in: path)
     try directory.commit(report: report)
     return try Corpus(at: directory.destination)
   }
@@ -101,11 +101,5 @@ package final class CorpusRegrouping {
   private static func files(of writer: inout TokenFileWriter, _ part: String) throws -> [String: FileRecord] {
     let (data, index) = try writer.finish()
     return ["\(part).bin": data, "\(part).idx": index]
-  }
-
-  private func write(_ bytes: [UInt8], to name: String) throws -> FileRecord {
-    var file = try OutputFile("\(path)/\(name)")
-    try file.write(bytes)
-    return try file.finish()
   }
 }

@@ -129,7 +129,7 @@ struct DocumentSelection {
   }
 
   private static func cut(_ text: UnsafeRawBufferPointer, tailShare: Double) -> Int? {
-    let isBlank = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
+    let isBlank: (UInt8) -> Bool = TextRepair.isBlank
     guard let first = text.firstIndex(where: { !isBlank($0) }), let last = text.lastIndex(where: { !isBlank($0) })
     else {
       return nil

@@ -161,7 +161,7 @@ struct TextBlock: WorkPiece {
   private static let most = 256
 
   /// Below this size the work with a block's files would count.
-  private static let smallest = 1 << 22
+  static let smallest = 1 << 22
 
   /// The bytes of a block, if there are so many in all.
   static func size(of total: Int) -> Int { max(smallest, total / most) }

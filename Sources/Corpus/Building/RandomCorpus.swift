@@ -53,10 +53,7 @@ package struct RandomCorpus {
       let records = try writer.finish()
       return ["\(part).bin": records.data, "\(part).idx": records.index]
     }
-    manifest.files.merge(try table.write(to: path)) { $1 }
-    var file = try OutputFile(directory.path + "/" + Manifest.fileName)
-    try file.write(Array(try manifest.encoded()))
-    _ = try file.finish()
+    try manifest.finish(table, tokenizer, in: path)
     try directory.commit()
     return try Corpus(at: directory.destination)
   }

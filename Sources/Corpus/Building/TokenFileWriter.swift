@@ -43,7 +43,7 @@ package struct TokenFileWriter: ~Copyable {
   package mutating func finish() throws -> (data: FileRecord, index: FileRecord) {
     let dataRecord = try data.finish()
     var index = try OutputFile(prefix + ".idx")
-    try index.write(TokenIndex.encoded(lengths, width: width))
+    try TokenIndex.write(to: &index, sequences: lengths.count, width: width) { try lengths.forEach($0) }
     return (dataRecord, try index.finish())
   }
 }

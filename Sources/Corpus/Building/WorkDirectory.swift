@@ -15,7 +15,6 @@ struct WorkDirectory: Sendable {
 
   private static let claimPrefix = "claimed-"
   private static let abandonment = "abandoned"
-  private static let stop = "stopped"
   private static let recordSuffix = ".json"
 
   /// What is left of a piece of work that is done.
@@ -31,28 +30,36 @@ struct WorkDirectory: Sendable {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
       throw Failure(.cannotCreate, "\(path) cannot be created: \(String(cString: strerror(errno))).")
     }
-    remove { $0.hasPrefix(Self.claimPrefix) || $0 == Self.abandonment || $0 == Self.stop }
+    remove { $0.hasPrefix(Self.claimPrefix) || $0 == Self.abandonment }
   }
 
-  /// Removes everything, and the directory.
-  func end() {
-    remove { _ in true }
-    rmdir(path)
-  }
+  private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 
   /// Removes files by their names.
   func remove(where isUnwanted: (String) -> Bool) {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where isUnwanted(name) {
-      unlink(file(name))
+    for name in names where isUnwanted(name) { unlink(file(name)) }
+  }
+
+  /// Removes everything but results that a later build can take over; returns the bytes of these.
+  func keepOnlyResults() -> Int {
+    let results = Set(names.filter { $0.hasSuffix(Self.recordSuffix) }.map { Self.result(of: $0) })
+      .subtracting([TokenPlan.name])
+    remove { !results.contains(Self.result(of: $0)) }
+    return names.reduce(0) { sum, name in
+      var status = stat()
+      return stat(file(name), &status) == 0 ? sum + Int(status.st_size) : sum
     }
   }
+
+  /// The name of the result that a file belongs to.
+  private static func result(of file: String) -> String { String(file.prefix { $0 != "." }) }
 
   /// Removes results that nothing can be made of any more.
   ///
   /// - Parameter kind: What the names of such results begin with.
   func keepOnly(_ names: [String], of kind: String) {
     let names = Set(names)
-    remove { $0.hasPrefix(kind) && !names.contains(String($0.prefix { $0 != "." })) }
+    remove { $0.hasPrefix(kind) && !names.contains(Self.result(of: $0)) }
   }
 
   /// The path of a file.
@@ -76,18 +83,10 @@ struct WorkDirectory: Sendable {
   }
 
   /// Tells all processes to leave their work.
-  func abandon(because error: any Error) {
-    let isStopped = (error as? Failure)?.kind == .preempted
-    for name in isStopped ? [Self.stop, Self.abandonment] : [Self.abandonment] {
-      close(open(file(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0o644))
-    }
-  }
+  func abandon() { close(open(file(Self.abandonment), O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)) }
 
   /// Whether a process has failed or was asked to stop, so that the others need not go on.
   var isAbandoned: Bool { access(file(Self.abandonment), F_OK) == 0 }
-
-  /// Whether a process was asked to stop, so that a later build can go on.
-  var isStopped: Bool { access(file(Self.stop), F_OK) == 0 }
 
   // MARK: - Results
 

@@ -39,7 +39,7 @@ extension WorkGroup where Self: ~Copyable {
       do {
         return try body()
       } catch {
-        watch.directory.abandon(because: error)
+        watch.directory.abandon()
         throw error
       }
     }

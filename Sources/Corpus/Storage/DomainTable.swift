@@ -199,6 +199,11 @@ extension DomainTable {
     /// The number of domains so far.
     var count: Int { columns[0].count }
 
+    /// The bytes of text of both parts of all domains so far.
+    var textBytes: Int {
+      [Column.trainBytes, .validationBytes].reduce(0) { $0 + Int(columns[$1.rawValue].last ?? 0) }
+    }
+
     /// Appends a domain.
     mutating func append(name: String, train: Manifest.Extent, validation: Manifest.Extent) {
       names += name.utf8

@@ -44,8 +44,8 @@ public struct Manifest: Codable, Equatable, Sendable {
   /// What was left out on the way.
   public var removed: Removed
 
-  /// What was found in the text of domains and targets; nil in corpora of older programs.
-  public var findings: [Finding]?
+  /// What was found in the text of domains and targets.
+  public var findings: [Finding] = []
 
   /// Size and checksum of every other file of the corpus, by name.
   public var files: [String: FileRecord]
@@ -78,7 +78,7 @@ public struct Manifest: Codable, Equatable, Sendable {
     /// The number of UTF-8 bytes of text.
     public var bytes: Int
 
-    /// Whether there can be such text: something, and so little (2^42 bytes) that sums of a million extents are exact.
+    /// Whether there can be such text: something, and so little (2^42 bytes) that sums over all targets are exact.
     fileprivate var isPossible: Bool {
       let most = 1 << 42
       return (1...most).contains(documents) && (1...most).contains(tokens) && (0...most).contains(bytes)
@@ -119,7 +119,7 @@ public struct Manifest: Codable, Equatable, Sendable {
     targets.map { ("Target '\($0.name)'", $0[keyPath: part]) }
   }
 
-  /// The names of all files of a corpus with this tokenizer and tree, but for the manifest.
+  /// The names of all files of a corpus with this tokenizer, tree and clusters, but for the manifest.
   var fileNames: [String] {
     Part.allCases.flatMap { ["\($0).bin", "\($0).idx"] } + [DomainTable.namesFile, DomainTable.tableFile]
       + (tokenizer.file.map { [$0] } ?? []) + (tree == nil ? [] : [ClusterTree.fileName])
@@ -135,7 +135,7 @@ extension Manifest {
   /// - Throws: `Failure`: `.missingInput` without the file, `.badData` with the key of the first fault.
   init(contentsOf path: String) throws {
     let file = try MappedFile(path)
-    // JSON decoders trust their input's depth and numbers, not its size: the largest manifest has a million domains.
+    // A decoder reads all of its input, whatever the size; findings and targets make some kilobytes.
     guard file.count <= 1 << 30 else {
       throw Failure(.badData, "\(path) is larger than 1 GiB; it is no manifest.")
     }
@@ -203,6 +203,8 @@ extension Manifest {
         next += extent.documents
       }
     }
+    // Counts are added up when they are shown.
+    guard findings.allSatisfy({ (0...1 << 42).contains($0.count) }) else { throw bad("The findings are impossible.") }
     let expected = fileNames
     guard Set(files.keys) == Set(expected) else {
       throw bad("The files listed are not the \(expected.count) files of such a corpus.")

@@ -39,20 +39,16 @@ package struct TokenIndex: Sendable {
   ///
   /// - Parameter lengths: Tokens of each document.
   package static func encoded(_ lengths: [Int32], width: TokenWidth) -> [UInt8] {
-    var bytes = magic
-    func append(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { bytes += $0 } }
-    append(UInt64(1))
-    append(width.rawValue)
-    append(UInt64(lengths.count))
-    append(UInt64(lengths.count + 1))
-    for length in lengths { append(length) }
-    var offset: Int64 = 0
-    for length in lengths {
-      append(offset)
-      offset += Int64(length) * Int64(width.size)
-    }
-    for document in 0...lengths.count { append(Int64(document)) }
-    return bytes
+    var bytes = Bytes()
+    // Memory takes everything.
+    try! write(to: &bytes, sequences: lengths.count, width: width) { try lengths.forEach($0) }
+    return bytes.content
+  }
+
+  private struct Bytes: IndexSink {
+    var content: [UInt8] = []
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) { content += bytes }
   }
 
   /// Writes an index of documents that are a sequence each, of which there may be more than memory holds.
@@ -60,21 +56,26 @@ package struct TokenIndex: Sendable {
   /// - Parameter lengths: Gives the tokens of each document to a body, from the first to the last, each time it is
   ///   asked.
   /// - Throws: `Failure(.inputOutput)`; what the lengths throw.
-  static func write(
-    to file: inout OutputFile, sequences: Int, width: TokenWidth, _ lengths: ((Int32) throws -> Void) throws -> Void
+  static func write<Sink: IndexSink & ~Copyable>(
+    to sink: inout Sink, sequences: Int, width: TokenWidth, _ lengths: ((Int32) throws -> Void) throws -> Void
   ) throws {
-    try file.write(magic)
-    try file.write(UInt64(1))
-    try file.write(width.rawValue)
-    try file.write(UInt64(sequences))
-    try file.write(UInt64(sequences + 1))
-    try lengths { try file.write($0) }
+    try magic.withUnsafeBytes { try sink.write($0) }
+    try sink.append(UInt64(1))
+    try sink.append(width.rawValue)
+    try sink.append(UInt64(sequences))
+    try sink.append(UInt64(sequences + 1))
+    try lengths { try sink.append($0) }
     var offset: Int64 = 0
     try lengths { length in
-      try file.write(offset)
+      try sink.append(offset)
       offset += Int64(length) * Int64(width.size)
     }
-    for document in 0...sequences { try file.write(Int64(document)) }
+    var document: Int64 = 0
+    try lengths { _ in
+      try sink.append(document)
+      document += 1
+    }
+    try sink.append(document)
   }
 
   /// Indices of up to this many sequences are checked whole when they are opened; for larger ones that is the matter of
@@ -184,3 +185,16 @@ package struct TokenIndex: Sendable {
     Int(file.load(at: documentStarts + 8 * document, as: Int64.self))
   }
 }
+
+/// What takes the bytes of an index.
+protocol IndexSink: ~Copyable {
+  mutating func write(_ bytes: UnsafeRawBufferPointer) throws
+}
+
+extension IndexSink where Self: ~Copyable {
+  fileprivate mutating func append(_ number: some FixedWidthInteger) throws {
+    try withUnsafeBytes(of: number.littleEndian) { try write($0) }
+  }
+}
+
+extension OutputFile: IndexSink {}

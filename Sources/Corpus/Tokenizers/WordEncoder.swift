@@ -75,7 +75,7 @@ final class WordEncoder {
     try encode(text[rest], &count)
   }
 
-  /// Appends the ids that the library gives a word.
+  /// Appends the ids of a word: those that pieces merge into, or, of long words and other models, the library's.
   private func encode(_ word: Slice<UnsafeRawBufferPointer>, _ count: inout Int) throws {
     reserve(count + BytePairMerging.longestWord + 1)
     if let merging, word.count <= BytePairMerging.longestWord {
