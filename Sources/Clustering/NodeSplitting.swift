@@ -44,6 +44,14 @@ struct NodeSplitting: ~Copyable {
   private(set) var counts: [Int64]
   /// What this iteration changes: sums, counts, then each node's similarity and number of moved documents.
   private var changes: [Int64]
+  /// The most even assignment of each node so far, where sizes are balanced.
+  private var evenest: [EvenAssignment?]
+
+  private struct EvenAssignment {
+    let counts: ArraySlice<Int64>
+    let assignment: ArraySlice<Int32>
+    let centers: [Float]
+  }
 
   private var dimensions: Int { vectors.columns }
 
@@ -70,6 +78,7 @@ struct NodeSplitting: ~Copyable {
     sums = [Int64](repeating: 0, count: count * vectors.columns)
     counts = [Int64](repeating: 0, count: count)
     changes = [Int64](repeating: 0, count: count * vectors.columns + count + 2 * nodes.count)
+    evenest = [EvenAssignment?](repeating: nil, count: nodes.count)
   }
 
   /// The elements of a center.
@@ -96,9 +105,12 @@ struct NodeSplitting: ~Copyable {
       try world.allReduce(&span, .sum)
       let moved = takeChanges()
       progress(iteration, Double(moved) / Double(max(documents, 1)))
+      // The first ones are even for want of anything better.
+      if settings.isBalanced, 2 * iteration >= settings.iterations { keepEvenest() }
       if nodes.allSatisfy(\.isSettled) || iteration == settings.iterations { break }
       moveCenters(iteration)
     }
+    takeEvenest()
   }
 
   /// Assigns this rank's documents to their nearest centers, and notes what that changes.
@@ -176,10 +188,37 @@ struct NodeSplitting: ~Copyable {
     let mean = Double(node.documents) / Double(node.centers.count)
     // Of the size of what similarities differ by, or all documents would change places at once.
     let spread = min(1, max(0, node.distance / Double(node.documents)))
-    let step = 0.07 * spread / (1 + Double(iteration) / 20)
+    let step = 0.2 * spread / (1 + Double(iteration) / 5)
     for center in node.centers {
       let excess = max(-1, min(1, Double(counts[center]) / mean - 1))
       handicaps.row[0, center] += Float(step * excess)
+    }
+  }
+
+  /// Remembers the assignments that are more even than those before: sizes swing where documents are alike.
+  private mutating func keepEvenest() {
+    let start = nodes[0].rows.lowerBound
+    for (number, node) in nodes.enumerated() {
+      let own = counts[node.centers]
+      let isBetter = evenest[number].map { best in
+        (own.count { $0 == 0 }, own.max()!) < (best.counts.count { $0 == 0 }, best.counts.max()!)
+      }
+      guard node.isSettled || isBetter ?? true else { continue }
+      evenest[number] = EvenAssignment(
+        counts: own, assignment: assignment[node.rows.lowerBound - start..<node.rows.upperBound - start],
+        centers: elements(of: centers.rows(node.centers.lowerBound, count: node.centers.count)))
+    }
+  }
+
+  /// Goes back to what was remembered.
+  private mutating func takeEvenest() {
+    let dimensions = dimensions
+    for (node, best) in zip(nodes, evenest) {
+      guard let best else { continue }
+      counts.replaceSubrange(best.counts.indices, with: best.counts)
+      assignment.replaceSubrange(best.assignment.indices, with: best.assignment)
+      var span = storage.mutableSpan
+      for (place, element) in best.centers.enumerated() { span[node.centers.lowerBound * dimensions + place] = element }
     }
   }
 
