@@ -4,8 +4,8 @@ import Corpus
 package struct Batch {
   /// The window of every sequence, all ranks together, (slots).
   package var windows: [Window]
-  /// What the windows are of, by their domain.
-  package let slices: TokenSlices
+  /// What the windows are read from.
+  package let source: WindowSource
   /// Sequences of a micro-batch; the last may have fewer.
   package let micro: Int
   /// The order in which gradients of micro-batches are added.
@@ -23,9 +23,9 @@ package struct Batch {
   ///   - micro: Sequences of a micro-batch.
   ///   - groups: Groups of micro-batches, all ranks together.
   ///   - length: Tokens of a sequence.
-  package init(windows: [Window], of slices: TokenSlices, micro: Int, groups: Int, ranks: Int, length: Int) {
+  package init(windows: [Window], from source: WindowSource, micro: Int, groups: Int, ranks: Int, length: Int) {
     self.windows = windows
-    self.slices = slices
+    self.source = source
     self.micro = micro
     tree = SummationTree(microBatches: (windows.count + micro - 1) / micro, groups: groups, ranks: ranks)
     scale = 1 / Float(windows.count * length)

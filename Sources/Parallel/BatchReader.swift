@@ -26,16 +26,14 @@ package struct BatchReader {
   /// Forgets what was read.
   package mutating func clear() { filled = 0 }
 
-  /// Appends window `index` of `slice`.
+  /// Appends a window.
   ///
   /// - Throws: `Failure(.badData)` that names file and place if a token id is outside the vocabulary.
   /// - Precondition: there is room.
-  package mutating func append(_ index: Int, of slice: TokenSlice) throws {
-    let first = index * length
-    let place = filled * (length + 1)
-    let range = first..<(first + length + 1)
+  package mutating func append(_ window: Window, from source: WindowSource) throws {
+    let (length, place) = (length, filled * (length + 1))
     var span = ids.mutableSpan
-    try slice.copy(range, into: &span, at: place)
+    try source.copy(window, length: length, into: &span, at: place)
     filled += 1
   }
 }

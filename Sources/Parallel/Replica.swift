@@ -92,7 +92,7 @@ package struct Replica: ~Copyable {
         // The last one's gradients are sent: other ranks wait for them.
         if !isLast, batch.isGivenUp() { continue }
         let slots = batch.slots(ofMicroBatch: microBatch)
-        try forward(batch.windows[slots], of: batch.slices, parameters, needing: needing)
+        try forward(batch.windows[slots], from: batch.source, parameters, needing: needing)
         FlightRecorder.enter(.backward)
         let scale = scale(of: batch, slots)
         let clock = ContinuousClock()
@@ -114,13 +114,13 @@ package struct Replica: ~Copyable {
 
   /// Reads windows and runs them forward.
   private mutating func forward(
-    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: Matrix,
+    _ windows: ArraySlice<Window>, from source: WindowSource, _ parameters: Matrix,
     needing: (Range<Int>) throws -> Void
   ) throws {
     let clock = ContinuousClock()
     let start = clock.now
     FlightRecorder.enter(.read)
-    try read(windows, of: slices)
+    try read(windows, from: source)
     FlightRecorder.enter(.forward)
     let middle = clock.now
     var waiting = Duration.zero
@@ -134,9 +134,9 @@ package struct Replica: ~Copyable {
     seconds.forward += (middle.duration(to: clock.now) - waiting) / .seconds(1)
   }
 
-  private mutating func read(_ windows: ArraySlice<Window>, of slices: TokenSlices) throws {
+  private mutating func read(_ windows: ArraySlice<Window>, from source: WindowSource) throws {
     reader.clear()
-    for window in windows { try reader.append(window.index, of: slices[Int(window.domain)]) }
+    for window in windows { try reader.append(window, from: source) }
   }
 
   /// The factors of the losses of some slots.
@@ -212,9 +212,9 @@ package struct Replica: ~Copyable {
   /// - Precondition: there are at most as many as the model has room for.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func evaluate(
-    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: borrowing Parameters<Whole>
+    _ windows: ArraySlice<Window>, from source: WindowSource, _ parameters: borrowing Parameters<Whole>
   ) throws {
-    try read(windows, of: slices)
+    try read(windows, from: source)
     model.evaluate(reader, parameters: parameters.row)
   }
 
@@ -224,10 +224,10 @@ package struct Replica: ~Copyable {
   /// - Precondition: there are at most as many as the model has room for.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func score(
-    _ windows: ArraySlice<Window>, of slices: TokenSlices, _ parameters: borrowing Parameters<Whole>,
+    _ windows: ArraySlice<Window>, from source: WindowSource, _ parameters: borrowing Parameters<Whole>,
     along directions: Matrix, depth: BackwardDepth = .embeddings
   ) throws {
-    try forward(windows, of: slices, parameters.row) { _ in }
+    try forward(windows, from: source, parameters.row) { _ in }
     _ = model.backward(
       parameters: parameters.row, gradients: nil, LossScale(1 / Float(length)), along: directions, depth: depth
     ) { _ in }
@@ -238,10 +238,10 @@ package struct Replica: ~Copyable {
   /// - Parameter depth: How far down the backward pass goes.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func gradient(
-    of window: ArraySlice<Window>, _ slices: TokenSlices, _ parameters: borrowing Parameters<Whole>, to sum: Matrix,
+    of window: ArraySlice<Window>, from source: WindowSource, _ parameters: borrowing Parameters<Whole>, to sum: Matrix,
     adding: Bool, depth: BackwardDepth = .embeddings
   ) throws {
-    try forward(window, of: slices, parameters.row) { _ in }
+    try forward(window, from: source, parameters.row) { _ in }
     _ = model.backward(
       parameters: parameters.row, gradients: sum, adding: adding, LossScale(1 / Float(length)), depth: depth
     ) { _ in }

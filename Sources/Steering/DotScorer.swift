@@ -34,7 +34,7 @@ struct DotScorer: Meter {
     var before = [Double](repeating: 0, count: directions.rows)
     for place in range where !sample.isGivenUp() {
       try replica.gradient(
-        of: sample.windows[place...place], sample.slices, parameters, to: sum, adding: place > range.lowerBound)
+        of: sample.windows[place...place], from: sample.source, parameters, to: sum, adding: place > range.lowerBound)
       for direction in before.indices {
         let product = dot(sum, directions.rows(direction, count: 1))
         sample.scores[direction][place] = product - before[direction]

@@ -18,7 +18,7 @@ struct GhostScorer: Meter {
     for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size)
     where !sample.isGivenUp() {
       let places = chunk * capacity..<min((chunk + 1) * capacity, count)
-      try replica.score(sample.windows[places], of: sample.slices, parameters, along: directions, depth: depth)
+      try replica.score(sample.windows[places], from: sample.source, parameters, along: directions, depth: depth)
       for direction in sample.scores.indices {
         for (sequence, place) in places.enumerated() {
           sample.scores[direction][place] = replica.model.score(ofSequence: sequence, along: direction)

@@ -20,7 +20,7 @@ struct GradientScorer: Meter {
     sample.rowsAreMeans = true
     for (index, range) in sample.ranges.enumerated() {
       if try world.allReduce(sample.isGivenUp() ? 1 : 0, .max) == 1 { break }
-      var batch = plan.batch(Array(sample.windows[range]), of: sample.slices)
+      var batch = plan.batch(Array(sample.windows[range]), from: sample.source)
       batch.isGivenUp = sample.isGivenUp
       var record = PassRecord(batch, length: plan.length)
       try replica.run(batch, &gradients, parameters, recording: &record, over: world)

@@ -73,10 +73,10 @@ package struct ReferenceModel: Meter {
   private mutating func compare(
     _ places: Range<Int>, of sample: inout Sample, replica: inout Replica, _ parameters: borrowing Parameters<Whole>
   ) throws {
-    try replica.evaluate(sample.windows[places], of: sample.slices, parameters)
+    try replica.evaluate(sample.windows[places], from: sample.source, parameters)
     reader.clear()
     for window in sample.windows[places] {
-      try reader.append(window.index, of: sample.slices[Int(window.domain)])
+      try reader.append(window, from: sample.source)
     }
     memory.model.evaluate(reader.windows, parameters: memory.parameters.row)
     let (own, others) = (replica.model.losses, memory.model.losses)

@@ -10,8 +10,8 @@ import Runs
 package struct Sample {
   /// The windows, those of a domain side by side.
   package let windows: [Window]
-  /// What the windows are of, by their domain.
-  package let slices: TokenSlices
+  /// What the windows are read from.
+  package let source: WindowSource
   /// The windows of each domain that has some, or of each distribution that windows were drawn from.
   package let ranges: [Range<Int>]
   /// Whether ranges are domains.
@@ -28,7 +28,7 @@ package struct Sample {
   package var isGivenUp: () -> Bool = { false }
 
   /// Takes windows, of which those of one domain are side by side.
-  package init(_ windows: [Window], of slices: TokenSlices) {
+  package init(_ windows: [Window], from source: WindowSource) {
     var ranges: [Range<Int>] = []
     for index in windows.indices {
       if let last = ranges.last, windows[last.lowerBound].domain == windows[index].domain {
@@ -37,13 +37,13 @@ package struct Sample {
         ranges.append(index..<index + 1)
       }
     }
-    self.init(windows, of: slices, ranges: ranges)
+    self.init(windows, from: source, ranges: ranges)
   }
 
   /// Takes windows with ranges of which means are formed.
-  package init(_ windows: [Window], of slices: TokenSlices, ranges: [Range<Int>], areDomains: Bool = true) {
+  package init(_ windows: [Window], from source: WindowSource, ranges: [Range<Int>], areDomains: Bool = true) {
     self.windows = windows
-    self.slices = slices
+    self.source = source
     self.ranges = ranges
     self.areDomains = areDomains
   }

@@ -151,7 +151,7 @@ package struct Steering: ~Copyable {
       let windows = plan.domains.indices.filter { plan.windowCounts[$0] > 0 }.flatMap {
         probes.draw(domain: $0, count: count)
       }
-      return Sample(windows, of: plan.slices)
+      return Sample(windows, from: plan.source)
     }
     let windows = distributions.indices.flatMap { place in
       (place * count..<(place + 1) * count).flatMap { slot in
@@ -159,7 +159,8 @@ package struct Steering: ~Copyable {
       }
     }
     return Sample(
-      windows, of: plan.slices, ranges: distributions.indices.map { $0 * count..<($0 + 1) * count }, areDomains: false)
+      windows, from: plan.source, ranges: distributions.indices.map { $0 * count..<($0 + 1) * count }, areDomains: false
+    )
   }
 
   var startOfProbes: DomainSampler {
@@ -178,7 +179,7 @@ package struct Steering: ~Copyable {
     over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     var gradients = gradients
-    var sample = Sample(batch.windows.sorted { $0.domain < $1.domain }, of: batch.slices)
+    var sample = Sample(batch.windows.sorted { $0.domain < $1.domain }, from: batch.source)
     let wishes = plan.method.wants(before: step)
     if wishes.contains(.scores) {
       gradients = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)

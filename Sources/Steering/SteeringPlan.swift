@@ -12,9 +12,9 @@ package struct SteeringPlan {
   package let method: any MixingMethod
   /// The steering targets with their weights.
   package let targets: [SteeringTarget]
-  /// The domains, and their training text.
+  /// The domains, and what their training text is read from.
   package let domains: DomainTable
-  package let slices: TokenSlices
+  package let source: WindowSource
   /// Windows of each domain that may be drawn, (domains).
   package let windowCounts: [Int]
   package let seed: UInt64
@@ -30,14 +30,14 @@ package struct SteeringPlan {
 
   package init(
     settings: SteeringSettings, method: any MixingMethod, wishes: Measurements, targets: [SteeringTarget],
-    domains: DomainTable, seed: UInt64, sharing: Sharing, layout: ParameterLayout
+    domains: DomainTable, source: WindowSource, seed: UInt64, sharing: Sharing, layout: ParameterLayout
   ) {
     self.settings = settings
     self.method = method
     self.wishes = wishes
     self.targets = targets
     self.domains = domains
-    slices = TokenSlices(trainOf: domains)
+    self.source = source
     windowCounts = sharing.windowCounts
     self.seed = seed
     (micro, groups, ranks, length) = (sharing.micro, sharing.groups, sharing.ranks, sharing.length)
@@ -69,9 +69,9 @@ package struct SteeringPlan {
   }
 
   /// A batch of these windows, shared so that all groups have some sequences.
-  func batch(_ windows: [Window], of slices: TokenSlices) -> Batch {
+  func batch(_ windows: [Window], from source: WindowSource) -> Batch {
     Batch(
-      windows: windows, of: slices, micro: Batch.micro(windows.count, groups: groups, most: micro), groups: groups,
+      windows: windows, from: source, micro: Batch.micro(windows.count, groups: groups, most: micro), groups: groups,
       ranks: ranks, length: length)
   }
 }

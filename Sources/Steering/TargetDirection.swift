@@ -229,9 +229,10 @@ package struct TargetDirection: ~Copyable {
   /// The next sequences of a term.
   private mutating func batch(of term: Term, draw: Int) -> Batch {
     guard let target = term.target else {
-      return plan.batch(generic!.draw(step: draw, count: term.sequences), of: plan.slices)
+      return plan.batch(generic!.draw(step: draw, count: term.sequences), from: plan.source)
     }
-    return plan.batch(steering.draw(domain: target, count: term.sequences), of: TokenSlices(plan.targets.map(\.slice)))
+    return plan.batch(
+      steering.draw(domain: target, count: term.sequences), from: .mapped(TokenSlices(plan.targets.map(\.slice))))
   }
 
   // MARK: Checkpoints

@@ -172,7 +172,7 @@ public struct AlignmentSurvey: Encodable {
         ? batches.draw(step: step + 1 + repetition, count: count)
         : plan.corpus.domains.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
       try world.agree { try StopSignal.check("nothing was measured to its end") }
-      var sample = Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains))
+      var sample = Sample(windows, from: plan.trainingSource)
       let cleared = try scorer.measure(
         &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)
       let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(windows.indices)

@@ -49,7 +49,7 @@ struct Evaluation {
   private let windows: [Window]
   /// The mean loss of every window.
   private var losses: [Double]
-  private let slices: TokenSlices
+  private let source: WindowSource
   private let length: Int
   /// Domains with too little validation text for one window: how many there are, and the first ones' names.
   let skipped: (count: Int, names: [String])
@@ -81,7 +81,7 @@ struct Evaluation {
     self.parts = parts
     self.length = length
     skipped = (sample.skipped.count, sample.skipped.first.map { domains.name($0) })
-    slices = TokenSlices(parts.map(\.slice))
+    source = .mapped(TokenSlices(parts.map(\.slice)))
     windows = parts.indices.flatMap { part in
       (0..<parts[part].windows).map { Window(domain: Int32(part), index: $0) }
     }
@@ -105,7 +105,7 @@ struct Evaluation {
       let batch = round * world.size + world.rank
       if batch < batches {
         let range = (batch * capacity)..<min(windows.count, (batch + 1) * capacity)
-        try replica.evaluate(windows[range], of: slices, parameters)
+        try replica.evaluate(windows[range], from: source, parameters)
         for (row, window) in range.enumerated() { losses[window] = replica.model.loss(ofSequence: row) }
       }
       if try world.allReduce(isGivenUp() ? 1 : 0, .max) == 1 { return nil }

@@ -51,12 +51,15 @@ public struct ModelEvaluation: ~Copyable {
     return try parts.compactMap { kind, name, slice in
       let windows = min(sequences, windowCount(tokens: slice.tokenCount, context: model.length))
       guard windows > 0 else { return nil }
+      let source = WindowSource.mapped(TokenSlices([slice]))
       var losses: [Double] = []
       var reader = BatchReader(length: model.length, capacity: Self.capacity)
       for first in stride(from: 0, to: windows, by: Self.capacity) {
         try StopSignal.check(Self.consequenceOfStopping)
         reader.clear()
-        for index in first..<min(first + Self.capacity, windows) { try reader.append(index, of: slice) }
+        for index in first..<min(first + Self.capacity, windows) {
+          try reader.append(Window(index: index), from: source)
+        }
         model.evaluate(reader.windows, parameters: saved.parameters.row)
         for row in 0..<reader.count { losses.append(model.loss(ofSequence: row)) }
       }

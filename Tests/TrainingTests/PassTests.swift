@@ -20,7 +20,7 @@ extension MiddleTests {
       _ = try memory.averaged(by: &bench.replica.reduction, over: bench.world)
       var sum = 0.0
       for slot in batch.windows.indices {
-        try bench.replica.evaluate(batch.windows[slot...slot], of: batch.slices, bench.parameters)
+        try bench.replica.evaluate(batch.windows[slot...slot], from: batch.source, bench.parameters)
         let loss = bench.replica.model.loss(ofSequence: 0)
         #expect(abs(record.loss(ofSlot: slot) - loss) < Self.tolerance)
         sum += loss / Double(batch.windows.count)

@@ -56,7 +56,7 @@ extension MiddleTests {
       let windows = (0..<3).flatMap { domain in (0..<2).map { Window(domain: Int32(domain), index: $0) } }
       var means: [[Double]] = []
       for estimator in SteeringSettings.Estimator.allCases where estimator != .lastLayer {
-        var sample = Sample(windows, of: bench.batch.slices)
+        var sample = Sample(windows, from: bench.batch.source)
         var meter = estimator.meter(bench.plan.steering)
         _ = try meter.measure(
           &sample, along: direction.rows, on: &bench.replica, bench.parameters, with: bench.gradients,
@@ -87,7 +87,7 @@ extension MiddleTests {
         #expect(row[tensor.range].contains { $0 != 0 } == isTable, "\(tensor.name)")
       }
       let windows = (0..<16).map { Window(domain: 0, index: $0) }
-      var sample = Sample(windows, of: TokenSlices(bench.plan.steering.targets.map(\.slice)))
+      var sample = Sample(windows, from: .mapped(TokenSlices(bench.plan.steering.targets.map(\.slice))))
       var meter = SteeringSettings.Estimator.lastLayer.meter(bench.plan.steering)
       _ = try meter.measure(
         &sample, along: direction.rows, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
@@ -101,7 +101,7 @@ extension MiddleTests {
       let elements = values(bench.parameters.row)
       var reference = try ReferenceModel(
         ReferenceModel.Source(model: bench.plan.model) { elements }, length: bench.plan.model.context, capacity: 2)
-      var sample = Sample(bench.batch.windows.sorted { $0.domain < $1.domain }, of: bench.batch.slices)
+      var sample = Sample(bench.batch.windows.sorted { $0.domain < $1.domain }, from: bench.batch.source)
       _ = try reference.measure(
         &sample, along: bench.parameters.row, on: &bench.replica, bench.parameters, with: bench.gradients,
         over: bench.world)

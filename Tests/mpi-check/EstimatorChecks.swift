@@ -91,14 +91,14 @@ private func checkLastLayer(_ plan: RunPlan, over world: borrowing Communicator)
   var direction = try TargetDirection(plan.steering)
   let gradients = try direction.measure(
     draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
-  let slices = TokenSlices(trainOf: plan.corpus.domains)
-  var sample = Sample(windows, of: slices)
+  let source = WindowSource.mapped(TokenSlices(trainOf: plan.corpus.domains))
+  var sample = Sample(windows, from: source)
   var meter = SteeringSettings.Estimator.lastLayer.meter(plan.steering)
   _ = try meter.measure(&sample, along: direction.rows, on: &replica, parameters, with: gradients, over: world)
   let gradient = Arena(count: layout.arenaCount)
   for place in windows.indices {
     try replica.gradient(
-      of: windows[place...place], slices, parameters, to: gradient.row, adding: false, depth: .outputLayer)
+      of: windows[place...place], from: source, parameters, to: gradient.row, adding: false, depth: .outputLayer)
     for (index, figure) in direction.figures.enumerated() {
       let expected = dot(gradient.row, direction.rows.rows(index, count: 1))
       let size = sumOfSquares(gradient.row).squareRoot() * figure.norm
@@ -116,7 +116,7 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   var gradients = try direction.measure(
     draw: 0, on: &replica, parameters, with: Gradients<Local>(layout: layout, levels: plan.tree.levels), over: world)
 
-  func sample() -> Sample { Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains)) }
+  func sample() -> Sample { Sample(windows, from: .mapped(TokenSlices(trainOf: plan.corpus.domains))) }
   func measured(
     _ sample: Sample, _ estimator: SteeringSettings.Estimator, _ gradients: consuming Gradients<Local>
   ) throws -> Sample {
@@ -127,9 +127,10 @@ private func checkEstimators(_ plan: RunPlan, over world: borrowing Communicator
   func memory() -> Gradients<Local> { Gradients<Local>(layout: layout, levels: plan.tree.levels) }
   // A range of one window gives explicit gradients of single sequences.
   let single = try measured(
-    Sample(windows, of: TokenSlices(trainOf: plan.corpus.domains), ranges: windows.indices.map { $0..<$0 + 1 }),
-    .gradients,
-    memory())
+    Sample(
+      windows, from: .mapped(TokenSlices(trainOf: plan.corpus.domains)),
+      ranges: windows.indices.map { $0..<$0 + 1 }),
+    .gradients, memory())
   let mean = try measured(sample(), .gradients, memory())
   let dots = try measured(sample(), .dots, memory())
   let ghost = try measured(sample(), .ghost, memory())

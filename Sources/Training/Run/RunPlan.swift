@@ -192,7 +192,7 @@ public struct RunPlan: Sendable {
   package var steering: SteeringPlan {
     var plan = SteeringPlan(
       settings: description.mixture.steering, method: method, wishes: wishes, targets: steeringTargets,
-      domains: corpus.domains, seed: seed,
+      domains: corpus.domains, source: trainingSource, seed: seed,
       sharing: SteeringPlan.Sharing(
         windowCounts: windowCounts, micro: batch.micro, groups: groups, ranks: batch.ranks, length: model.context),
       layout: ParameterLayout(model))
@@ -200,11 +200,13 @@ public struct RunPlan: Sendable {
     return plan
   }
 
+  /// What training windows are read from.
+  var trainingSource: WindowSource { .mapped(TokenSlices(trainOf: corpus.domains)) }
+
   /// The batch of a step, with windows to be drawn.
   package var trainingBatch: Batch {
     Batch(
-      windows: [Window](repeating: Window(), count: batch.sequences), of: TokenSlices(trainOf: corpus.domains),
-      micro: batch.micro,
+      windows: [Window](repeating: Window(), count: batch.sequences), from: trainingSource, micro: batch.micro,
       groups: groups, ranks: batch.ranks, length: model.context)
   }
 
