@@ -39,17 +39,23 @@ public struct ClusterJob {
   /// Collective: every rank calls. The files are the same whatever ranks there are.
   ///
   /// - Parameters:
+  ///   - shards: Directories to cut the corpus into; nil for the whole in one.
   ///   - report: Is called on rank 0 with what a person should know.
   ///   - progress: Is called on rank 0, often, with a line that says how far the work is.
   /// - Returns: The corpus, on rank 0.
   /// - Throws: `Failure`, agreed; `MPIError`.
   public func run(
-    output: String, replace: Bool, over world: borrowing Communicator, report: @escaping (String) -> Void,
-    progress: @escaping (String) -> Void
+    output: String, shards: Int? = nil, replace: Bool, over world: borrowing Communicator,
+    report: @escaping (String) -> Void, progress: @escaping (String) -> Void
   ) throws -> Corpus? {
     let isRoot = world.rank == 0
     let show = { (line: String) in if isRoot { progress(line) } }
-    try world.agree { try settings.check(documents: list.places(of: .train).count) }
+    try world.agree {
+      try corpus.checkText()
+      let documents = list.places(of: .train).count
+      try settings.check(documents: documents)
+      if let shards { try Corpus.check(shards: shards, documents: documents) }
+    }
     let writer = try world.agree { () -> CorpusRegrouping? in
       isRoot ? try CorpusRegrouping(of: corpus, output: output, replace: replace, report: report) : nil
     }
@@ -72,7 +78,7 @@ public struct ClusterJob {
       if embedding.kind == .pieces { try writer.write(weights) }
       let record = Manifest.ClusteringRecord(
         vectors: embedding.kind, origin: origin, dimensions: clustering.dimensions, seed: settings.seed)
-      let made = try writer.finish(tree: clustering.tree, clustering: record, report: report)
+      let made = try writer.finish(tree: clustering.tree, clustering: record, shards: shards, report: report)
       if made.domains.count < settings.domains {
         report(
           "There are \(made.domains.count) clusters instead of \(settings.domains): nodes of the tree had fewer "

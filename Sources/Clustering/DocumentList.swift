@@ -39,16 +39,6 @@ public struct DocumentList: Sendable {
     parts.first { $0.name == part }?.places ?? 0..<0
   }
 
-  /// The number of tokens of consecutive documents of one part, ends included.
-  func tokenCount(_ places: Range<Int>) -> Int {
-    parts.reduce(0) { sum, part in
-      let shared = places.clamped(to: part.places)
-      let first = part.places.lowerBound
-      return shared.isEmpty
-        ? sum : sum + part.documents.tokenCount(shared.lowerBound - first..<shared.upperBound - first)
-    }
-  }
-
   /// Reads the tokens of a document, its end included, into `tokens`, whose content is replaced.
   ///
   /// - Throws: `Failure`: `.badData` if an id is beyond the vocabulary, `.inputOutput` if the file has become shorter.

@@ -19,7 +19,7 @@ public struct SavedClusters {
     guard let record = corpus.manifest.clustering, let tree = corpus.tree else {
       throw Failure(.usage, "The domains of \(corpus.path) are no clusters; 'dga cluster' makes a corpus of such.")
     }
-    centers = try NumPyFile(path: "\(corpus.path)/\(Manifest.ClusteringRecord.centersFile)")
+    centers = try NumPyFile(path: "\(corpus.home)/\(Manifest.ClusteringRecord.centersFile)")
     guard centers.shape == [tree.levels.reduce(0, +), record.dimensions] else {
       throw Failure(.badData, "\(centers.path) has the shape \(centers.shape), which is not that of the corpus' tree.")
     }
@@ -31,7 +31,7 @@ public struct SavedClusters {
   /// - Throws: `Failure`: `.usage` if the vectors were not made of pieces; `.badData` if the weights are damaged.
   public func embedding() throws -> PieceEmbedding {
     try check(.pieces)
-    let file = try NumPyFile(path: "\(corpus.path)/\(Manifest.ClusteringRecord.weightsFile)")
+    let file = try NumPyFile(path: "\(corpus.home)/\(Manifest.ClusteringRecord.weightsFile)")
     guard file.shape == [corpus.vocabularySize] else {
       throw Failure(.badData, "\(file.path) has the shape \(file.shape), not that of the vocabulary.")
     }

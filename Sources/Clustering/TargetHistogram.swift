@@ -23,7 +23,7 @@ public enum TargetHistogram {
   }
 
   private static func stored(_ target: String, in corpus: Corpus, documents: Int) throws -> [Int] {
-    let file = try NumPyFile(path: "\(corpus.path)/\(Manifest.ClusteringRecord.histogramsFile)")
+    let file = try NumPyFile(path: "\(corpus.home)/\(Manifest.ClusteringRecord.histogramsFile)")
     guard file.shape == [corpus.targets.count, corpus.domains.count],
       let row = corpus.targets.firstIndex(where: { $0.name == target })
     else {
@@ -37,6 +37,7 @@ public enum TargetHistogram {
   }
 
   private static func counted(_ steering: Range<Int>, in corpus: Corpus) throws -> [Int] {
+    try corpus.checkText()
     let list = DocumentList(of: corpus)
     let most = max(1, min(documentsPerDomain, documents / corpus.domains.count))
     let samples = corpus.domains.indices.map { corpus.domains.train($0).documents.prefix(most) }

@@ -11,23 +11,29 @@ extension Corpus {
   @discardableResult public func verify(progress: (String) -> Void = { _ in }) throws -> String {
     // Ids first: they have an offset to name, a checksum has not.
     for part in Manifest.Part.allCases {
-      guard let file = parts[part] else { preconditionFailure("an open corpus has all parts") }
-      progress(file.data.path)
-      try file.index.check()
-      try checkTokens(of: file)
-    }
-    for (name, record) in manifest.files.sorted(by: { $0.key < $1.key }) {
-      progress("\(path)/\(name)")
-      let digest = try Checksum.digest(ofFile: "\(path)/\(name)")
-      guard digest == record.checksum else {
-        throw Failure(
-          .badData,
-          "\(path)/\(name) is damaged: its checksum is \(digest), where \(record.checksum) is expected. Build the "
-            + "corpus again.")
+      for file in parts[part]?.pieces.map(\.file) ?? [] {
+        progress(file.data.path)
+        try file.index.check()
+        try checkTokens(of: file)
       }
     }
-    let indices = parts.values.map(\.index)
-    return "\(path) is whole: the checksums of \(manifest.files.count + 1) files are right, all "
+    for directory in directories {
+      for (name, record) in directory.manifest.files.sorted(by: { $0.key < $1.key }) {
+        let path = "\(directory.path)/\(name)"
+        progress(path)
+        let digest = try Checksum.digest(ofFile: path)
+        guard digest == record.checksum else {
+          throw Failure(
+            .badData,
+            "\(path) is damaged: its checksum is \(digest), where \(record.checksum) is expected. Build the corpus "
+              + "again.")
+        }
+      }
+    }
+    let files = directories.reduce(0) { $0 + $1.manifest.files.count + 1 }
+    let what = shards.map { $0.areAll ? "whole" : "whole as far as it is here (\($0.description))" } ?? "whole"
+    let indices = parts.values.flatMap { $0.pieces.map(\.file.index) }
+    return "\(path) is \(what): the checksums of \(files) files are right, all "
       + "\(indices.reduce(0) { $0 + $1.tokenCount }) token ids are below \(vocabularySize), and all "
       + "\(indices.reduce(0) { $0 + $1.documentCount }) documents have their end."
   }

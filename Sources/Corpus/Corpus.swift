@@ -11,8 +11,14 @@ public final class Corpus: Sendable {
   /// The directory, as it was named.
   public let path: String
 
-  /// What the corpus says of itself.
+  /// Where its files are: the directory itself, or those of the shards that are here, in their order.
+  let directories: [CorpusDirectory]
+
+  /// What the corpus says of itself; if it is cut into shards, the manifest of the first one that is here.
   public let manifest: Manifest
+
+  /// The directory with the files that are small: the corpus itself, or one of its shards.
+  public var home: String { directories[0].path }
 
   /// The tokenizer that made the tokens.
   public let tokenizer: Tokenizer
@@ -26,8 +32,8 @@ public final class Corpus: Sendable {
   /// The targets in the order of the recipe.
   public let targets: [Target]
 
-  /// The four parts' files.
-  let parts: [Manifest.Part: TokenFile]
+  /// The four parts' text.
+  let parts: [Manifest.Part: TokenText]
 
   /// The number of token ids; every id is below it.
   public var vocabularySize: Int { tokenizer.vocabularySize }
@@ -39,37 +45,27 @@ public final class Corpus: Sendable {
   /// - Throws: `Failure`: `.missingInput` if something does not exist, `.badData` with file and offset if something is
   ///   damaged or the tokenizer is another one.
   public convenience init(at path: String) throws {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue else {
-      throw Failure(.missingInput, "There is no corpus directory \(path); 'dga corpus build' makes one.")
-    }
-    let manifestPath = path + "/" + Manifest.fileName
-    guard FileManager.default.fileExists(atPath: manifestPath) else {
-      throw Failure(.missingInput, "\(path) is not a corpus: it has no \(Manifest.fileName).")
-    }
-    let manifest = try Manifest(contentsOf: manifestPath)
-    let tokenizer = try Tokenizer(manifest.tokenizer, in: path)
-    try self.init(path: path, manifest, tokenizer) { try Corpus.open($0, of: manifest, at: path) }
+    let directories = try CorpusDirectory.all(at: path)
+    try self.init(path: path, directories, Tokenizer(directories[0].manifest.tokenizer, in: directories[0].path))
   }
 
   /// Joins the files of a corpus and checks that they agree with each other.
   ///
-  /// - Parameter open: Opens a file by its name.
-  init(path: String, _ manifest: Manifest, _ tokenizer: Tokenizer, open: (String) throws -> MappedFile) throws {
-    var parts: [Manifest.Part: TokenFile] = [:]
-    for part in Manifest.Part.allCases {
-      parts[part] = try TokenFile(
-        data: open("\(part).bin"), index: open("\(part).idx"), vocabularySize: manifest.tokenizer.vocabularySize)
+  /// - Parameter directories: The whole corpus, or shards of it in their order, of which the first has all that is not
+  ///   text to train on.
+  init(path: String, _ directories: [CorpusDirectory], _ tokenizer: Tokenizer) throws {
+    let home = directories[0]
+    let (manifest, open) = (home.manifest, home.open)
+    var parts: [Manifest.Part: TokenText] = [:]
+    for part in Manifest.Part.allCases where part != .train { parts[part] = try TokenText(home.tokens(of: part)) }
+    parts[.train] = try Self.train(of: directories, at: path)
+    func slices(_ part: Manifest.Part, _ extent: KeyPath<Manifest.TargetRecord, Manifest.Extent>) throws -> [TokenSlice]
+    {
+      try Corpus.slices(of: parts[part]!, manifest.extents(of: extent))
     }
-    try Corpus.check(parts[.steering]!, manifest.extents(of: \.steering))
-    try Corpus.check(parts[.evaluation]!, manifest.extents(of: \.evaluation))
-    func slice(_ part: Manifest.Part, _ extent: Manifest.Extent) -> TokenSlice {
-      let file = parts[part]!
-      return TokenSlice(
-        file, start: file.index.position(ofDocument: extent.firstDocument), tokenCount: extent.tokens,
-        byteCount: extent.bytes, documents: extent.firstDocument..<extent.firstDocument + extent.documents)
-    }
+    let (steering, evaluation) = (try slices(.steering, \.steering), try slices(.evaluation, \.evaluation))
     self.path = path
+    self.directories = directories
     self.manifest = manifest
     self.parts = parts
     self.tokenizer = tokenizer
@@ -77,46 +73,43 @@ public final class Corpus: Sendable {
       count: manifest.domains, names: open(DomainTable.namesFile), table: open(DomainTable.tableFile),
       train: parts[.train]!, validation: parts[.validation]!)
     tree = try manifest.tree.map { try ClusterTree(levels: $0, file: open(ClusterTree.fileName)) }
-    targets = manifest.targets.map {
-      Target(name: $0.name, steering: slice(.steering, $0.steering), evaluation: slice(.evaluation, $0.evaluation))
+    targets = manifest.targets.indices.map {
+      Target(name: manifest.targets[$0].name, steering: steering[$0], evaluation: evaluation[$0])
     }
   }
 
-  /// Checks the index of a part with targets' text against the manifest.
-  private static func check(_ file: TokenFile, _ extents: [(owner: String, extent: Manifest.Extent)]) throws {
-    let path = file.index.file.path
+  /// The slices of a part with targets' text, whose index is checked against the manifest.
+  private static func slices(
+    of text: TokenText, _ extents: [(owner: String, extent: Manifest.Extent)]
+  ) throws -> [TokenSlice] {
+    let piece = text.pieces[0]
+    let path = piece.file.index.file.path
+    var slices: [TokenSlice] = []
     var documents = 0
     for (owner, extent) in extents {
       let end = extent.firstDocument + extent.documents
-      guard end <= file.index.documentCount else {
-        throw Failure(
-          .badData, "\(owner) ends with document \(end) of \(file.index.documentCount) in \(path).")
+      guard end <= text.documentCount else {
+        throw Failure(.badData, "\(owner) ends with document \(end) of \(text.documentCount) in \(path).")
       }
-      let tokens = file.index.position(ofDocument: end) - file.index.position(ofDocument: extent.firstDocument)
+      let start = piece.position(ofDocument: extent.firstDocument)
+      let tokens = piece.position(ofDocument: end) - start
       guard tokens == extent.tokens else {
         throw Failure(
           .badData,
           "\(owner) has \(tokens) tokens in \(path), but \(extent.tokens) according to \(Manifest.fileName).")
       }
+      slices.append(
+        TokenSlice(
+          text, start: start, tokenCount: extent.tokens, byteCount: extent.bytes,
+          documents: extent.firstDocument..<end))
       documents = end
     }
-    guard documents == file.index.documentCount else {
+    guard documents == text.documentCount else {
       throw Failure(
         .badData,
-        "\(path) has \(file.index.documentCount) documents, but \(documents) according to \(Manifest.fileName).")
+        "\(path) has \(text.documentCount) documents, but \(documents) according to \(Manifest.fileName).")
     }
-  }
-
-  private static func open(_ name: String, of manifest: Manifest, at path: String) throws -> MappedFile {
-    let file = try MappedFile("\(path)/\(name)")
-    let expected = manifest.files[name]?.bytes ?? 0
-    guard file.count == expected else {
-      throw Failure(
-        .badData,
-        "\(path)/\(name) has \(file.count) bytes, but \(expected) according to \(Manifest.fileName); it is truncated "
-          + "or belongs to another corpus.")
-    }
-    return file
+    return slices
   }
 
   /// Finds a target by its name.

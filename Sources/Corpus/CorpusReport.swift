@@ -53,6 +53,8 @@ public struct CorpusReport: Codable, Equatable, Sendable {
   public let removed: Manifest.Removed
   /// What was found in the text of domains and targets.
   public let findings: [Manifest.Finding]
+  /// The cut into shards, and which of them are here; nil of a whole corpus.
+  public let shards: Corpus.Shards?
   /// What is known of the domains if they are clusters, and has been read.
   public var clusters: [ClusterRecord]?
 }
@@ -91,14 +93,19 @@ extension Corpus {
       },
       tokens: all, bytes: domains.reduce(0) { $0 + $1.train.byteCount }, budget: budget,
       naturalEpochs: budget.flatMap { allReadable > 0 ? Double($0) / Double(allReadable) : nil },
-      removed: manifest.removed, findings: manifest.findings)
+      removed: manifest.removed, findings: manifest.findings, shards: shards)
   }
 }
 
 extension CorpusReport {
   /// The report as aligned columns.
   public var table: String {
-    var lines = ["\(path): \(tokenizer) tokenizer, vocabulary \(vocabularySize), hash \(tokenizerHash)", ""]
+    var lines = ["\(path): \(tokenizer) tokenizer, vocabulary \(vocabularySize), hash \(tokenizerHash)"]
+    if let shards {
+      lines.append(
+        "Text to train on is here of \(shards.description): \(CorpusReport.grouped(shards.presentTokens)) tokens.")
+    }
+    lines.append("")
     lines +=
       clusters.map { CorpusReport.lines(of: $0, domains, hasEpochs: budget != nil) } ?? domainLines
     if let budget {

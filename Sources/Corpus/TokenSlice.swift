@@ -17,11 +17,11 @@ public struct TokenSlice: Sendable {
   /// The number of documents.
   public var documentCount: Int { documents.count }
 
-  private let file: TokenFile
+  private let text: TokenText
   private let start: Int
 
-  init(_ file: TokenFile, start: Int, tokenCount: Int, byteCount: Int, documents: Range<Int>) {
-    self.file = file
+  init(_ text: TokenText, start: Int, tokenCount: Int, byteCount: Int, documents: Range<Int>) {
+    self.text = text
     self.start = start
     self.tokenCount = tokenCount
     self.byteCount = byteCount
@@ -32,30 +32,17 @@ public struct TokenSlice: Sendable {
   ///
   /// - Precondition: `range` lies within `0..<tokenCount`; `tokens` has room for it.
   /// - Throws: `Failure`: `.badData` with file, offset and id if an id is beyond the vocabulary, `.inputOutput` if the
-  ///   file has become shorter.
+  ///   file has become shorter, `.missingInput` if the text is on another machine.
   public func copy(_ range: Range<Int>, into tokens: inout MutableSpan<Int32>, at offset: Int = 0) throws(Failure) {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= tokenCount, "tokens \(range) of a slice of \(tokenCount) tokens")
     precondition(
       offset >= 0 && range.count <= tokens.count - offset, "\(range.count) tokens do not fit into \(tokens.count)")
-    let first = start + range.lowerBound
-    try file.data.checkSize()
-    let largest = tokens.withUnsafeMutableBufferPointer {
-      file.copy(from: first, into: UnsafeMutableBufferPointer(rebasing: $0[offset..<(offset + range.count)]))
+    try tokens.withUnsafeMutableBufferPointer { (all) throws(Failure) in
+      try text.copy(
+        from: start + range.lowerBound,
+        into: UnsafeMutableBufferPointer(rebasing: all[offset..<(offset + range.count)]))
     }
-    try file.data.checkSize()
-    guard largest < file.vocabularySize || range.isEmpty else {
-      throw file.outsideVocabulary(tokens.span.extracting(offset..<(offset + range.count)), from: first)
-    }
-  }
-
-  /// The places of a document's tokens, its end included.
-  ///
-  /// - Precondition: `document` is in `0..<documentCount`.
-  public func tokens(ofDocument document: Int) -> Range<Int> {
-    precondition(document >= 0 && document < documentCount, "document \(document) of \(documentCount)")
-    let first = documents.lowerBound + document
-    return file.index.position(ofDocument: first) - start..<file.index.position(ofDocument: first + 1) - start
   }
 
   /// Copies tokens into a new array.

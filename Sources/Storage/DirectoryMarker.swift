@@ -5,7 +5,8 @@ import Foundation
 /// replaced or removed.
 ///
 /// Everything else in it belongs to somebody else and is neither replaced nor removed. Corpora and checkpoints have a
-/// manifest, which is their marker; runs and directories of pictures have a hidden file.
+/// manifest, which is their marker; runs and directories of pictures have a hidden file. A directory of shards has
+/// nothing but them, each with a marker of its own.
 package struct DirectoryMarker: Equatable, Sendable {
   /// A kind of directory; the raw value is the word under `format`.
   package enum Kind: String, Sendable {
@@ -32,6 +33,8 @@ package struct DirectoryMarker: Equatable, Sendable {
   package let version: Int
   /// The names of the files that may be replaced or removed, besides the marker's own.
   package let files: Set<String>
+  /// The names of the shards that it consists of.
+  private var shards: Set<String> = []
 
   package init(_ kind: Kind, version: Int, files: Set<String>) {
     (self.kind, self.version, self.files) = (kind, version, files)
@@ -39,6 +42,20 @@ package struct DirectoryMarker: Equatable, Sendable {
 
   /// Reads the marker of a directory, of any version; nil if it has none of this kind.
   package init?(_ kind: Kind, of directory: String) {
+    if let content = Self.content(kind, of: directory) {
+      self.init(kind, version: content.version, files: content.files.names)
+      return
+    }
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    let shards = entries.compactMap { name in
+      Self.content(kind, of: "\(directory)/\(name)").flatMap { $0.shard == nil ? nil : (name, $0.version) }
+    }
+    guard !shards.isEmpty else { return nil }
+    self.init(kind, version: shards.map(\.1).max()!, files: [])
+    self.shards = Set(shards.map(\.0))
+  }
+
+  private static func content(_ kind: Kind, of directory: String) -> Content? {
     let path = "\(directory)/\(kind.fileName)"
     var status = stat()
     // Somebody else's file may be anything: a link, a pipe, or too large.
@@ -46,7 +63,7 @@ package struct DirectoryMarker: Equatable, Sendable {
       let data = FileManager.default.contents(atPath: path),
       let content = try? JSONDecoder().decode(Content.self, from: data), content.format == kind.rawValue
     else { return nil }
-    self.init(kind, version: content.version, files: content.files.names)
+    return content
   }
 
   /// Refuses a format that a newer program has written.
@@ -74,11 +91,18 @@ package struct DirectoryMarker: Equatable, Sendable {
   /// The first entry of a directory that is neither the marker nor a file of its; nil if there is none.
   package func foreignEntry(in directory: String) -> String? {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    return entries.sorted().first { $0 != kind.fileName && !files.contains($0) }
+    let isOurs = { (name: String) in shards.isEmpty ? name == kind.fileName || files.contains(name) : false }
+    for name in entries.sorted() where !isOurs(name) {
+      guard shards.contains(name) else { return name }
+      let shard = "\(directory)/\(name)"
+      if let foreign = DirectoryMarker(kind, of: shard)?.foreignEntry(in: shard) { return "\(name)/\(foreign)" }
+    }
+    return nil
   }
 
   /// Removes a directory with the marker's files; if anything else is in it, that stays, and so does the directory.
   package func remove(_ directory: String) {
+    for name in shards { DirectoryMarker(kind, of: "\(directory)/\(name)")?.remove("\(directory)/\(name)") }
     for name in files { unlink("\(directory)/\(name)") }
     unlink("\(directory)/\(kind.fileName)")
     rmdir(directory)
@@ -89,6 +113,10 @@ package struct DirectoryMarker: Equatable, Sendable {
     var format: String
     var version: Int
     var files: Names
+    /// Present in a shard.
+    var shard: Shard?
+
+    struct Shard: Codable {}
 
     struct Names: Codable {
       var names: Set<String>

@@ -15,7 +15,7 @@ struct Cluster: Stoppable {
   static let configuration = CommandConfiguration(
     abstract: "Group a corpus' documents by subject into any number of domains.",
     usage: """
-      mpirun -np N dga cluster CORPUS -o DIR --domains N [--vectors FILE.npy|RUN] [--branching B] [--json]
+      mpirun -np N dga cluster CORPUS -o DIR --domains N [--vectors FILE.npy|RUN] [--branching B] [--shards N] [--json]
       dga cluster --assign CLUSTERED CORPUS -o FILE.npy [--vectors FILE.npy|RUN]
       """,
     discussion: """
@@ -50,6 +50,9 @@ struct Cluster: Stoppable {
   @Flag(help: "Make clusters of about equal size.")
   var balanced = false
 
+  @Option(help: Shards.help)
+  var shards: Int?
+
   @Option(
     help: ArgumentHelp("Only say to which domain of this corpus of clusters documents belong.", valueName: "corpus"))
   var assign: String?
@@ -64,8 +67,11 @@ struct Cluster: Stoppable {
     if let domains, !(1...1 << 30).contains(domains) { throw ValidationError("--domains is from 1 to 2^30.") }
     if let branching, !(2...1 << 20).contains(branching) { throw ValidationError("--branching is from 2 to 2^20.") }
     if let iterations, !(1...10_000).contains(iterations) { throw ValidationError("--iterations is from 1 to 10000.") }
+    try Shards.check(shards)
     guard assign != nil else { return }
-    if domains != nil || branching != nil || seed != nil || iterations != nil || balanced || replace || json {
+    if domains != nil || branching != nil || seed != nil || iterations != nil || balanced || shards != nil || replace
+      || json
+    {
       throw ValidationError("With --assign there are no other options than --vectors and -o.")
     }
   }
@@ -81,7 +87,7 @@ struct Cluster: Stoppable {
       let line = MovingLine()
       defer { line.finish() }
       let made = try job(corpus).run(
-        output: output, replace: replace, over: world, report: line.note,
+        output: output, shards: shards, replace: replace, over: world, report: line.note,
         progress: { if line.isDue(isLast: false) { line.show($0) } })
       line.finish()
       try world.agree {

@@ -9,6 +9,17 @@ import Printing
 /// The ranks of a program build a corpus together.
 extension Communicator: WorkGroup {}
 
+/// The option `--shards` of commands that make a corpus.
+enum Shards {
+  static let help: ArgumentHelp =
+    "Directories to cut the corpus into, of equal size, each of which can be moved to the disk of a node."
+
+  static func check(_ shards: Int?) throws {
+    guard let shards, !(1...10_000).contains(shards) else { return }
+    throw ValidationError("--shards is from 1 to 10000.")
+  }
+}
+
 /// Builds corpora and looks into them.
 struct CorpusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,7 +30,7 @@ struct CorpusCommand: ParsableCommand {
   struct Build: Stoppable {
     static let configuration = CommandConfiguration(
       abstract: "Turn directories, files and JSONL of text into a corpus of domains.",
-      usage: "mpirun -np N dga corpus build RECIPE.yaml [key.path=value ...] -o DIR [--replace]")
+      usage: "mpirun -np N dga corpus build RECIPE.yaml [key.path=value ...] -o DIR [--shards N] [--replace]")
 
     @Argument(help: "The recipe: tokenizer, domains and targets, as YAML.")
     var recipe: String
@@ -30,8 +41,13 @@ struct CorpusCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "The corpus directory to make.")
     var output: String
 
+    @Option(help: Shards.help)
+    var shards: Int?
+
     @Flag(help: "Replace a corpus that is there; its files alone are removed.")
     var replace = false
+
+    func validate() throws { try Shards.check(shards) }
 
     func run() throws {
       let policy = Watchdog.Policy.patient(remedy: "the same command goes on from what is done")
@@ -40,7 +56,7 @@ struct CorpusCommand: ParsableCommand {
         let journal = BuildJournal()
         defer { journal.finish() }
         try Corpus.build(
-          recipe: recipe, output: output, replace: replace, over: world,
+          recipe: recipe, output: output, shards: shards, replace: replace, over: world,
           BuildObserver(note: journal.note, progress: journal.show))
         try world.agree { if world.rank == 0 { try Console.print(Corpus(at: output).report().table) } }
       }
@@ -64,7 +80,11 @@ struct CorpusCommand: ParsableCommand {
     func run() throws {
       try Ranks.run(watchedBy: .patient(remedy: "nothing was written")) { world, _ in
         Threads.start(1)
-        let opened = try world.agree { try Corpus(at: corpus) }
+        let opened = try world.agree {
+          let opened = try Corpus(at: corpus)
+          try opened.checkText()
+          return opened
+        }
         try VectorFiles.write(of: opened, seed: seed, to: output, over: world)
       }
     }

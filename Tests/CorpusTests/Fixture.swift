@@ -44,13 +44,13 @@ final class Workshop {
 
   @discardableResult
   func build(
-    _ recipe: String, output: String = "out", overrides: [String] = [], replace: Bool = true,
+    _ recipe: String, output: String = "out", overrides: [String] = [], shards: Int? = nil, replace: Bool = true,
     progress: @escaping (String) -> Void = { _ in }
   ) throws -> Corpus {
     try write("recipe.yaml", recipe)
     return try Corpus.build(
       recipe: Recipe(contentsOf: path + "/recipe.yaml", overrides: overrides), output: path + "/" + output,
-      replace: replace, progress: progress)
+      shards: shards, replace: replace, progress: progress)
   }
 
   /// The texts that one domain with these options yields, sorted.

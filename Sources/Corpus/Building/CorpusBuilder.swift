@@ -10,16 +10,19 @@ extension Corpus {
   /// on, unless they are few.
   ///
   /// - Parameters:
+  ///   - shards: Directories to cut the corpus into; nil for the whole in one.
   ///   - replace: Whether a corpus at the same place is replaced, if nothing but its own files is in its directory.
   ///   - progress: is called with one line of text now and then.
   /// - Throws: `Failure`: `.missingInput` or `.badData` for texts, with domain and path; `.badConfiguration` for
   ///   amounts that a target cannot give; `.cannotCreate` or `.inputOutput` for the output, `.badData` if a newer dga
   ///   has written what is there.
   public static func build(
-    recipe: Recipe, output: String, replace: Bool = false, progress: @escaping (String) -> Void = { _ in }
+    recipe: Recipe, output: String, shards: Int? = nil, replace: Bool = false,
+    progress: @escaping (String) -> Void = { _ in }
   ) throws -> Corpus {
     try build(
-      recipe: recipe, output: output, replace: replace, over: SingleWorker(), BuildObserver(note: progress))
+      recipe: recipe, output: output, shards: shards, replace: replace, over: SingleWorker(),
+      BuildObserver(note: progress))
     return try Corpus(at: output)
   }
 
@@ -28,11 +31,13 @@ extension Corpus {
   /// Collective: every process calls, with the same recipe and output, and sees the same files.
   ///
   /// - Parameters:
+  ///   - shards: Directories to cut the corpus into; nil for the whole in one.
   ///   - replace: Whether a corpus at the same place is replaced, if nothing but its own files is in its directory.
   ///   - observer: Is told by rank 0 how far the build is.
   /// - Throws: the same failure on all processes, of the kinds of ``build(recipe:output:replace:progress:)``.
   public static func build<Group: WorkGroup & ~Copyable>(
-    recipe: Recipe, output: String, replace: Bool, over group: borrowing Group, _ observer: BuildObserver
+    recipe: Recipe, output: String, shards: Int? = nil, replace: Bool, over group: borrowing Group,
+    _ observer: BuildObserver
   ) throws {
     let work = WorkDirectory(path: OutputDirectory.hiddenPath(for: output) + "/" + WorkDirectory.name)
     let watch = BuildWatch(work, group.rank == 0 ? observer : .none)
@@ -40,7 +45,7 @@ extension Corpus {
     // Nothing is written into the directory before it is ours: another build may be at work there.
     try group.agree { if group.rank == 0 { root = try BuildRoot(recipe, output, replace: replace, watch) } }
     do {
-      try CorpusBuilder(recipe: recipe, watch: watch).run(over: group, root)
+      try CorpusBuilder(recipe: recipe, shards: shards, watch: watch).run(over: group, root)
       // Every process has closed its files after this: some file systems keep those that are open, and what they are in.
       try group.agree {}
       try group.agreeOnRoot(watch) { try root?.commit(observer) }
@@ -84,6 +89,7 @@ private final class BuildRoot {
 /// The moments of a build, on every process.
 private struct CorpusBuilder {
   let recipe: Recipe
+  let shards: Int?
   let watch: BuildWatch
 
   func run<Group: WorkGroup & ~Copyable>(over group: borrowing Group, _ root: BuildRoot?) throws {
@@ -122,6 +128,7 @@ private struct CorpusBuilder {
       var assembly = CorpusAssembly(
         recipe, plan, tokenizer, read: planning!.read, split: planning!.split, to: root!.output, by: watch)
       try assembly.write()
+      if let shards { try CorpusSharding.cut(root!.output, into: shards) }
     }
   }
 }

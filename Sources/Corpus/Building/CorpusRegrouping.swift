@@ -67,9 +67,10 @@ package final class CorpusRegrouping {
 
   /// Writes everything else, and lets the corpus appear at its destination.
   ///
-  /// - Throws: `Failure(.inputOutput)`.
+  /// - Parameter shards: Directories to cut the corpus into; nil for the whole in one.
+  /// - Throws: `Failure(.inputOutput)`; `.badConfiguration` if there are fewer documents than shards.
   package func finish(
-    tree: ClusterTree, clustering: Manifest.ClusteringRecord, report: (String) -> Void
+    tree: ClusterTree, clustering: Manifest.ClusteringRecord, shards: Int?, report: (String) -> Void
   ) throws -> Corpus {
     add(try Self.files(of: &train, "train"))
     add(try Self.files(of: &validation, "validation"))
@@ -94,6 +95,7 @@ package final class CorpusRegrouping {
           + "text: the tokenizer does not give all text back.")
     }
     try manifest.finish(table, source.tokenizer, in: path)
+    if let shards { try CorpusSharding.cut(path, into: shards) }
     try directory.commit(report: report)
     return try Corpus(at: directory.destination)
   }

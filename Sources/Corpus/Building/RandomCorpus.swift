@@ -71,9 +71,10 @@ package struct RandomCorpus {
       return [:]
     }
     for (name, bytes) in table.files { files[name] = bytes }
-    return try Corpus(path: "a corpus in memory", manifest, tokenizer) { name in
+    let directory = CorpusDirectory(path: "a corpus in memory", manifest) { [files] name in
       MappedFile("\(name) in memory", memory: files[name]!)
     }
+    return try Corpus(path: directory.path, [directory], tokenizer)
   }
 
   /// Makes all parts and describes them.

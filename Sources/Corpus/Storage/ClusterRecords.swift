@@ -88,7 +88,7 @@ extension Corpus {
   /// - Throws: `Failure(.badData)` with the line that is damaged.
   public func clusters() throws -> [ClusterRecord]? {
     guard manifest.clustering != nil else { return nil }
-    let file = try MappedFile("\(path)/\(Manifest.ClusteringRecord.clustersFile)")
+    let file = try MappedFile("\(home)/\(Manifest.ClusteringRecord.clustersFile)")
     let lines = file.content.split(separator: 0x0A)
     guard lines.count == domains.count else {
       throw Failure(.badData, "\(file.path) has \(lines.count) lines, where \(domains.count) are expected.")

@@ -29,8 +29,8 @@ public struct DomainTable: RandomAccessCollection, Sendable {
 
   private let names: MappedFile
   private let table: MappedFile
-  private let trainFile: TokenFile
-  private let validationFile: TokenFile
+  private let trainText: TokenText
+  private let validationText: TokenText
 
   /// The index of the first domain.
   public var startIndex: Int { 0 }
@@ -40,12 +40,12 @@ public struct DomainTable: RandomAccessCollection, Sendable {
   /// Opens a table and checks that it makes sense and agrees with the indices of the tokens.
   ///
   /// - Throws: `Failure(.badData)` that names file and domain of the first contradiction.
-  init(count: Int, names: MappedFile, table: MappedFile, train: TokenFile, validation: TokenFile) throws {
+  init(count: Int, names: MappedFile, table: MappedFile, train: TokenText, validation: TokenText) throws {
     self.count = count
     self.names = names
     self.table = table
-    trainFile = train
-    validationFile = validation
+    trainText = train
+    validationText = validation
     guard table.count / 8 == count * Column.allCases.count, table.count % 8 == 0 else {
       throw Failure(.badData, "\(table.path) has \(table.count) bytes, which are not those of \(count) domains.")
     }
@@ -54,7 +54,7 @@ public struct DomainTable: RandomAccessCollection, Sendable {
     try check(train, .trainDocuments, .trainTokens)
     try check(validation, .validationDocuments, .validationTokens)
     // What was read for the checks need not stay in memory.
-    for file in [names, table, train.index.file, validation.index.file] { file.dropPages() }
+    for file in [names, table] + (train.pieces + validation.pieces).map(\.file.index.file) { file.dropPages() }
   }
 
   /// A domain, put together from its columns.
@@ -80,23 +80,33 @@ public struct DomainTable: RandomAccessCollection, Sendable {
 
   /// What is trained on of a domain.
   public func train(_ domain: Int) -> TokenSlice {
-    slice(of: trainFile, domain, .trainDocuments, .trainTokens, .trainBytes)
+    slice(of: trainText, domain, .trainDocuments, .trainTokens, .trainBytes)
   }
 
   /// What is only ever evaluated of a domain.
   public func validation(_ domain: Int) -> TokenSlice {
-    slice(of: validationFile, domain, .validationDocuments, .validationTokens, .validationBytes)
+    slice(of: validationText, domain, .validationDocuments, .validationTokens, .validationBytes)
   }
+
+  /// The training text of all domains, one after the other.
+  package var allTrain: TokenSlice {
+    TokenSlice(
+      trainText, start: 0, tokenCount: trainText.tokenCount, byteCount: end(.trainBytes, count - 1),
+      documents: 0..<trainText.documentCount)
+  }
+
+  /// Where a domain begins in the training text of all.
+  package func firstTrainToken(_ domain: Int) -> Int { range(.trainTokens, domain).lowerBound }
 
   /// Training tokens of a domain.
   public func trainTokens(_ domain: Int) -> Int { range(.trainTokens, domain).count }
 
   private func slice(
-    of file: TokenFile, _ domain: Int, _ documents: Column, _ tokens: Column, _ bytes: Column
+    of text: TokenText, _ domain: Int, _ documents: Column, _ tokens: Column, _ bytes: Column
   ) -> TokenSlice {
     let range = range(tokens, domain)
     return TokenSlice(
-      file, start: range.lowerBound, tokenCount: range.count, byteCount: self.range(bytes, domain).count,
+      text, start: range.lowerBound, tokenCount: range.count, byteCount: self.range(bytes, domain).count,
       documents: self.range(documents, domain))
   }
 
@@ -171,21 +181,25 @@ public struct DomainTable: RandomAccessCollection, Sendable {
     return text.printable == text
   }
 
-  /// The tokens of every domain end where the documents' index says that its documents end.
-  private func check(_ file: TokenFile, _ documents: Column, _ tokens: Column) throws {
-    guard end(documents, count - 1) == file.index.documentCount else {
+  /// The tokens of every domain end where the documents' index says that its documents end, if that is here.
+  private func check(_ text: TokenText, _ documents: Column, _ tokens: Column) throws {
+    guard end(documents, count - 1) == text.documentCount, end(tokens, count - 1) == text.tokenCount else {
       throw Failure(
         .badData,
-        "\(file.index.file.path) has \(file.index.documentCount) documents, but \(end(documents, count - 1)) according "
-          + "to \(table.path).")
+        "\(text.pieces[0].file.index.file.path) is of \(text.documentCount) documents with \(text.tokenCount) tokens, "
+          + "but \(table.path) of \(end(documents, count - 1)) with \(end(tokens, count - 1)).")
     }
-    for domain in 0..<count {
-      let position = file.index.position(ofDocument: end(documents, domain))
-      guard position == end(tokens, domain) else {
-        throw Failure(
-          .badData,
-          "Domain '\(name(domain))' ends with token \(position) in \(file.index.file.path), but with "
-            + "\(end(tokens, domain)) according to \(table.path).")
+    for piece in text.pieces {
+      for domain in 0..<count {
+        let document = end(documents, domain)
+        guard piece.documents.lowerBound...piece.documents.upperBound ~= document else { continue }
+        let position = piece.position(ofDocument: document)
+        guard position == end(tokens, domain) else {
+          throw Failure(
+            .badData,
+            "Domain '\(name(domain))' ends with token \(position) in \(piece.file.index.file.path), but with "
+              + "\(end(tokens, domain)) according to \(table.path).")
+        }
       }
     }
   }

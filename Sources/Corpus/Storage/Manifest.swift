@@ -41,6 +41,9 @@ public struct Manifest: Codable, Equatable, Sendable {
   /// Targets in the order of the recipe.
   public var targets: [TargetRecord]
 
+  /// Which part of the text to train on is in this directory; nil of a whole corpus.
+  public var shard: ShardRecord?
+
   /// What was left out on the way.
   public var removed: Removed
 
@@ -185,6 +188,7 @@ extension Manifest {
       throw bad("The corpus has \(domains) domains, where 2^31 - 1 are the most.")
     }
     if let tree { try ClusterTree.check(levels: tree, domains: domains, path) }
+    if let shard, !shard.isPossible { throw bad("The record of the shard is impossible.") }
     if let clustering, tree == nil || !clustering.isPossible { throw bad("The record of clusters is impossible.") }
     var seen: Set<String> = []
     for name in targets.map(\.name) {

@@ -44,6 +44,20 @@ final class TokenFile: Sendable {
     return largest
   }
 
+  /// Copies tokens as 32-bit ids and checks them.
+  ///
+  /// - Precondition: the tokens lie within the file.
+  /// - Throws: `Failure`: `.badData` with file, offset and id if an id is beyond the vocabulary, `.inputOutput` if the
+  ///   file has become shorter.
+  func read(from first: Int, into target: UnsafeMutableBufferPointer<Int32>) throws(Failure) {
+    try data.checkSize()
+    let largest = copy(from: first, into: target)
+    try data.checkSize()
+    guard largest < vocabularySize || target.isEmpty else {
+      throw outsideVocabulary(Span(_unsafeElements: UnsafeBufferPointer(target)), from: first)
+    }
+  }
+
   /// Makes the failure for the first of some tokens whose id is not in the vocabulary.
   func outsideVocabulary(_ tokens: Span<Int32>, from first: Int) -> Failure {
     let isOutside = { (token: Int32) in token < 0 || Int(token) >= self.vocabularySize }
