@@ -67,7 +67,7 @@ let package = Package(
       name: "Runs", dependencies: ["Failures", "Liveness", "Settings", "Configuration", "Mixing", "Transformer"],
       swiftSettings: strict),
     .target(
-      name: "Parallel", dependencies: ["Liveness", "MPI", "Kernels", "Transformer", "Corpus"],
+      name: "Parallel", dependencies: ["Failures", "Liveness", "Printing", "MPI", "Kernels", "Transformer", "Corpus"],
       swiftSettings: lifetimes),
     .target(
       name: "Clustering",

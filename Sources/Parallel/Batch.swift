@@ -1,4 +1,5 @@
 import Corpus
+import MPI
 
 /// Sequences that all ranks run forward and backward together, and how they share them.
 package struct Batch {
@@ -34,6 +35,24 @@ package struct Batch {
   /// The slots of a micro-batch.
   package func slots(ofMicroBatch index: Int) -> Range<Int> {
     index * micro..<min((index + 1) * micro, windows.count)
+  }
+
+  /// Brings every rank the windows that it reads, unless they are there.
+  ///
+  /// Collective: every rank calls, with the same batch.
+  ///
+  /// - Throws: `Failure` of a rank whose text is damaged; `MPIError`.
+  package func bring(over world: borrowing Communicator) throws {
+    try source.bring(windows[...], over: world) { tree.rank(ofMicroBatch: $0 / micro) }
+  }
+
+  /// Starts to bring the windows of a batch that is shared in the same way.
+  ///
+  /// Collective: every rank calls, with the same windows.
+  ///
+  /// - Throws: `Failure` of a rank whose text is damaged; `MPIError`.
+  package func ask(for windows: [Window], over world: borrowing Communicator) throws {
+    try source.ask(for: windows[...], over: world) { tree.rank(ofMicroBatch: $0 / micro) }
   }
 
   /// The largest micro-batch, up to `most` sequences, with which all groups of a batch of `sequences` get some if there

@@ -83,6 +83,8 @@ package struct Replica: ~Copyable {
   ) throws {
     seconds = Seconds()
     record.clear()
+    FlightRecorder.enter(.read)
+    try batch.bring(over: world)
     let directionSeconds = model.directionSeconds
     let groups = batch.tree.groups(of: world.rank)
     for group in groups {
@@ -209,7 +211,8 @@ package struct Replica: ~Copyable {
 
   /// Computes the loss of every token of some windows into the model's ``GPT2/losses``.
   ///
-  /// - Precondition: there are at most as many as the model has room for.
+  /// - Precondition: there are at most as many as the model has room for; they were brought to this rank, here and
+  ///   below.
   /// - Throws: `Failure(.badData)` if the corpus is damaged.
   package mutating func evaluate(
     _ windows: ArraySlice<Window>, from source: WindowSource, _ parameters: borrowing Parameters<Whole>

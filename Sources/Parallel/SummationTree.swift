@@ -46,6 +46,9 @@ package struct SummationTree: Equatable, Sendable {
     group * microBatches / groups..<(group + 1) * microBatches / groups
   }
 
+  /// The rank that runs a micro-batch.
+  package func rank(ofMicroBatch index: Int) -> Int { ((index + 1) * ranks - 1) / microBatches }
+
   /// The micro-batches of a rank.
   package func microBatches(ofRank rank: Int) -> Range<Int> {
     rank * microBatches / ranks..<(rank + 1) * microBatches / ranks

@@ -12,6 +12,8 @@ public struct RunDescription: Configurable, Sendable {
   public var run: String
   /// The corpus directory.
   public var corpus: String
+  /// Where every rank has the text to train on from.
+  public var placement = Placement.automatic
   /// The name of the corpus's target.
   public var target: String
   /// The model's shape; its vocabulary is the corpus's.
@@ -45,6 +47,16 @@ public struct RunDescription: Configurable, Sendable {
 
   /// Keys that the file gives, but that have no use with the choices made, such as those of another mixing method.
   public private(set) var idleKeys: [String] = []
+
+  /// Where ranks have the text to train on from.
+  public enum Placement: String, CaseIterable, Sendable {
+    /// From what the corpus is.
+    case automatic
+    /// Each reads all of it by itself.
+    case whole
+    /// Each reads the shards of its node, and windows travel.
+    case sharded
+  }
 
   /// The orders in which gradients are added.
   public enum Reduction: String, CaseIterable, Sendable {
@@ -90,6 +102,11 @@ public struct RunDescription: Configurable, Sendable {
   public mutating func visit(_ keys: any KeyVisitor) throws {
     try keys.path("run", &run, "the run directory, which is created")
     try keys.path("corpus", &corpus, "the corpus directory")
+    try keys.choice(
+      "placement", &placement,
+      "where ranks have the text to train on from. With `whole` each rank reads all of it by itself; with `sharded` "
+        + "each opens the shards that its node has of a corpus that is cut into such, and windows travel to the rank "
+        + "that trains on them. `automatic` is what the corpus is. Results are the same")
     try keys.text("target", &target, "the target of the corpus that the model is to become good at")
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }

@@ -13,8 +13,8 @@ struct DotScorer: Meter {
     sample.scores = Array(repeating: Array(repeating: 0, count: sample.windows.count), count: directions.rows)
     sample.norms = [Double](repeating: 0, count: sample.ranges.count)
     let sum = gradients.row
-    for range in stride(from: world.rank, to: sample.ranges.count, by: world.size)
-    where !sample.isGivenUp() {
+    try sample.source.deal(sample.windows, in: sample.ranges, over: world) { range in
+      guard !sample.isGivenUp() else { return }
       sample.norms[range] = try measure(
         sample.ranges[range], of: &sample, along: directions, on: &replica, parameters, sum)
     }

@@ -15,9 +15,10 @@ struct GhostScorer: Meter {
   ) throws -> Gradients<Local> {
     let (count, capacity) = (sample.windows.count, replica.model.capacity)
     sample.scores = Array(repeating: Array(repeating: 0, count: count), count: directions.rows)
-    for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size)
-    where !sample.isGivenUp() {
-      let places = chunk * capacity..<min((chunk + 1) * capacity, count)
+    let chunks = sample.chunks(of: capacity)
+    try sample.source.deal(sample.windows, in: chunks, over: world) { chunk in
+      guard !sample.isGivenUp() else { return }
+      let places = chunks[chunk]
       try replica.score(sample.windows[places], from: sample.source, parameters, along: directions, depth: depth)
       for direction in sample.scores.indices {
         for (sequence, place) in places.enumerated() {

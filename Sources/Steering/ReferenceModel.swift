@@ -59,9 +59,9 @@ package struct ReferenceModel: Meter {
     sample.losses = [Double](repeating: 0, count: count)
     sample.referenceLosses = sample.losses
     sample.excessLosses = sample.losses
-    for chunk in stride(from: world.rank, to: (count + capacity - 1) / capacity, by: world.size) {
-      let places = chunk * capacity..<min((chunk + 1) * capacity, count)
-      try compare(places, of: &sample, replica: &replica, parameters)
+    let chunks = sample.chunks(of: capacity)
+    try sample.source.deal(sample.windows, in: chunks, over: world) { chunk in
+      try compare(chunks[chunk], of: &sample, replica: &replica, parameters)
     }
     try sumRows(&sample.losses, over: world)
     try sumRows(&sample.referenceLosses, over: world)

@@ -48,6 +48,11 @@ package struct Sample {
     self.areDomains = areDomains
   }
 
+  /// The places of the windows, some at a time.
+  func chunks(of count: Int) -> [Range<Int>] {
+    stride(from: 0, to: windows.count, by: count).map { $0..<min($0 + count, windows.count) }
+  }
+
   /// What each row is of: its domain, or the number of the distribution that it was drawn from, (rows).
   var owners: [Int] {
     areDomains

@@ -179,7 +179,7 @@ package struct Steering: ~Copyable {
     over world: borrowing Communicator
   ) throws -> Gradients<Local> {
     var gradients = gradients
-    var sample = Sample(batch.windows.sorted { $0.domain < $1.domain }, from: batch.source)
+    var sample = Sample(batch.windows.sorted { $0.domain < $1.domain }, from: plan.source)
     let wishes = plan.method.wants(before: step)
     if wishes.contains(.scores) {
       gradients = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)

@@ -63,7 +63,8 @@ public struct AlignmentSurvey: Encodable {
   public init(of run: String, overrides: [String], repetitions: Int, over world: borrowing Communicator) throws {
     precondition(repetitions >= 1)
     let ranks = world.size
-    let plan = try world.agree { try Self.plan(run, overrides, ranks: ranks) }
+    var plan = try world.agree { try Self.plan(run, overrides, ranks: ranks) }
+    try plan.locateText(over: world)
     Threads.start(plan.description.threads)
     try plan.checkMemory(over: world)
     let rank = world.rank
@@ -172,7 +173,7 @@ public struct AlignmentSurvey: Encodable {
         ? batches.draw(step: step + 1 + repetition, count: count)
         : plan.corpus.domains.indices.flatMap { probes.draw(domain: $0, count: perDomain) }
       try world.agree { try StopSignal.check("nothing was measured to its end") }
-      var sample = Sample(windows, from: plan.trainingSource)
+      var sample = Sample(windows, from: plan.trainingSource(for: .measuring))
       let cleared = try scorer.measure(
         &sample, along: direction.rows, on: &replica, parameters, with: memory, over: world)
       let rows = sample.rowsAreMeans ? sample.ranges.map(\.lowerBound) : Array(windows.indices)

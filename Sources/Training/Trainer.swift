@@ -32,6 +32,8 @@ public struct Trainer: ~Copyable {
   var steering: Steering
   var root: Root?
   var batch: Batch
+  /// The windows of the next step, where they are asked for before it.
+  var coming: [Window]
   var record: PassRecord
   var evaluation: Evaluation
   /// Whether a domain is in its second epoch or a later one, and a person has been told.
@@ -43,7 +45,7 @@ public struct Trainer: ~Copyable {
 
   /// Steps done, the present one included.
   var step = 0
-  private var batchesChecksum = Checksum()
+  var batchesChecksum = Checksum()
   var batchesHash = Checksum.Digest(high: 0, low: 0)
   var times = Times()
   /// Whether steps can be used.
@@ -89,6 +91,7 @@ public struct Trainer: ~Copyable {
     replica = plan.replica(rank: rank)
     memoryCheck = MemoryCheck(replica.model.layout, replica.optimizer.shards)
     batch = plan.trainingBatch
+    coming = batch.windows
     if plan.method.weighting == .loss { batch.factors = [Float](repeating: 1, count: plan.batch.sequences) }
     record = PassRecord(
       batch, length: plan.model.context, directions: plan.steering.directionCount, extras: 2)
@@ -132,6 +135,7 @@ public struct Trainer: ~Copyable {
       }
       watch.lap(\.alignment)
       try drawBatch()
+      try exchangeWindows(&watch, over: world)
       if plan.method.weighting == .draws { correctFactors() }
       if steering.previews(step) {
         let whole = try parameters.whole(over: world)
@@ -183,33 +187,6 @@ public struct Trainer: ~Copyable {
   }
 
   // MARK: Pieces of a step
-
-  /// Draws the step's windows, the same on every rank, and chains them into the hash of all batches; says once of each
-  /// domain that all its text has been read and is read again.
-  private mutating func drawBatch() throws {
-    draw(step, from: &sampler, into: &batch.windows)
-    batchesChecksum.reset()
-    add((batchesHash.high, batchesHash.low), to: &batchesChecksum)
-    for window in batch.windows { add((Int64(window.domain), Int64(window.index)), to: &batchesChecksum) }
-    batchesHash = batchesChecksum.digest
-    for window in batch.windows {
-      let domain = Int(window.domain)
-      guard !isRepeated[domain], sampler.completedEpochs(of: domain) > 0 else { continue }
-      isRepeated[domain] = true
-      try noteRepetition(of: domain)
-    }
-  }
-
-  /// Records that a domain has been read once, for the first domains of which that is so.
-  private mutating func noteRepetition(of domain: Int) throws {
-    repeatedCount += 1
-    guard repeatedCount <= NamedDomains.few + 1 else { return }
-    let message =
-      repeatedCount > NamedDomains.few
-      ? "More than \(NamedDomains.few) domains have been read once and start again; further ones are not named."
-      : "Domain \(plan.corpus.domains.name(domain)) has been read once and starts again."
-    try root?.journal.event(step, "epoch", message, isWarning: false)
-  }
 
   /// Brings losses, scores and requests of all ranks together; returns what any rank has been asked for by a signal.
   private mutating func sumRecord(
@@ -273,15 +250,4 @@ public struct Trainer: ~Copyable {
     StepResult(
       step: step, loss: record.loss, rate: plan.schedule.rate(at: step), norm: norm, overheadShare: times.overheadShare)
   }
-}
-
-/// Adds the bytes of two numbers to a checksum.
-private func add<Number: FixedWidthInteger>(_ pair: (Number, Number), to checksum: inout Checksum) {
-  withUnsafeBytes(of: pair) { checksum.update($0) }
-}
-
-/// Fills `windows` with those of a step.
-private func draw(_ step: Int, from sampler: inout MixtureSampler, into windows: inout [Window]) {
-  var slots = windows.mutableSpan
-  sampler.draw(step: step, into: &slots)
 }

@@ -36,12 +36,13 @@ struct Train: Stoppable {
         return description
       }
       watchdog?.follow(description)
-      let plan = try world.agree {
+      var plan = try world.agree {
         Threads.start(description.threads)
         return try RunPlan(
           description, ranks: world.size, report: world.rank == 0 ? SavedModel.warn : { _ in })
       }
       try plan.checkMemory(over: world)
+      try plan.locateText(over: world)
       var trainer = try world.agree { try Trainer(plan, rank: world.rank) }
       if dryRun {
         let outlook = try trainer.rehearse(resume: resume, over: world)

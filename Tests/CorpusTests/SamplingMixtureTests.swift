@@ -64,6 +64,17 @@ private func sampler(_ counts: [Int], _ weights: [Double], seed: UInt64 = 1) thr
     #expect(straight.cursors == resumed.cursors)
   }
 
+  @Test func `What is seen ahead is what is drawn, and takes nothing away`() throws {
+    var sampler = try sampler([3, 1, 5], [1, 2, 3])
+    _ = sampler.draw(step: 1, count: 7)
+    let cursors = sampler.cursors
+    var ahead = [Window](repeating: Window(), count: 7)
+    var slots = ahead.mutableSpan
+    sampler.peek(step: 2, into: &slots)
+    #expect(sampler.cursors == cursors)
+    #expect(sampler.draw(step: 2, count: 7) == ahead)
+  }
+
   @Test func `A smaller batch is the beginning of a larger one`() throws {
     var (small, large) = (try sampler([50, 30], [1, 2]), try sampler([50, 30], [1, 2]))
     #expect(small.draw(step: 5, count: 8) == Array(large.draw(step: 5, count: 64).prefix(8)))

@@ -143,6 +143,7 @@ struct SummationTreeTests {
       #expect((0..<8).flatMap { tree.microBatches(of: $0) } == Array(0..<microBatches))
       for rank in 0..<ranks {
         #expect(tree.groups(of: rank).flatMap { tree.microBatches(of: $0) } == Array(tree.microBatches(ofRank: rank)))
+        for microBatch in tree.microBatches(ofRank: rank) { #expect(tree.rank(ofMicroBatch: microBatch) == rank) }
       }
       let shares = (0..<ranks).map { tree.microBatches(ofRank: $0).count }
       #expect(shares.max()! - shares.min()! <= 1)

@@ -98,6 +98,9 @@ public struct DomainSampler: Sendable {
     (0..<count).map { _ in next(domain) }
   }
 
+  /// Makes the window that was drawn last from a domain its next one.
+  mutating func putBack(_ domain: Int) { cursors[domain] -= 1 }
+
   /// Draws a domain's next window and advances its cursor.
   mutating func next(_ domain: Int) -> Window {
     precondition(windowCounts[domain] > 0, "a domain without windows cannot be drawn from")

@@ -75,6 +75,12 @@ public struct MixtureSampler: Sendable {
     }
   }
 
+  /// Fills `batch` with what ``draw(step:into:)`` would, and takes nothing from the domains.
+  public mutating func peek(step: Int, into batch: inout MutableSpan<Window>) {
+    draw(step: step, into: &batch)
+    for slot in batch.indices { windows.putBack(Int(batch[slot].domain)) }
+  }
+
   /// Draws the global batch of a step into a new array.
   ///
   /// - Precondition: weights have been set; `step` is not negative.

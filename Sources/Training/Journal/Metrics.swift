@@ -14,6 +14,8 @@ enum MetricRecord {
     /// Where the time of the step went; `total` includes what has no entry of its own.
     struct Seconds {
       var data = 0.0, forward = 0.0, backward = 0.0, update = 0.0, alignment = 0.0, total = 0.0
+      /// For windows whose text other ranks have.
+      var exchange = 0.0
       /// Until the slowest rank is through its backward pass; then, until all gradients are reduced; and for the
       /// others' parameters after the update.
       var wait = 0.0, reduce_exposed = 0.0, gather = 0.0

@@ -20,6 +20,7 @@ struct StepLine {
     add(",\"seconds\":{\"alignment\":", seconds.alignment)
     add(",\"backward\":", seconds.backward)
     add(",\"data\":", seconds.data)
+    add(",\"exchange\":", seconds.exchange)
     add(",\"forward\":", seconds.forward)
     add(",\"gather\":", seconds.gather)
     add(",\"reduce_exposed\":", seconds.reduce_exposed)

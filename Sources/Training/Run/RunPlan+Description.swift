@@ -43,6 +43,9 @@ extension RunPlan {
     text += "# \(parameters) parameters; memory per rank:"
     text += memory.map { String(format: " %@ %.1f MB", $0.what, Double($0.bytes) / 1e6) }.joined(separator: ",")
     text += String(format: "; together %.1f MB\n", Double(memory.reduce(0) { $0 + $1.bytes }) / 1e6)
+    if let shardHolders {
+      text += "# the text to train on is in \(Words.count(shardHolders.count, "shard")), and windows travel\n"
+    }
     text += "# domain: weight at the start, training tokens that may be read, times each is read if the weight stays\n"
     let weights = startWeights.values
     for (index, domain) in corpus.domains.enumerated() {

@@ -43,6 +43,8 @@ public struct RunPlan: Sendable {
   package let wishes: Measurements
   /// Whether the method ever moves the weights.
   package var isMoving: Bool { wishes.contains(.weights) }
+  /// Which ranks have which shards of the training text; nil if every rank reads all by itself.
+  var shardHolders: ShardHolders?
   /// The model whose losses the method compares with, if it does.
   let reference: SavedModel.Reference?
 
@@ -192,7 +194,7 @@ public struct RunPlan: Sendable {
   package var steering: SteeringPlan {
     var plan = SteeringPlan(
       settings: description.mixture.steering, method: method, wishes: wishes, targets: steeringTargets,
-      domains: corpus.domains, source: trainingSource, seed: seed,
+      domains: corpus.domains, source: trainingSource(for: .measuring), seed: seed,
       sharing: SteeringPlan.Sharing(
         windowCounts: windowCounts, micro: batch.micro, groups: groups, ranks: batch.ranks, length: model.context),
       layout: ParameterLayout(model))
@@ -200,13 +202,18 @@ public struct RunPlan: Sendable {
     return plan
   }
 
-  /// What training windows are read from.
-  var trainingSource: WindowSource { .mapped(TokenSlices(trainOf: corpus.domains)) }
+  /// What training windows are read from for some purpose.
+  package func trainingSource(for purpose: WindowExchange.Purpose) -> WindowSource {
+    guard let shardHolders else { return .mapped(TokenSlices(trainOf: corpus.domains)) }
+    let exchange = WindowExchange(corpus.domains, shardHolders, length: model.context, for: purpose)
+    return .exchanged(WindowSource.SharedExchange(exchange))
+  }
 
   /// The batch of a step, with windows to be drawn.
   package var trainingBatch: Batch {
     Batch(
-      windows: [Window](repeating: Window(), count: batch.sequences), from: trainingSource, micro: batch.micro,
+      windows: [Window](repeating: Window(), count: batch.sequences), from: trainingSource(for: .training),
+      micro: batch.micro,
       groups: groups, ranks: batch.ranks, length: model.context)
   }
 
@@ -229,7 +236,7 @@ public struct RunPlan: Sendable {
   /// What has to agree between a checkpoint and the run that goes on from it, by configuration key.
   var identity: [String: String] {
     [
-      "corpus": corpus.manifest.checksum?.description ?? "unknown",
+      "corpus": corpus.identity?.description ?? "unknown",
       "target": target.name,
       "model": "\(model.layers) layers, \(model.heads) heads, width \(model.width), context \(model.context)",
       "batch": "\(batch.sequences) sequences",
