@@ -58,12 +58,12 @@ package struct ShardHolders: Sendable {
     for (rank, holding) in holdings.enumerated() {
       let difference =
         holding.corpus != first.corpus
-        ? "is another one" : holding.cut != first.cut ? "is cut into shards in another way" : nil
+        ? "is another one than" : holding.cut != first.cut ? "is not cut into shards like" : nil
       guard let difference else { continue }
       throw Failure(
         .badData,
-        "The corpus \(corpus.path) of rank \(rank) on \(holding.node) \(difference) than that of rank 0 on "
-          + "\(first.node): all ranks need the same corpus, or shards of one build.")
+        "The corpus \(corpus.path) of rank \(rank) on \(holding.node) \(difference) that of rank 0 on "
+          + "\(first.node): all ranks need the same whole corpus, or shards of one build.")
     }
     let count = corpus.shards?.count ?? 0
     let present = Set(holdings.flatMap(\.shards))

@@ -26,10 +26,12 @@ def network(shop, count):
 
 
 class Hosts:
-    """Namespaces and links, for as long as the trial lasts."""
+    """Namespaces and links, for as long as the trial lasts.
 
-    def __init__(self, shop):
-        self.shop, self.mark = shop, f"st{os.getpid()}"
+    Mounts are a command for each host, which make its files differ from the other's."""
+
+    def __init__(self, shop, mounts=("true", "true")):
+        self.shop, self.mounts, self.mark = shop, mounts, f"st{os.getpid()}"
         self.spaces = [f"{self.mark}{name}" for name in "abs"]
 
     def __enter__(self):
@@ -56,7 +58,7 @@ class Hosts:
 while [ "${{1#10.}}" = "$1" ]; do shift; done
 shift
 TMPDIR={self.shop.path}/tmp/second; export TMPDIR
-exec ip netns exec {second} unshare --uts sh -c 'hostname second; exec sh -c "$*"' sh "$@"
+exec ip netns exec {second} unshare --uts --mount sh -c 'hostname second && {self.mounts[1]} && exec sh -c "$*"' sh "$@"
 """)
         os.chmod(f"{self.shop.path}/agent", 0o755)
         os.makedirs(f"{self.shop.path}/tmp/second")
@@ -73,14 +75,21 @@ exec ip netns exec {second} unshare --uts sh -c 'hostname second; exec sh -c "$*
         """The second host's port of the switch."""
         self.ip("-n", self.spaces[2], "link", "set", "port2", state)
 
-    def train(self, run, *overrides, limit=150):
+    def limit(self, port, rate):
+        """Limits what the switch sends to a host."""
+        subprocess.run(["tc", "-n", self.spaces[2], "qdisc", "add", "dev", port, "root", "tbf", "rate", rate,
+                        "burst", "256kb", "limit", "1mb"], check=True, stderr=subprocess.DEVNULL)
+
+    def train(self, run, *overrides, settings=SETTINGS, limit=150):
         """A run with a rank on each host."""
         path = self.shop.path
         words = [*MPIRUN, "-np", "2", "--host", "10.213.7.1:1,10.213.7.2:1", "--mca", "plm_rsh_agent", f"{path}/agent",
                  "--mca", "btl", "tcp,self", "--mca", "btl_tcp_if_include", "10.213.7.0/24",
                  "--mca", "oob_tcp_if_include", "10.213.7.0/24", self.shop.program, "train", f"{path}/run.yaml",
-                 f"run={path}/{run}", "--json", *SETTINGS, *overrides]
-        return self.shop.start(["ip", "netns", "exec", self.spaces[0], *words], limit=limit)
+                 f"run={path}/{run}", "--json", *settings, *overrides]
+        enter = ["ip", "netns", "exec", self.spaces[0], "unshare", "--mount", "sh", "-c",
+                 f'{self.mounts[0]} && exec "$@"', "sh"]
+        return self.shop.start([*enter, *words], limit=limit)
 
 
 def interrupted(shop, hosts, run, breaks, whole, *overrides, limit=150):
