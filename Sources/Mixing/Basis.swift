@@ -53,6 +53,16 @@ struct Basis: Sendable {
     return weights
   }
 
+  /// Says which entries start with a coefficient of 0, which no factor can raise; nil if there are none, or if all the
+  /// weight is on one distribution, as somebody wants who compares with it.
+  func remark(onStart coefficients: Weights) -> String? {
+    let still = entries.filter { $0.range.allSatisfy { coefficients.values[$0] == 0 } }.map { "`\($0.name)`" }
+    guard !still.isEmpty, coefficients.support.count(where: \.self) > 1 else { return nil }
+    let verb = still.count == 1 ? "starts" : "start"
+    return "mixture.coefficients: \(still.joined(separator: ", ")) of the basis \(verb) with a coefficient of 0. Moves "
+      + "multiply coefficients, so it stays 0; a small share is enough to let it grow."
+  }
+
   private static let words: [String: @Sendable (RunFacts) throws -> Weights] = [
     "target": { try ImportanceWeights().weights(for: $0, key: "basis") },
     "uniform": { try $0.readableWeights($0.tokens.map { _ in 1 }) },

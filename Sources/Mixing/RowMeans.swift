@@ -19,6 +19,11 @@ public struct RowMeans: Sendable, Equatable, Codable {
     (self.counts, self.variances, self.loadings) = (counts, variances, loadings)
   }
 
+  /// The same of some of the rows; shares in the errors of other rows stay, and are not asked for.
+  func of(_ rows: [Int]) -> RowMeans {
+    RowMeans(counts: rows.map { counts[$0] }, variances: rows.map { variances[$0] }, loadings: loadings)
+  }
+
   /// The variance of a sum of rows by factors.
   ///
   /// - Parameter deviations: Each domain's factor times its standard error, (domains).

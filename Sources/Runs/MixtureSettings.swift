@@ -88,7 +88,8 @@ public struct MixtureSettings: Configurable, Sendable {
       try keys.mixture(
         "prior", &prior,
         "the weights that a method which moves them starts from: given here, or the average weights of another run "
-          + "(its directory or its `mixture.json`); uniform if nothing is said")
+          + "(its directory or its `mixture.json`); uniform if nothing is said. Moves multiply, so a domain without a "
+          + "share here is never read")
     }
     try keys.limit(
       "repetitions", &repetitions, in: 1...Int.max,

@@ -91,6 +91,46 @@ import Testing
     #expect(try start("natural") == ConstantMixture(NaturalWeights(), for: run).start)
   }
 
+  @Test func `A coefficient that starts at 0 stays 0, and a remark names it before the first step`() throws {
+    let shares = [Share("t", 1), Share("u", 1)]
+    var method = try Self.method(["basis": ["uniform", "t", "u", "natural"], "coefficients": shares])
+    let remark = try #require(method.remarks.first)
+    #expect(remark.hasPrefix("mixture.coefficients: `uniform`, `natural` of the basis start with a coefficient of 0"))
+    var weights = method.start
+    for update in 0..<20 {
+      method.observe(Self.probe([3 + 0.1 * Double(update % 2), 1, 0, 2]))
+      let move = try method.moved(from: weights)
+      weights = move.weights
+      #expect(move.coefficients?.weights.values[0] == 0 && move.coefficients?.weights.values[3] == 0)
+    }
+    #expect(try Self.method(["basis": ["uniform", "t"]]).remarks.isEmpty)
+    #expect(try Self.method(["basis": ["uniform", "t"], "coefficients": [Share("t", 1)]]).remarks.isEmpty)
+    let keys = GivenKeys()
+    var settings = DynamicGradientAlignment.Settings()
+    try settings.visit(keys)
+    #expect(keys.meanings["coefficients"]?.contains("keeps a coefficient of 0") == true)
+  }
+
+  /// The domain that only `u` and `natural` have much of differs from the others, which are alike.
+  @Test func `A distribution whose coefficient is 0 is no evidence that the others differ`() throws {
+    let run = ImportanceTests.facts(["t": [9, 1, 0], "u": [1, 9, 0], "v": [0, 0, 1]], targets: [])
+    var random = SplitMix(seed: 5)
+    let shares = [Share("t", 1), Share("u", 1)]
+    var method = try Self.method(["basis": ["t", "u", "v", "uniform"], "coefficients": shares], run)
+    var weights = method.start
+    for update in 0..<12 {
+      var observations = Observations(.probes, step: update, domains: (0..<32).map { $0 % 4 })
+      observations.scores = [
+        Observations.Scores(values: (0..<32).map { Double($0 % 4 / 2) * 4 + random.unit() })
+      ]
+      // As a basis that is estimated from training tells it.
+      observations.means = RowMeans(counts: .init(repeating: 1, count: 32), variances: .init(repeating: 0, count: 32))
+      method.observe(observations)
+      weights = try method.moved(from: weights).weights
+    }
+    #expect(method.state.method.evidence?.significance ?? 9 < 3 && weights.distance(from: method.start) < 0.1)
+  }
+
   /// As in `QuadraticTests`, with 4,096 domains whose losses are `1/2 |x - c_i|^2`, and a target in the hull of the
   /// means of 20 distributions. Scores are of sequences that the mixture draws.
   @Test func `Coefficients find a known mixture of distributions over 4,096 domains`() throws {

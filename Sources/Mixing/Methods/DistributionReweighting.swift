@@ -45,6 +45,7 @@ package struct DistributionReweighting: MixingMethod {
   private let domains: Int
   package let start: Weights
   package let summary: String
+  package let remarks: [String]
 
   package init(_ settings: DynamicGradientAlignment.Settings, for run: RunFacts) throws {
     guard !run.adaptiveTargets else {
@@ -63,6 +64,7 @@ package struct DistributionReweighting: MixingMethod {
     start = Weights(basis.distributions, mixedBy: facts.prior, domains: domains)
     let entries = basis.entries.map { $0.range.count == 1 ? $0.name : "\($0.range.count) of \($0.name)" }
     summary = "weights are a mixture of \(entries.joined(separator: ", ")), whose coefficients move: \(method.summary)"
+    remarks = [basis.remark(onStart: facts.prior)].compactMap(\.self)
     kept = State(
       names: basis.names, coefficients: facts.prior, method: method.state, sizes: basis.names.map { _ in 0 })
   }
@@ -169,7 +171,8 @@ extension DynamicGradientAlignment.Settings {
         + "domain), `uniform`, `natural`, `prior`, targets of the corpus, and levels of the tree such as `level1`")
     try keys.shares(
       "coefficients", &coefficients,
-      "the coefficients that the distributions of the `basis` start with, by their names; without it all are equal")
+      "the coefficients that the distributions of the `basis` start with, by their names; without it all are equal. "
+        + "Moves multiply, so a distribution that has no share here keeps a coefficient of 0 throughout the run")
     guard !basis.isEmpty else { return }
     guard shrink != .tree else {
       throw keys.failure("shrink", "distributions of a `basis` are in no tree; `flat` draws their scores to the mean")

@@ -199,11 +199,11 @@ package struct DynamicGradientAlignment: MixingMethod {
     let rows = measured.map { (domain: $0.0, score: $0.1) }
     // A run can go on with another rule than it had.
     state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
-    // A row that is a mean counts as one sequence.
     // Domains that may not be drawn are no evidence that the others differ.
     let (support, branches, means) = (start.support, branches, state.means)
+    let compared = rows.indices.filter { support[rows[$0].domain] }
     state.evidence?.compare(
-      means == nil ? rows.filter { support[$0.domain] } : rows, means: means, with: state.memory, memory: memory,
+      compared.map { rows[$0] }, means: means?.of(compared), with: state.memory, memory: memory,
       recurrence: state.recurrence, along: branches)
     state.memory.observe(rows, means: means, memory: memory)
     if let tree {
