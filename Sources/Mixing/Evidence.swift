@@ -24,6 +24,8 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// The sum by which squared differences exceed the sequences' noise, and that of the factors of g^2 in it: their
   /// quotient is g^2.
   private var excess = 0.0, exposure = 0.0
+  /// The same along a tree, by its levels; nil without one.
+  var errors: DirectionErrors?
   /// The sums of squares of sequences per update, of which older ones count less, (domains): those of one update share
   /// the error of its direction.
   @Column private var squaredCounts: [Double]
@@ -36,13 +38,16 @@ public struct Evidence: Codable, Sendable, Equatable {
   /// The variance of true scores over domains, tau^2.
   public private(set) var signal = 0.0
   /// The variance that the scores of one update have in common beyond what lasts, g^2.
-  public private(set) var directionNoise = 0.0
+  public internal(set) var directionNoise = 0.0
   /// By how many standard errors fresh and remembered scores agree, z.
   public private(set) var significance = 0.0
 
   /// Checks what was read from a file.
-  func check(domains: Int) throws(StateFault) {
+  ///
+  /// - Parameter levels: Those of the tree, if there is one.
+  func check(domains: Int, levels: Int?) throws(StateFault) {
     try Mixing.check(["evidence.squaredCounts": squaredCounts.count], are: domains)
+    if let levels { try errors?.check(levels: levels) }
     try Mixing.check("evidence.updates", updates >= 0, "is negative")
   }
 
@@ -95,21 +100,26 @@ public struct Evidence: Codable, Sendable, Equatable {
         share: share(of: domain, old))
     }
     let predictions = branches.flatMap { posterior(of: summary, known, along: $0) }
+    // A run can go on along a tree, or without, that it had not before.
+    errors = branches.map { errors ?? DirectionErrors(levels: $0.shrinkage.tree.levels) }
     decay(memory: memory)
-    var groups = rows.count
     if rows.count > 1 {
       // Differences are weighted by what was known before this update. Scores come from Float sums, so that none is
       // known better than to 1e-8.
       let weights = rows.map { $0.count / max(squaredError($0.known, share: $0.share) + signal, 1e-16) }
-      // Sequences of now may vary less than remembered ones.
-      compareSizes(
-        rows, variance: branches?.variances?.noise ?? (freedom > 0 ? deviation / freedom : summary.pooled))
-      if branches == nil { compareDifferences(rows, weights, means) }
+      if let branches {
+        compareSizes(rows, variance: branches.variances?.noise ?? summary.pooled, branches)
+      } else {
+        // Sequences of now may vary less than remembered ones.
+        compareSizes(rows, variance: freedom > 0 ? deviation / freedom : summary.pooled)
+        compareDifferences(rows, weights, means)
+      }
     }
     if let branches, let predictions {
-      groups = compare(predictions, with: sums, counts, noise: summary.pooled, branches)
+      compare(predictions, with: sums, counts, noise: summary.pooled, branches)
     }
-    conclude(freedom: Double(max(groups - 1, 1)))
+    conclude(
+      freedom: branches.flatMap { errors?.freedom(counts, along: $0.shrinkage.tree) } ?? Double(max(rows.count - 1, 1)))
     for domain in counts.indices {
       squaredCounts[domain] = memory * memory * squaredCounts[domain] + counts[domain] * counts[domain]
     }
@@ -121,7 +131,7 @@ public struct Evidence: Codable, Sendable, Equatable {
   }
 
   /// A domain with fresh and remembered scores.
-  private struct Row {
+  struct Row {
     let domain: Int
     /// Fresh sequences, and their mean.
     let count, fresh: Double
@@ -137,6 +147,7 @@ public struct Evidence: Codable, Sendable, Equatable {
     // Scores change fastest early in a run, so disagreement is forgotten as fast as the scores are.
     excess *= min(memory, Self.keep)
     exposure *= min(memory, Self.keep)
+    errors?.decay(differences: min(memory, Self.keep), squares: Self.keep * Self.keep)
   }
 
   /// By how much fresh and remembered scores differ, beyond the noise of sequences: g^2.
@@ -183,7 +194,7 @@ public struct Evidence: Codable, Sendable, Equatable {
     guard expectation > 0, let recurrence else { return }
     let returning = recurrence * directionNoise * expectation
     let net = agreement - returning
-    let error = (variance + 2 * returning * returning / freedom).squareRoot()
+    let error = (variance + (errors?.variance ?? 0) + 2 * returning * returning / freedom).squareRoot()
     signal = max(0, net) / expectation
     significance = error > 0 ? net / error : 0
   }

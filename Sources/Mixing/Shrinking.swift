@@ -32,10 +32,16 @@ extension Scores {
     let squares = known.summary(memory: memory, noise: variances.noise).domains.map {
       $0.map { max($0.squaredError * $0.aging, 1e-16) } ?? .infinity
     }
-    guard let found = shrinkage.posterior(values, errors: squares, between: variances.levels, knowsMean: true) else {
-      return
-    }
-    let mean = found.means.reduce(0, +) / Double(found.means.count)
-    guesses = Guesses(means: found.means.map { $0 - mean }, deviations: found.variances.map { $0.squareRoot() })
+    guard let found = shrinkage.posterior(values, errors: squares, between: variances.levels) else { return }
+    guesses = Guesses(found)
+  }
+}
+
+extension Scores.Guesses {
+  /// Takes what is known along a tree, as differences from the mean of all domains.
+  init(_ posterior: TreeShrinkage.Posterior) {
+    let mean = posterior.means.reduce(0, +) / Double(posterior.means.count)
+    means = posterior.means.map { $0 - mean }
+    deviations = posterior.variances(aroundMeanBy: means.map { _ in 1 }).map { $0.squareRoot() }
   }
 }

@@ -1,5 +1,5 @@
-/// Best guesses of the domains' scores along a tree: each is drawn to its parent's, that to its grandparent's, by what
-/// nodes of each level truly differ by.
+/// Best guesses of the domains' scores along a tree: each is shrunk towards its parent's, that towards its
+/// grandparent's, by what nodes of each level truly differ by.
 ///
 /// The model is `score of a sequence = mean + u_1 + ... + u_L + noise` with an independent normal u_l of variance B_l
 /// for every node of level l; the domains are level L. Given the B_l and the domains' measured means with their errors,
@@ -7,8 +7,6 @@
 public struct TreeShrinkage: Sendable {
   /// The tree.
   public let tree: DomainTree
-  /// The node of the first level that each domain is under, (domains).
-  var groups: [Int32] { tree.nodes(at: 0) }
 
   /// Shrinks along a tree.
   public init(_ tree: DomainTree) { self.tree = tree }
@@ -35,10 +33,14 @@ public struct TreeShrinkage: Sendable {
     }
   }
 
-  /// What is known of the domains' scores.
-  public struct Posterior: Sendable, Equatable {
-    /// The expected scores and their variances, (domains).
-    public var means, variances: [Double]
+  /// The covariance of each domain's score with a weighted sum of all scores, before anything is measured, (domains).
+  ///
+  /// - Parameters:
+  ///   - weights: The weight of each domain's score in the sum, (domains).
+  ///   - variances: The variances between nodes of each level, (levels).
+  func covariances(withSum weights: [Double], between variances: [Double]) -> [Double] {
+    let sums = tree.sums(weights)
+    return tree.descend { above, level, node in above + variances[level] * sums[level][node] }
   }
 
   /// The posterior of all domains.
@@ -49,25 +51,23 @@ public struct TreeShrinkage: Sendable {
   ///   - means: The measured scores, (domains); any number where nothing is known.
   ///   - errors: The squares of their standard errors, more than 0; infinite where nothing is known, (domains).
   ///   - between: The variances between nodes of each level, (levels).
-  ///   - knowsMean: Whether variances are of differences from the mean over the first level.
   /// - Returns: Nil if nothing is known of any domain.
-  public func posterior(
-    _ means: [Double], errors: [Double], between variances: [Double], knowsMean: Bool = false
-  ) -> Posterior? {
+  public func posterior(_ means: [Double], errors: [Double], between variances: [Double]) -> Posterior? {
     precondition(means.count == tree.domains && errors.count == means.count && variances.count == tree.levels)
     var levels = [(means: means, errors: errors)]
     for (level, above) in tree.parents.enumerated().reversed() {
-      levels.append(pooled(levels[levels.count - 1], under: above, of: tree.counts[level], variances[level + 1]))
+      levels.insert(pooled(levels[0], under: above, of: tree.counts[level], variances[level + 1]), at: 0)
     }
-    let top = levels[levels.count - 1]
-    let root = pooled(top, under: [Int32](repeating: 0, count: top.means.count), of: 1, variances[0])
+    let root = pooled(levels[0], under: [Int32](repeating: 0, count: tree.top), of: 1, variances[0])
     guard root.errors[0].isFinite else { return nil }
-    var known = Posterior(means: root.means, variances: knowsMean ? [0] : root.errors)
-    for (level, measured) in levels.reversed().enumerated() {
-      let parents = level == 0 ? [] : tree.parents[level - 1]
-      known = drawn(measured, to: known, by: parents, variances[level])
+    let steps = zip(levels, variances).map { level, variance in
+      level.errors.map { Posterior.Step(between: variance, error: $0) }
     }
-    return known
+    let found = tree.descend { above, level, node in
+      let (mean, step) = (level == 0 ? root.means[0] : above, steps[level][node])
+      return step.share > 0 ? mean + step.share * (levels[level].means[node] - mean) : mean
+    }
+    return Posterior(means: found, rootVariance: root.errors[0], steps: steps, tree: tree)
   }
 
   /// Parents' means and squared errors by their children's.
@@ -87,24 +87,58 @@ public struct TreeShrinkage: Sendable {
     }
     return (sums, shares)
   }
+}
 
-  /// The children's posterior by their parents'; without parents all are under one root.
-  private func drawn(
-    _ measured: (means: [Double], errors: [Double]), to above: Posterior, by parents: [Int32], _ variance: Double
-  ) -> Posterior {
-    var (means, variances) = (measured.means, measured.errors)
-    for node in means.indices {
-      let parent = parents.isEmpty ? 0 : Int(parents[node])
-      let (mean, spread) = (above.means[parent], above.variances[parent])
-      let error = variances[node]
-      guard error.isFinite else {
-        (means[node], variances[node]) = (mean, variance + spread)
-        continue
+extension TreeShrinkage {
+  /// What is known of the domains' scores: a joint normal distribution.
+  ///
+  /// A node's score is a share of its parent's, and a part of its own that is independent of all nodes above it.
+  public struct Posterior: Sendable {
+    /// The expected scores, (domains).
+    public let means: [Double]
+    /// The variance of the mean over the first level.
+    let rootVariance: Double
+    /// What nodes have of their parents, (levels, nodes).
+    let steps: [[Step]]
+    let tree: DomainTree
+
+    /// From a parent to a node.
+    struct Step {
+      /// The share of what was measured in the node's score, and the variance of what the node has of its own.
+      let share, own: Double
+      /// The share of the parent's score.
+      var inherited: Double { 1 - share }
+
+      init(between variance: Double, error: Double) {
+        share = variance > 0 && error.isFinite ? variance / (variance + error) : 0
+        own = error.isFinite ? share * error : variance
       }
-      let share = variance > 0 ? variance / (variance + error) : 0
-      means[node] = mean + share * (means[node] - mean)
-      variances[node] = share * error + (1 - share) * (1 - share) * spread
     }
-    return Posterior(means: means, variances: variances)
+
+    /// The variances of the scores, (domains).
+    public var variances: [Double] {
+      tree.descend { above, level, node in
+        let step = steps[level][node]
+        return step.own + step.inherited * step.inherited * (level == 0 ? rootVariance : above)
+      }
+    }
+
+    /// The variances of the scores' differences from their mean, (domains).
+    ///
+    /// - Parameter weights: What each domain counts in the mean, (domains); not all 0.
+    public func variances(aroundMeanBy weights: [Double]) -> [Double] {
+      let total = weights.reduce(0, +)
+      // How much the mean changes with the score of each node.
+      let shares = tree.sums(weights.map { $0 / total }) { steps[$0][$1].inherited }
+      let root = steps[0].indices.reduce(0) { $0 + shares[0][$1] * steps[0][$1].inherited }
+      let ofMean = zip(shares, steps).reduce(root * root * rootVariance) { sum, level in
+        zip(level.0, level.1).reduce(sum) { $0 + $1.0 * $1.0 * $1.1.own }
+      }
+      let common = tree.descend { above, level, node in
+        let step = steps[level][node]
+        return step.inherited * (level == 0 ? root * rootVariance : above) + step.own * shares[level][node]
+      }
+      return zip(variances, common).map { max(0, $0 - 2 * $1 + ofMean) }
+    }
   }
 }

@@ -70,7 +70,8 @@ extension MixingMethod {
   }
 }
 
-/// The largest difference from numbers that are written with six digits.
+/// The largest difference from numbers that are written with six digits; infinite if there is none that is a number.
 func error(_ values: [Double], _ expected: [Double]) -> Double {
-  values.count == expected.count ? zip(values, expected).reduce(0) { max($0, abs($1.0 - $1.1)) } : .infinity
+  guard values.count == expected.count else { return .infinity }
+  return zip(values, expected).reduce(0) { $1.0.isNaN || $1.1.isNaN ? .infinity : max($0, abs($1.0 - $1.1)) }
 }

@@ -22,7 +22,7 @@ private func solve(_ matrix: [[Double]], _ right: [Double]) -> [Double] {
 /// best linear unbiased prediction with an unknown mean, or with a wide prior of it.
 private func dense(
   _ tree: DomainTree, _ means: [Double], _ errors: [Double], _ variances: [Double]
-) -> (means: [Double], variances: [Double]) {
+) -> (means: [Double], variances: [Double], covariances: [[Double]]) {
   let nodes = (0..<tree.levels).map { tree.nodes(at: $0) }
   func covariance(_ a: Int, _ b: Int) -> Double {
     variances.indices.reduce(1e6) { $0 + (nodes[$1][a] == nodes[$1][b] ? variances[$1] : 0) }
@@ -30,14 +30,26 @@ private func dense(
   let seen = means.indices.filter { errors[$0].isFinite }
   let matrix = seen.map { a in seen.map { covariance(a, $0) + (a == $0 ? errors[a] : 0) } }
   let weights = solve(matrix, seen.map { means[$0] })
-  var result = (means: [Double](), variances: [Double]())
+  var result = (means: [Double](), variances: [Double](), covariances: [[Double]]())
   for domain in means.indices {
     let row = seen.map { covariance(domain, $0) }
+    let shares = solve(matrix, row)
     result.means.append(zip(row, weights).reduce(0) { $0 + $1.0 * $1.1 })
-    result.variances.append(
-      covariance(domain, domain) - zip(row, solve(matrix, row)).reduce(0) { $0 + $1.0 * $1.1 })
+    result.covariances.append(
+      means.indices.map { other in
+        covariance(domain, other) - zip(seen.map { covariance(other, $0) }, shares).reduce(0) { $0 + $1.0 * $1.1 }
+      })
+    result.variances.append(result.covariances[domain][domain])
   }
   return result
+}
+
+/// The variances of differences from a weighted mean.
+private func centred(_ covariances: [[Double]], by weights: [Double]) -> [Double] {
+  let shares = weights.map { $0 / weights.reduce(0, +) }
+  let common = covariances.map { zip($0, shares).reduce(0) { $0 + $1.0 * $1.1 } }
+  let mean = zip(common, shares).reduce(0) { $0 + $1.0 * $1.1 }
+  return covariances.indices.map { covariances[$0][$0] - 2 * common[$0] + mean }
 }
 
 /// A score memory of these sequences.
@@ -94,6 +106,11 @@ private func memory(_ sequences: [[Double]]) -> ScoreMemory {
         #expect(error(found.means, expected.means) < 1e-5)
         let shares = zip(found.variances, expected.variances).map { abs($0 - $1) / $1 }
         #expect(shares.allSatisfy { $0 < 1e-4 }, "\(shares)")
+        let weights = (0..<count).map { _ in random.unit() < 0.3 ? 0 : random.unit() }
+        let around = zip(
+          found.variances(aroundMeanBy: weights), centred(expected.covariances, by: weights)
+        ).map { abs($0 - $1) }
+        #expect(around.allSatisfy { $0 < 1e-4 }, "\(around)")
       }
     }
   }

@@ -139,8 +139,9 @@ package struct DynamicGradientAlignment: MixingMethod {
     let count = start.count
     try Mixing.check(["raw": state.raw.count], are: count)
     try state.memory.check(domains: state.memory.count == 0 ? 0 : count)
-    if let evidence = state.evidence { try evidence.check(domains: evidence.count == 0 ? 0 : count) }
-    if let tree { try state.moments?.check(levels: tree.tree.levels) }
+    let levels = tree?.tree.levels
+    if let evidence = state.evidence { try evidence.check(domains: evidence.count == 0 ? 0 : count, levels: levels) }
+    if let levels { try state.moments?.check(levels: levels) }
     try Mixing.check(
       "domains", state.domains.allSatisfy { (0..<count).contains($0) }, "has a domain that the corpus has not")
     try Mixing.check(
