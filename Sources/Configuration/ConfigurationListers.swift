@@ -93,6 +93,8 @@ package final class Manual: SettingLister {
     package let path: String
     /// The value if nothing is said, as it would stand in a file; nil if there is none.
     package let value: String?
+    /// What holds without a value, in words; nil if nothing does.
+    package let otherwise: String?
     /// Whether the key has to be given.
     package let isRequired: Bool
     /// The values that are possible, in words.
@@ -118,11 +120,19 @@ package final class Manual: SettingLister {
     append(key, value.isEmpty ? nil : value, isRequired: value.isEmpty, range: "text", meaning)
   }
 
+  package func word(
+    _ key: String, _ value: inout String?, among words: [String], otherwise: String, _ meaning: String
+  ) {
+    append(key, value, otherwise: otherwise, range: Self.range(of: words), meaning)
+  }
+
   private func append(
-    _ key: String, _ value: String?, isRequired: Bool = false, range: String, _ meaning: String
+    _ key: String, _ value: String?, otherwise: String? = nil, isRequired: Bool = false, range: String,
+    _ meaning: String
   ) {
     entries.append(
-      Entry(path: path + key, value: value, isRequired: isRequired, range: range, meaning: meaning))
+      Entry(
+        path: path + key, value: value, otherwise: otherwise, isRequired: isRequired, range: range, meaning: meaning))
   }
 
   package func take(

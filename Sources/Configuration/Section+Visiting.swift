@@ -50,6 +50,12 @@ extension Section: KeyVisitor {
     value = try word(key, default: value, among: words)
   }
 
+  package func word(
+    _ key: String, _ value: inout String?, among words: [String], otherwise: String, _ meaning: String
+  ) throws {
+    if isPresent(key) { value = try word(key, among: words) }
+  }
+
   package func amount(
     _ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String
   ) throws {

@@ -63,8 +63,11 @@ public struct Finding: Sendable, Equatable {
         + "is the same in every score. Give the target more steering text, or the model a shorter context."
     }
     if tellsDomainsApart {
+      let known =
+        explained == nil
+        ? "of their variance is signal" : "of what domains truly differ by is told by the guesses along the tree"
       return "Scores tell domains apart: those of \(compared) agree by \(number(significance)) standard errors, "
-        + "and \(Int((100 * reliability).rounded())) % of their variance is signal."
+        + "and \(Int((100 * reliability).rounded())) % \(known)."
     }
     let help =
       directionNoise > sequenceNoise

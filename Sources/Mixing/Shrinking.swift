@@ -1,10 +1,11 @@
-/// What the measured scores of domains are drawn to before weights follow them, the more the less is known of them.
+/// What the measured scores of domains are shrunk towards before weights follow them, the more the less is known of
+/// them.
 public enum Shrinking: String, CaseIterable, Sendable {
-  /// To their parents' scores in the tree of the domains.
+  /// Their parents' scores in the tree of the domains.
   case tree
-  /// To the mean of all.
+  /// The mean of all.
   case flat
-  /// To nothing.
+  /// Nothing.
   case none
 }
 
@@ -19,7 +20,7 @@ extension Scores {
       deviations: errors.map { $0.isFinite ? $0 : (finding?.signal ?? 0).squareRoot() })
   }
 
-  /// Draws values to those of parents in a tree.
+  /// Shrinks values towards those of parents in a tree.
   ///
   /// - Parameters:
   ///   - known: What the values are remembered from.

@@ -24,7 +24,7 @@ extension RunDescription {
   }
 
   private static func row(_ entry: Manual.Entry) -> String {
-    let value = entry.isRequired ? "required" : entry.value.map { "`\($0)`" } ?? "none"
+    let value = entry.isRequired ? "required" : entry.value.map { "`\($0)`" } ?? entry.otherwise ?? "none"
     let cells = ["`\(entry.path)`", value, entry.range, entry.meaning]
     return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
   }

@@ -32,6 +32,8 @@ public protocol KeyVisitor: AnyObject {
   func flag(_ key: String, _ value: inout Bool, _ meaning: String) throws
   /// Visits one of some words.
   func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws
+  /// Visits one of some words that may be left out; `otherwise` says in a few words what holds then.
+  func word(_ key: String, _ value: inout String?, among words: [String], otherwise: String, _ meaning: String) throws
   /// Visits an amount with one of some units.
   func amount(_ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String) throws
   /// Visits an amount that may be left out.
@@ -90,6 +92,15 @@ extension KeyVisitor {
     var word = value.rawValue
     try self.word(key, &word, among: Choice.allCases.map(\.rawValue), meaning)
     value = Choice(rawValue: word) ?? value
+  }
+
+  /// Visits one of the words that a type names, or none; `otherwise` says in a few words what holds then.
+  public func choice<Choice: RawRepresentable & CaseIterable>(
+    _ key: String, _ value: inout Choice?, otherwise: String, _ meaning: String
+  ) throws where Choice.RawValue == String {
+    var word = value?.rawValue
+    try self.word(key, &word, among: Choice.allCases.map(\.rawValue), otherwise: otherwise, meaning)
+    value = word.flatMap { Choice(rawValue: $0) }
   }
 }
 

@@ -82,7 +82,13 @@ extension SettingLister {
   }
 
   package func word(_ key: String, _ value: inout String, among words: [String], _ meaning: String) throws {
-    try take(key, .text(value), range: Self.alternatives(words.map { "`\($0)`" }), meaning)
+    try take(key, .text(value), range: Self.range(of: words), meaning)
+  }
+
+  package func word(
+    _ key: String, _ value: inout String?, among words: [String], otherwise: String, _ meaning: String
+  ) throws {
+    try take(key, value.map { .text($0) }, range: Self.range(of: words), meaning)
   }
 
   package func amount(
@@ -130,6 +136,9 @@ extension SettingLister {
   package func failure(_ key: String, _ message: String) -> any Error { SettingFault(key, message) }
 
   package func place(of key: String) -> String { key }
+
+  /// A choice of words, in words.
+  package static func range(of words: [String]) -> String { alternatives(words.map { "`\($0)`" }) }
 
   private static func range(of units: Set<Quantity.Unit>) -> String {
     "an amount in " + alternatives(Quantity.Unit.allCases.filter(units.contains).map(\.rawValue))

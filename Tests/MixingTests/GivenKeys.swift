@@ -56,6 +56,12 @@ final class GivenKeys: KeyVisitor {
   func mixture(_ key: String, _ value: inout MixtureSource?, _ meaning: String) throws {
     try read(key, &value, meaning)
   }
+  func word(
+    _ key: String, _ value: inout String?, among words: [String], otherwise: String, _ meaning: String
+  ) throws {
+    try read(key, &value, meaning)
+    guard value.map(words.contains) ?? true else { throw failure(key, "no such choice") }
+  }
   func amount(_ key: String, _ value: inout Quantity, in units: Set<Quantity.Unit>, _ meaning: String) throws {
     try read(key, &value, meaning)
   }

@@ -13,7 +13,7 @@ extension DynamicGradientAlignment {
     package var targetRate = 10.0
     /// The share of the draws that goes to domains that could be the best one, but are not known well.
     package var explore = 0.0
-    /// What scores are drawn to; nil for a tree if there is one, else the mean.
+    /// What scores are shrunk towards; nil for a tree if there is one, else the mean.
     package var shrink: Shrinking?
     /// The distributions over domains whose coefficients move instead of the domains' weights; empty for none.
     package var basis: [String] = []
@@ -102,27 +102,22 @@ extension DynamicGradientAlignment {
 
 extension DynamicGradientAlignment.Settings {
   private mutating func visitShrink(_ keys: any KeyVisitor, _ caution: UpdateRule.Caution) throws {
-    var word = shrink?.rawValue
-    try keys.text(
-      "shrink", &word,
-      "what scores are drawn to, the more the less is known of them: those of parents in the `tree` of the domains, "
-        + "the mean of all (`flat`), or nothing (`none`); without it `tree` if the corpus has one")
-    guard let word else { return }
-    guard let choice = Shrinking(rawValue: word) else {
-      throw keys.failure("shrink", "scores are drawn to the `tree`, to one mean (`flat`), or to nothing (`none`)")
-    }
+    try keys.choice(
+      "shrink", &shrink, otherwise: "`tree` if the corpus has one, else `flat`",
+      "what scores are shrunk towards, the more the less is known of them: those of parents in the `tree` of the "
+        + "domains, the mean of all (`flat`), or nothing (`none`)")
+    guard let choice = shrink else { return }
     guard choice != .tree || caution != .none else {
       throw keys.failure("shrink", "`caution: none` takes scores as measured, so there is nothing to shrink")
     }
     guard choice != .none || ![.shrink, .hold].contains(caution) else {
       throw keys.failure("shrink", "`caution: \(caution.rawValue)` shrinks scores; with `none` take another `caution`")
     }
-    shrink = choice
   }
 
-  /// What scores are drawn to in a run.
+  /// What scores are shrunk towards in a run.
   ///
-  /// - Throws: `SettingFault` if the run has no tree to draw them along.
+  /// - Throws: `SettingFault` if the run has no tree to shrink them along.
   func shrinking(for run: RunFacts) throws -> Shrinking {
     guard let shrink else { return run.tree != nil && rule.caution != .none ? .tree : .flat }
     guard shrink != .tree || run.tree != nil else {
