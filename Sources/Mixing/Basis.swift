@@ -53,6 +53,14 @@ struct Basis: Sendable {
     return weights
   }
 
+  /// The targets whose documents are counted, in order.
+  func targets(of run: RunFacts) -> [String] {
+    let named = entries.flatMap { entry in
+      entry.name == "target" ? run.targets.filter { $0.value > 0 }.map(\.name) : [entry.name]
+    }.filter(run.targetNames.contains)
+    return named.enumerated().filter { !named.prefix($0.offset).contains($0.element) }.map(\.element)
+  }
+
   /// Says which entries start with a coefficient of 0, which no factor can raise; nil if there are none, or if all the
   /// weight is on one distribution, as somebody wants who compares with it.
   func remark(onStart coefficients: Weights) -> String? {
@@ -65,8 +73,8 @@ struct Basis: Sendable {
 
   private static let words: [String: @Sendable (RunFacts) throws -> Weights] = [
     "target": { try ImportanceWeights().weights(for: $0, key: "basis") },
-    "uniform": { try $0.readableWeights($0.tokens.map { _ in 1 }) },
-    "natural": { try $0.readableWeights($0.tokens.map(Double.init)) },
+    "uniform": { try $0.uniformWeights() },
+    "natural": { try $0.naturalWeights() },
     "prior": { try $0.readableWeights($0.prior.values) },
   ]
 
@@ -78,7 +86,7 @@ struct Basis: Sendable {
         "`\(entry)` is neither `target`, `uniform`, `natural`, `prior`, a level of the tree such as `level1`, nor a "
           + "target of the corpus", unknownName: entry, among: words.keys.sorted() + run.targetNames)
     }
-    let counts = try run.readableDocuments(of: entry, key: "basis")
+    let counts = try run.readableDocuments(of: entry)
     guard let weights = Weights(proportionalTo: counts) else { throw RunFacts.noSupport(of: entry, key: "basis") }
     return weights
   }

@@ -20,19 +20,23 @@ package struct BasisEstimate: Sendable {
   /// - Parameters:
   ///   - domains: The domain of each sequence, (sequences).
   ///   - q: The probabilities that they were drawn with, (domains).
+  /// - Complexity: O(shares of all distributions, and loadings).
   package init(_ scores: [Double], of domains: [Int], drawnBy q: [Double], for basis: [SparseDistribution]) {
     worth.loadings = domains.map { _ in [] }
+    var rows = [[Int]](repeating: [], count: q.count)
+    for (row, domain) in domains.enumerated() where q[domain] > 0 { rows[domain].append(row) }
     for (place, distribution) in basis.enumerated() {
-      let weights = domains.map { q[$0] > 0 ? distribution[$0] / q[$0] : 0 }
-      let (total, squares) = weights.reduce((0, 0)) { ($0.0 + $1, $0.1 + $1 * $1) }
+      var weights: [(row: Int, weight: Double)] = []
+      for (domain, share) in zip(distribution.domains, distribution.shares) {
+        for row in rows[Int(domain)] { weights.append((row, share / q[Int(domain)])) }
+      }
+      let (total, squares) = weights.reduce((0, 0)) { ($0.0 + $1.weight, $0.1 + $1.weight * $1.weight) }
       guard total > 0, total.isFinite, squares.isFinite else {
         sizes.append(0)
         continue
       }
-      let mean = zip(weights, scores).reduce(0) { $1.0 > 0 ? $0 + $1.0 * $1.1 : $0 } / total
-      let deviation = zip(weights, scores).reduce(0) {
-        $1.0 > 0 ? $0 + $1.0 * ($1.1 - mean) * ($1.1 - mean) : $0
-      }
+      let mean = weights.reduce(0) { $0 + $1.weight * scores[$1.row] } / total
+      let deviation = weights.reduce(0) { $0 + $1.weight * (scores[$1.row] - mean) * (scores[$1.row] - mean) }
       let size = min(total * total / squares, Double(domains.count) / Self.inflation(of: distribution, drawnBy: q))
       distributions.append(place)
       means.append(mean)
@@ -40,7 +44,7 @@ package struct BasisEstimate: Sendable {
       worth.variances.append(deviation / total)
       sizes.append(size)
       let norm = squares.squareRoot()
-      for (row, weight) in weights.enumerated() where weight > 0 {
+      for (row, weight) in weights {
         worth.loadings[row].append(RowMeans.Loading(domain: place, share: weight / norm))
       }
     }

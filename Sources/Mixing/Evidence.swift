@@ -61,6 +61,8 @@ public struct Evidence: Codable, Sendable, Equatable {
   func carried(over change: DomainChange) -> Evidence {
     var evidence = self
     if count > 0 { evidence.squaredCounts = change.carried(squaredCounts, new: 0) }
+    // The tree is another one.
+    evidence.errors = nil
     return evidence
   }
 

@@ -67,6 +67,8 @@ public protocol MixingMethod: Sendable {
   ///
   /// - Parameter before: The weights in use until then.
   func weights(from before: Weights, over change: DomainChange, after step: Int) -> Weights
+  /// Says that a state which is none of this method's is that of a variant that other settings choose; nil if not.
+  static func variant(from decoder: any MethodStateDecoder) -> StateFault?
   /// Forgets scores along a direction that is no longer the run's.
   mutating func forgetScores()
   /// The method in words, for the start of a run; empty if its name says all.
@@ -106,6 +108,8 @@ extension MixingMethod {
   public mutating func move(after step: Int, from present: Weights) -> Move? { nil }
   /// There is nothing to check.
   public func check(_ state: State) throws(StateFault) {}
+  /// There are no variants.
+  public static func variant(from decoder: any MethodStateDecoder) -> StateFault? { nil }
   /// There are no scores to forget.
   public mutating func forgetScores() {}
   /// The name says all.
@@ -146,133 +150,4 @@ extension MethodSettings {
   public static var defaultInterval: Quantity? { nil }
   /// Any estimator will do.
   public static var needsNorms: Bool { false }
-}
-
-/// How scores are estimated, as far as a method's settings depend on it.
-public struct Estimation: Sendable, Equatable {
-  /// Whether `mixture.preset` is `paper`.
-  public var isPaper = false
-  /// The estimator's name, for messages.
-  public var estimator = "inline"
-  /// Whether sequences are scored one by one, so that standard errors are known.
-  public var givesErrors = true
-  /// Whether gradients of domains are formed, so that their norms are known.
-  public var givesNorms = false
-  /// Whether the sequences that are trained on are the ones that are scored.
-  public var scoresTraining = true
-
-  /// Describes a way of scoring.
-  public init(isPaper: Bool = false, givesErrors: Bool = true, givesNorms: Bool = false) {
-    self.isPaper = isPaper
-    self.givesErrors = givesErrors
-    self.givesNorms = givesNorms
-  }
-}
-
-/// What a method may know of a run before its first step.
-public struct RunFacts: Sendable {
-  /// The names of the domains, in order.
-  public var domains: DomainNames
-  /// Training tokens of each domain that may be read, (domains).
-  public var tokens: [Int]
-  /// Windows of each domain that may be read, (domains).
-  public var windows: [Int]
-  /// The tree whose leaves the domains are, if there is one.
-  public var tree: DomainTree?
-  /// Counts a target's steering documents in each domain, (domains).
-  ///
-  /// Throws `SettingFault` if the corpus has no such counts.
-  public var histogram: @Sendable (_ target: String) throws -> [Double]
-  /// The names of all targets of the corpus.
-  public var targetNames: [String] = []
-  /// The steering targets and their weights.
-  public var targets: [Share] = []
-  /// Whether the method is to move the weights of the targets, too.
-  public var adaptiveTargets = false
-  /// The length of the run, and the tokens of one step.
-  public var steps: Int, tokensPerStep: Int
-  /// Steps between moves of the weights.
-  public var interval: Int
-  /// The weights that a moving method starts from: `mixture.prior`, or uniform.
-  public var prior: Weights
-  /// How scores are estimated.
-  public var estimation = Estimation()
-  /// The vocabulary's size.
-  public var vocabularySize = 256
-  /// Reads the weights of another run: a `mixture.json`, or the directory with one; for a key of `mixture`, that errors
-  /// name.
-  public var mixture: @Sendable (_ path: String, _ key: String) throws -> Weights
-
-  /// Describes a run; `mixture` gives uniform weights until it is set.
-  public init(
-    domains: DomainNames, tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
-    prior: Weights? = nil
-  ) {
-    self.domains = domains
-    self.tokens = tokens
-    windows = tokens
-    self.steps = steps
-    self.tokensPerStep = tokensPerStep
-    self.interval = interval
-    self.prior = prior ?? .uniform(domains.count)
-    mixture = { _, _ in .uniform(domains.count) }
-    histogram = { target in
-      throw SettingFault(
-        "method",
-        "the corpus does not say which domains the documents of \(target) belong to; a corpus of clusters does, which "
-          + "`dga cluster` makes")
-    }
-  }
-
-  /// Describes a run whose domains' names are at hand.
-  public init(
-    domains: [String], tokens: [Int], steps: Int = 1000, tokensPerStep: Int = 1, interval: Int = 1,
-    prior: Weights? = nil
-  ) {
-    self.init(
-      domains: DomainNames(domains), tokens: tokens, steps: steps, tokensPerStep: tokensPerStep, interval: interval,
-      prior: prior)
-  }
-}
-
-/// One move of the weights.
-public struct Move: Sendable {
-  /// The weights from now on, before caps.
-  public var weights: Weights
-  /// What domains are drawn with, if that differs: each sequence's loss then counts its domain's weight divided by
-  /// this.
-  public var draws: Weights?
-  /// The weights before smoothing; nil if nothing is smoothed.
-  public var raw: Weights?
-  /// The largest change of the logarithm of a ratio of two raw weights.
-  public var spread = 0.0
-  /// The first domain whose measurement was not finite, so that it was left out, or the weights were kept.
-  public var refused: Int?
-  /// What is known of the domains' scores.
-  public var scores: Scores?
-  /// Moves since each domain was measured last, (domains); -1 is never.
-  public var ages: [Int] = []
-  /// The weights of the steering targets, if the method moves them.
-  public var targetWeights: [Double]?
-  /// The coefficients of the distributions that the weights are a mixture of, if the method moves these.
-  public var coefficients: Coefficients?
-
-  /// Coefficients of distributions over domains.
-  public struct Coefficients: Sendable {
-    /// The names of the distributions, and the coefficients from now on, (distributions).
-    public var names: [String], weights: Weights
-    /// What is known of the distributions' scores.
-    public var scores: Scores?
-    /// How many independent sequences each distribution's score was measured with since the last move, (distributions).
-    public var effectiveSampleSizes: [Double]
-  }
-
-  /// What comparing scores has found, if the method does.
-  public var finding: Finding? { scores?.finding ?? coefficients?.scores?.finding }
-
-  /// Makes a move to some weights.
-  public init(weights: Weights, raw: Weights? = nil) {
-    self.weights = weights
-    self.raw = raw
-  }
 }

@@ -122,13 +122,21 @@ public protocol MethodStateDecoder {
 
 extension MixingMethod {
   fileprivate mutating func restore(from decoder: MethodStateDecoder) throws {
-    let state = try decoder.decode(State.self)
+    let state = try Self.state(from: decoder)
     try check(state)
     self.state = state
   }
 
   fileprivate mutating func carry(from decoder: MethodStateDecoder, over change: DomainChange) throws {
-    carry(try decoder.decode(State.self), over: change)
+    carry(try Self.state(from: decoder), over: change)
     try check(state)
+  }
+
+  private static func state(from decoder: MethodStateDecoder) throws -> State {
+    do {
+      return try decoder.decode(State.self)
+    } catch let error as DecodingError {
+      throw variant(from: decoder) ?? error
+    }
   }
 }

@@ -58,8 +58,9 @@ public struct Observations: Sendable {
   public var batchNorm: Double?
   /// What rows that are means of several sequences are worth; nil if each row is a sequence, or it is not known.
   public var means: RowMeans?
-  /// Whether a row is the mean of several sequences, so that rows tell nothing of a sequence's variance.
-  public var rowsAreMeans: Bool
+  /// How many sequences each row is the mean of, so that rows tell nothing of a sequence's variance, (rows); empty if
+  /// each row is a sequence.
+  public var rowSizes: [Int]
 
   /// Makes rows of these domains, with nothing measured yet.
   public init(_ source: Source, step: Int, learningRate: Double = 0, domains: [Int]) {
@@ -69,6 +70,6 @@ public struct Observations: Sendable {
     self.domains = domains
     (losses, referenceLosses, excessLosses) = ([], [], [])
     (scores, gram, gradientNorms, directionNorms) = ([], [], [], [])
-    rowsAreMeans = false
+    rowSizes = []
   }
 }

@@ -1,7 +1,7 @@
 /// What rows that stand for several sequences each are worth.
-public struct RowMeans: Sendable, Equatable, Codable {
+public struct RowMeans: Sendable, Equatable {
   /// A row's error by one of the sequences that rows are made of, as a share of its standard error.
-  public struct Loading: Sendable, Equatable, Codable {
+  public struct Loading: Sendable, Equatable {
     /// The row's domain, and the share; the squares of a row's shares add up to 1.
     public var domain: Int, share: Double
 

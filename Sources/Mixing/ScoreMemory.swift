@@ -103,7 +103,7 @@ public struct ScoreMemory: Sendable, Equatable, Codable {
 
   /// What is remembered, in figures, with the memory that scores are observed with.
   ///
-  /// A domain of few sequences cannot tell its own variance, so that is drawn towards the one of all domains together,
+  /// A domain of few sequences cannot tell its own variance, so that is shrunk towards the one of all together,
   /// as if by four sequences more (Smyth, 2004, does so for genes). With not even two sequences of any domain,
   /// differences between domains count as noise.
   ///

@@ -34,7 +34,7 @@ extension Weights {
   /// If one coefficient is all, its distribution keeps its bits.
   ///
   /// - Precondition: there is a coefficient for each.
-  init(_ distributions: [SparseDistribution], mixedBy coefficients: Weights, domains: Int) {
+  package init(_ distributions: [SparseDistribution], mixedBy coefficients: Weights, domains: Int) {
     precondition(distributions.count == coefficients.count)
     var values = [Double](repeating: 0, count: domains)
     for (distribution, coefficient) in zip(distributions, coefficients.values) where coefficient > 0 {

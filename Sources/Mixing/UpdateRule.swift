@@ -114,7 +114,7 @@ public struct UpdateRule: Sendable, Equatable {
       case .eta(let eta): eta * scores.unit
       case .divergence(let radius): from.rate(for: scores.values, radius: radius)
       }
-    // Scores that tell no domain from another are no reason to draw weights towards uniform either.
+    // Scores that tell no domain from another are no reason to move weights towards uniform either.
     return moved(from, along: caution.shrunk(scores), rate: rate, even: even)
   }
 

@@ -42,20 +42,6 @@ public struct Weights: Sendable, Equatable {
     self.init(unchecked: shares.map { $0 / total })
   }
 
-  /// Mixes weights by the weights of a mixture: `sum_n share_n w_n`.
-  ///
-  /// If one share is all, its weights keep their bits.
-  ///
-  /// - Precondition: there is a share for each, and the counts are equal.
-  public init(_ weights: [Weights], mixedBy shares: Weights) {
-    precondition(weights.count == shares.count && weights.allSatisfy { $0.count == weights[0].count })
-    var values = [Double](repeating: 0, count: weights[0].count)
-    for (weights, share) in zip(weights, shares.values) where share > 0 {
-      for i in values.indices { values[i] += share * weights.values[i] }
-    }
-    self.init(normalising: values)
-  }
-
   /// Divides by the sum, unless that is 1 but for rounding: weights at rest keep their bits.
   init(normalising values: [Double]) {
     let total = compensatedSum(values)

@@ -171,7 +171,7 @@ public struct MixtureSettings: Configurable, Sendable {
     facts.mixture = { [domains = facts.domains] path, key in
       try weights(ofRun: path, key: key, domains: domains)
     }
-    if let prior { facts.prior = try weights(prior, key: "prior", domains: facts.domains) }
+    facts.isPriorGiven = prior != nil
     func make<Method: MixingMethod>(_ type: Method.Type) throws -> any MixingMethod {
       guard let settings = own as? Method.Settings else {
         throw Failure(.internalError, "The settings of \(Method.name) are those of another method.")
@@ -180,6 +180,7 @@ public struct MixtureSettings: Configurable, Sendable {
     }
     let type = mixingMethods.first { $0.name == method }!
     do {
+      facts.prior = try prior.map { try weights($0, key: "prior", domains: facts.domains) } ?? facts.uniformWeights()
       return try make(type)
     } catch let error as SettingFault {
       let hint = error.unknownName.flatMap { name in
@@ -233,34 +234,6 @@ public struct MixtureSettings: Configurable, Sendable {
       key,
       "\(file) has no weight for \(first.joined(separator: ", "))\(missing > 0 ? " and \(missing) more" : ""), which "
         + "the corpus has: add the weight to the file, 0 if that domain is not to be read")
-  }
-}
-
-/// The file `mixture.json` of a run: weights that another run can take as fixed.
-public struct MixtureFile: Codable {
-  /// What to use as a fixed mixture: the average over the run.
-  public var weights: [String: Double]
-  /// The weights at the end.
-  public var final: [String: Double]
-
-  /// The text of the file for weights of domains in their order.
-  ///
-  /// - Parameters:
-  ///   - weights: The average over the run.
-  ///   - final: Those at the end.
-  public static func text(_ names: DomainNames, weights: Weights, final: Weights) throws -> String {
-    func members(_ weights: Weights) throws -> String {
-      try zip(names, weights.values).map { name, weight in
-        "    \(try quoted(name)) : \(weight)"
-      }.joined(separator: ",\n")
-    }
-    return "{\n  \"final\" : {\n\(try members(final))\n  },\n  \"weights\" : {\n\(try members(weights))\n  }\n}\n"
-  }
-
-  private static func quoted(_ name: String) throws -> String {
-    // Nearly all names need no escapes.
-    let isPlain = name.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-    return isPlain ? "\"\(name)\"" : String(decoding: try JSONEncoder().encode(name), as: UTF8.self)
   }
 }
 

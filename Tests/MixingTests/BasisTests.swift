@@ -1,6 +1,7 @@
 import Foundation
 import Mixing
 import Settings
+import Synchronization
 import Testing
 
 /// Weights that are a mixture of given distributions.
@@ -39,6 +40,30 @@ import Testing
     let shares = estimate.worth.loadings.map { $0.reduce(0) { $0 + $1.share } }
     let norm = (1.777778 * 2 + 9.0).squareRoot()
     #expect(error(shares, [0, 1.333333 / norm, 3 / norm, 1.333333 / norm]) < 1e-6)
+  }
+
+  /// The formulas as they stand in the manual, distribution by distribution and sequence by sequence.
+  @Test func `Estimates by an index of the sequences are those of every distribution for itself`() {
+    var random = SplitMix(seed: 12)
+    let q = Weights(proportionalTo: (0..<40).map { $0 % 7 == 0 ? 0 : random.unit() })!.values
+    let basis = (0..<9).map { _ in
+      SparseDistribution(Weights(proportionalTo: q.map { _ in random.unit() < 0.6 ? 0 : random.unit() })!)
+    }
+    let domains = (0..<64).map { _ in Int(random.next() % 40) }
+    let scores = domains.map { _ in random.unit() }
+    let found = BasisEstimate(scores, of: domains, drawnBy: q, for: basis)
+    for (row, place) in found.distributions.enumerated() {
+      let weights = domains.map { q[$0] > 0 ? basis[place][$0] / q[$0] : 0 }
+      let (total, squares) = (weights.reduce(0, +), weights.reduce(0) { $0 + $1 * $1 })
+      let mean = zip(weights, scores).reduce(0) { $0 + $1.0 * $1.1 } / total
+      let variance = zip(weights, scores).reduce(0) { $0 + $1.0 * ($1.1 - mean) * ($1.1 - mean) } / total
+      let size = min(total * total / squares, 64 / BasisEstimate.inflation(of: basis[place], drawnBy: q))
+      let estimate = [found.means[row], found.worth.variances[row], found.sizes[place]]
+      #expect(error(estimate, [mean, variance, size]) < 1e-12)
+      let shares = found.worth.loadings.map { $0.first { $0.domain == place }?.share ?? 0 }
+      #expect(error(shares, weights.map { $0 / squares.squareRoot() }) < 1e-12)
+    }
+    #expect(found.distributions.count == 9)
   }
 
   @Test func `A distribution that no sequence tells of has no score`() {
@@ -103,8 +128,8 @@ import Testing
       weights = move.weights
       #expect(move.coefficients?.weights.values[0] == 0 && move.coefficients?.weights.values[3] == 0)
     }
-    #expect(try Self.method(["basis": ["uniform", "t"]]).remarks.isEmpty)
-    #expect(try Self.method(["basis": ["uniform", "t"], "coefficients": [Share("t", 1)]]).remarks.isEmpty)
+    #expect(try Self.method(["basis": ["uniform", "natural"]]).remarks.isEmpty)
+    #expect(try Self.method(["basis": ["uniform", "natural"], "coefficients": [Share("natural", 1)]]).remarks.isEmpty)
     let keys = GivenKeys()
     var settings = DynamicGradientAlignment.Settings()
     try settings.visit(keys)
@@ -153,8 +178,7 @@ import Testing
       }
     }
     let optimum = try #require(Weights(proportionalTo: (0..<size).map { _ in 0.2 + random.unit() }))
-    let target = mean(
-      Weights(try #require(method.probes).map { $0.dense(count) }, mixedBy: optimum))
+    let target = mean(Weights(try #require(method.probes), mixedBy: optimum, domains: count))
     var (x, weights) = (mean(method.start), method.start)
     var coefficients = Weights.uniform(size)
     let before = coefficients.distance(from: optimum)
@@ -223,6 +247,41 @@ import Testing
     #expect(sum / 200 < 1.25 && above <= 18, "\(sum / 200) on average, \(above) above 2")
   }
 
+  /// With all keys at their defaults: one of five distributions has the documents of the domains that are near.
+  @Test func `A distribution that is truly better is found`() throws {
+    let tokens = [Int](repeating: 100, count: 20)
+    let counts = (0..<4).map { group in (0..<20).map { $0 / 5 == group ? 30.0 : 1 } }
+    let run = ImportanceTests.facts(
+      ["a": counts[0], "b": counts[1], "c": counts[2], "d": counts[3]], tokens: tokens, targets: [])
+    var found = 0
+    for seed in 1...10 {
+      var random = SplitMix(seed: UInt64(seed))
+      var method = try Self.method(["basis": ["a", "b", "c", "d", "uniform"]], run)
+      var (weights, coefficients) = (method.start, Weights.uniform(5))
+      for _ in 0..<30 {
+        let domains = (0..<32).map { _ in
+          var place = random.unit()
+          return weights.values.firstIndex {
+            place -= $0
+            return place < 0
+          } ?? 0
+        }
+        var observations = Observations(.training, step: 1, domains: domains)
+        observations.scores = [
+          Observations.Scores(
+            values: domains.map { domain in
+              (domain / 5 == 2 ? 1 : 0) + (0..<12).reduce(-6) { sum, _ in sum + random.unit() }
+            })
+        ]
+        method.observe(observations)
+        let move = try method.moved(from: weights)
+        (weights, coefficients) = (move.weights, try #require(move.coefficients).weights)
+      }
+      if coefficients.values[2] == coefficients.values.max()!, coefficients.values[2] > 0.5 { found += 1 }
+    }
+    #expect(found >= 9, "in \(found) of 10 trials")
+  }
+
   @Test func `Levels of the tree are distributions, each natural inside`() throws {
     var run = RunFacts(domains: ["a", "b", "c", "d", "e"], tokens: [10, 30, 60, 0, 5])
     run.windows = [1, 1, 1, 0, 0]
@@ -280,6 +339,51 @@ import Testing
     method.observe(observations)
     let move = try method.moved(from: method.start)
     #expect(move.refused == 2 && move.weights == method.start)
+    // Weights in use can be below a cap, which is not the method's.
+    let capped = method.start.capped(by: [0.3, 0.5, 0.5])
+    method.observe(observations)
+    let kept = try method.moved(from: capped)
+    #expect(capped != method.start && kept.refused == 2 && kept.weights == capped)
+  }
+
+  @Test func `A row that is the mean of several sequences counts as these`() throws {
+    var method = try Self.method(Self.keys(["uniform", "t", "u"]))
+    var observations = Self.probe([0.2, 0.6, -0.1])
+    observations.rowSizes = [4, 4, 4]
+    method.observe(observations)
+    #expect(try method.moved(from: method.start).coefficients?.effectiveSampleSizes == [4, 4, 4])
+  }
+
+  @Test func `Few documents of a target are remarked on at the key that counts them, and counted once`() throws {
+    let calls = Mutex(0)
+    var run = Self.run
+    let histogram = run.histogram
+    run.histogram = { target in
+      calls.withLock { $0 += 1 }
+      return try histogram(target)
+    }
+    let remarks = try Self.method(["basis": ["target", "t", "u"]], run).remarks
+    #expect(remarks.count == 2 && calls.withLock { $0 } == 2)
+    #expect(remarks[0].hasPrefix("mixture.basis: the 10 steering documents of t are in 2 domains"))
+    #expect(!remarks[0].contains("pseudocount") && remarks[1].contains("documents of u are in 2 domains"))
+    #expect(try Self.method(["basis": ["uniform", "natural"]], run).remarks.isEmpty)
+  }
+
+  @Test func `A state with a basis is no state without one, and the other way round, which is said`() throws {
+    func problem(_ mixture: Mixture, _ other: any MixingMethod) throws -> StateFault? {
+      var mixture = mixture
+      do {
+        try mixture.restoreMethod(from: try JSONState(of: other))
+        return nil
+      } catch let fault as StateFault {
+        return fault
+      }
+    }
+    let with = try DynamicGradientAlignment.make(.init(given: ["basis": ["uniform", "t"]]), for: Self.run)
+    let without = try DynamicGradientAlignment.make(.init(given: [:]), for: Self.run)
+    #expect(try problem(Mixture(with), with) == nil && problem(Mixture(without), without) == nil)
+    #expect(try problem(Mixture(with), without)?.problem.contains("had no mixture.basis") == true)
+    #expect(try problem(Mixture(without), with)?.problem.contains("had a mixture.basis of 2 distributions") == true)
   }
 
   @Test func `What is no basis is said`() throws {
@@ -311,6 +415,9 @@ import Testing
     #expect(problem(["basis": ["t"], "explore": 0.1])?.key == "explore")
     run.adaptiveTargets = true
     #expect(problem(["basis": ["t"]], run)?.key == "direction.adaptive")
+    var started = Self.run
+    started.isPriorGiven = true
+    #expect(problem(["basis": ["t"]], started)?.key == "prior" && problem(["basis": ["t", "prior"]], started) == nil)
   }
 }
 

@@ -23,6 +23,20 @@ private func run(_ tokens: [Int], budget: Int = 1000) -> RunFacts {
     #expect(throws: SettingFault.self) { try start(NaturalWeights(), run([0])) }
   }
 
+  @Test func `No computed weights are on a domain without a window`() throws {
+    var short = run([5, 7, 9])
+    short.windows = [1, 0, 1]
+    #expect(try start(UniformWeights(), short) == [0.5, 0, 0.5])
+    #expect(error(try start(NaturalWeights(), short), [0.357143, 0, 0.642857]) < 1e-6)
+    #expect(try start(TemperatureWeights(), short)[1] == 0 && start(UniMaxWeights(), short)[1] == 0)
+    #expect(UniMaxWeights().summary(for: short).hasPrefix("4epochs of all domains are 56 tokens"))
+  }
+
+  @Test func `A comparison of numbers does not take NaN for one`() {
+    #expect(error([.nan, 1], [0, 1]) == .infinity && error([1, 1], [1, .nan]) == .infinity)
+    #expect(error([1, 1.5], [1, 1]) == 0.5)
+  }
+
   @Test func `Weights by temperature are those worked out`() throws {
     var rule = TemperatureWeights()
     #expect(error(try start(rule, run(tokens)), [0.614598, 0.308029, 0.077373]) < 1e-6)

@@ -11,7 +11,7 @@ import Testing
     let scores = memory.scores(unit: 2, memory: 0)
     #expect(scores.values == [2, 6, 5])
     #expect(scores.alignments == [4, 12, 10])
-    // Pooled variance 10 / 3; drawn to it by four more: (4 * 10/3 + 2) / 5, (4 * 10/3 + 8) / 6, 10/3.
+    // Pooled variance 10 / 3; shrunk towards it by four more: (4 * 10/3 + 2) / 5, (4 * 10/3 + 8) / 6, 10/3.
     let expected = [
       ((40.0 / 3 + 2) / 5 / 2).squareRoot(), ((40.0 / 3 + 8) / 6 / 3).squareRoot(), (10.0 / 3).squareRoot(),
     ]

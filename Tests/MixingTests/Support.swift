@@ -21,7 +21,7 @@ extension Mixture {
   mutating func update(alignment: [Double], limits: [Double]? = nil) -> MixingReport {
     var observations = Observations(.probes, step: state.moves + 1, domains: Array(alignment.indices))
     observations.scores = [Observations.Scores(values: alignment)]
-    observations.rowsAreMeans = true
+    observations.rowSizes = observations.domains.map { _ in 1 }
     observe(observations)
     return move(after: state.moves + 1, limits: limits)!.report
   }

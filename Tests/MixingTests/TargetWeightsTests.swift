@@ -13,7 +13,7 @@ private func rows(
     Observations.Scores(values: values.map { $0 / facts.0 }, unit: facts.0, loss: facts.1)
   }
   observations.gram = gram
-  observations.rowsAreMeans = true
+  observations.rowSizes = observations.domains.map { _ in 1 }
   return observations
 }
 

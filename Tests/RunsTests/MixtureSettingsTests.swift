@@ -111,13 +111,12 @@ struct MixtureSettingsTests {
     for (mixture, key) in [
       ("{method: importance}", "method"), ("{basis: [target]}", "basis"), ("{basis: [t]}", "basis"),
     ] {
-      expectFailure(mentioning: [":4: mixture.\(key): ", "does not say which domains the documents of t belong to"]) {
+      expectFailure(mentioning: [":4: mixture.\(key): ", "the histogram of t is without support"]) {
         _ = try describe("mixture: \(mixture)").mixture.makeMethod(for: facts)
       }
     }
-    facts.histogram = { _ in [0, 0, 0] }
-    expectFailure(mentioning: [":4: mixture.method: ", "the histogram of t is without support"]) { [facts] in
-      _ = try describe("mixture: {method: importance}").mixture.makeMethod(for: facts)
+    expectFailure(mentioning: [":4: mixture.prior: ", "add `prior` to the basis"]) {
+      _ = try start("{basis: [natural, uniform], prior: {twin: 1}}")
     }
     #expect(isNear(try start("{basis: [natural, uniform]}"), [0.65 / 3, 0.95 / 3, 1.4 / 3]))
   }

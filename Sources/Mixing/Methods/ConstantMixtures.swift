@@ -38,7 +38,7 @@ package struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
   }
 }
 
-/// The same weight for every domain that has text.
+/// The same weight for every domain that has a window to read.
 package struct UniformWeights: ConstantWeights, Equatable {
   package static let name = "uniform"
   package init() {}
@@ -102,9 +102,7 @@ package struct TemperatureWeights: ConstantWeights, Equatable {
   package func weights(for run: RunFacts) throws -> Weights {
     // Shares of the largest domain: powers of them cannot overflow.
     let largest = Double(run.tokens.max() ?? 0)
-    let shares = run.tokens.map { $0 > 0 ? pow(Double($0) / largest, exponent) : 0 }
-    guard let weights = Weights(proportionalTo: shares) else { throw RunFacts.noText }
-    return weights
+    return try run.readableWeights(run.tokens.map { $0 > 0 ? pow(Double($0) / largest, exponent) : 0 })
   }
 }
 
@@ -132,17 +130,17 @@ package struct UniMaxWeights: ConstantWeights, Equatable {
   package func weights(for run: RunFacts) throws -> Weights {
     var left = budget(run)
     var amounts = [Double](repeating: 0, count: run.tokens.count)
-    let order = run.tokens.indices.sorted { run.tokens[$0] < run.tokens[$1] }
+    let readable = run.isReadable
+    let order = run.tokens.indices.filter { readable[$0] }.sorted { run.tokens[$0] < run.tokens[$1] }
     for (place, domain) in order.enumerated() {
       amounts[domain] = min(left / Double(order.count - place), epochs * Double(run.tokens[domain]))
       left -= amounts[domain]
     }
-    guard let weights = Weights(proportionalTo: amounts) else { throw RunFacts.noText }
-    return weights
+    return try run.readableWeights(amounts)
   }
 
   package func summary(for run: RunFacts) -> String {
-    let most = run.tokens.reduce(0) { $0 + epochs * Double($1) }
+    let most = zip(run.tokens, run.isReadable).reduce(0) { $1.1 ? $0 + epochs * Double($1.0) : $0 }
     let cap = Quantity(epochs, .epochs)
     guard most < budget(run) else { return "at most \(cap) of every domain" }
     let counts = [most, budget(run)].map { Int(min($0, 0x1p53)) }
@@ -156,20 +154,20 @@ package struct UniMaxWeights: ConstantWeights, Equatable {
 extension RunFacts {
   static let noText = SettingFault("method", "no domain has text for training")
 
-  /// Whether each domain has text, (domains).
-  var hasText: [Bool] { tokens.map { $0 > 0 } }
+  /// Whether each domain has a window to read, (domains).
+  var isReadable: [Bool] { zip(tokens, windows).map { $0 > 0 && $1 > 0 } }
 
-  /// The same weight for every domain with text.
-  func uniformWeights() throws -> Weights {
-    guard let weights = Weights.uniform(over: hasText) else { throw Self.noText }
+  /// Weights in proportion to numbers of the domains, without those that cannot be read.
+  func readableWeights(_ shares: [Double]) throws -> Weights {
+    guard let weights = Weights(proportionalTo: zip(shares, isReadable).map { $1 ? $0 : 0 }) else { throw Self.noText }
     return weights
   }
+
+  /// The same weight for every domain that can be read.
+  public func uniformWeights() throws -> Weights { try readableWeights(tokens.map { _ in 1 }) }
 
   /// Weights in proportion to tokens.
-  func naturalWeights() throws -> Weights {
-    guard let weights = Weights(proportionalTo: tokens.map(Double.init)) else { throw Self.noText }
-    return weights
-  }
+  func naturalWeights() throws -> Weights { try readableWeights(tokens.map(Double.init)) }
 
   /// Weights that a user gave by domain.
   func weights(of shares: [Share], key: String) throws -> Weights { try Weights(shares, of: domains, key: key) }

@@ -52,6 +52,10 @@ package struct DistributionReweighting: MixingMethod {
       throw SettingFault(
         "direction.adaptive", "weights of targets cannot move together with the coefficients of a `basis`")
     }
+    guard !run.isPriorGiven || settings.basis.contains("prior") else {
+      throw SettingFault(
+        "prior", "the weights are a mixture of the `basis`, in which a prior has no part: add `prior` to the basis")
+    }
     basis = try Basis(settings.basis, for: run)
     var facts = run
     facts.domains = DomainNames(basis.names)
@@ -64,7 +68,11 @@ package struct DistributionReweighting: MixingMethod {
     start = Weights(basis.distributions, mixedBy: facts.prior, domains: domains)
     let entries = basis.entries.map { $0.range.count == 1 ? $0.name : "\($0.range.count) of \($0.name)" }
     summary = "weights are a mixture of \(entries.joined(separator: ", ")), whose coefficients move: \(method.summary)"
-    remarks = [basis.remark(onStart: facts.prior)].compactMap(\.self)
+    remarks =
+      [basis.remark(onStart: facts.prior)].compactMap(\.self)
+      + run.remarks(
+        onFewDocumentsOf: basis.targets(of: run), key: "basis",
+        remedy: "With `natural` or `uniform` in the basis, too, coefficients can turn away from them.")
     kept = State(
       names: basis.names, coefficients: facts.prior, method: method.state, sizes: basis.names.map { _ in 0 })
   }
@@ -79,7 +87,9 @@ package struct DistributionReweighting: MixingMethod {
     if observations.source == .probes {
       method.observe(observations)
       for distribution in kept.sizes.indices { kept.sizes[distribution] = 0 }
-      for distribution in observations.domains { kept.sizes[distribution] += 1 }
+      for (row, distribution) in observations.domains.enumerated() {
+        kept.sizes[distribution] += observations.rowSizes.isEmpty ? 1 : Double(observations.rowSizes[row])
+      }
     } else {
       kept.domains += observations.domains
       kept.scores += scores.values
@@ -93,7 +103,9 @@ package struct DistributionReweighting: MixingMethod {
     if !kept.domains.isEmpty { estimate(after: step, drawnBy: present.values) }
     guard let inner = method.move(after: step, from: kept.coefficients) else { return nil }
     kept.coefficients = inner.weights
-    var move = Move(weights: mixed(inner.weights), raw: inner.raw.map { mixed($0) })
+    // Weights in use can be below caps, and so differ from the mixture.
+    var move = Move(
+      weights: inner.refused == nil ? mixed(inner.weights) : present, raw: inner.raw.map { mixed($0) })
     move.spread = inner.spread
     move.refused = inner.refused.map { broken ?? Int(basis.distributions[$0].domains[0]) }
     move.coefficients = Move.Coefficients(
@@ -146,6 +158,13 @@ package struct DistributionReweighting: MixingMethod {
     mixed(kept.coefficients)
   }
 
+  package static func variant(from decoder: any MethodStateDecoder) -> StateFault? {
+    guard (try? decoder.decode(DynamicGradientAlignment.State.self)) != nil else { return nil }
+    return StateFault(
+      "names", "is missing, because the run had no mixture.basis when this was written: go on without one, or "
+        + "start a run with the basis")
+  }
+
   package mutating func forgetScores() {
     method.forgetScores()
     (kept.domains, kept.scores) = ([], [])
@@ -153,6 +172,13 @@ package struct DistributionReweighting: MixingMethod {
 }
 
 extension DynamicGradientAlignment {
+  package static func variant(from decoder: any MethodStateDecoder) -> StateFault? {
+    guard let state = try? decoder.decode(DistributionReweighting.State.self) else { return nil }
+    return StateFault(
+      "names", "is there, because the run had a mixture.basis of \(state.names.count) distributions when this "
+        + "was written, and now has none: go on with that basis, or start a run without")
+  }
+
   /// With a basis its coefficients move, else the domains' weights.
   package static func make(_ settings: Settings, for run: RunFacts) throws -> any MixingMethod {
     guard settings.basis.isEmpty else { return try DistributionReweighting(settings, for: run) }
@@ -175,7 +201,8 @@ extension DynamicGradientAlignment.Settings {
         + "Moves multiply, so a distribution that has no share here keeps a coefficient of 0 throughout the run")
     guard !basis.isEmpty else { return }
     guard shrink != .tree else {
-      throw keys.failure("shrink", "distributions of a `basis` are in no tree; `flat` draws their scores to the mean")
+      throw keys.failure(
+        "shrink", "distributions of a `basis` are in no tree; `flat` shrinks their scores towards the mean")
     }
     guard explore == 0 else {
       throw keys.failure("explore", "a `basis` has no draws for the sake of knowledge")

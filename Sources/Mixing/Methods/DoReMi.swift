@@ -45,7 +45,7 @@ package struct DoReMi: MixingMethod {
   package init(_ settings: Settings, for run: RunFacts) throws {
     self.settings = settings
     (start, weighting) = (run.prior, settings.weighting)
-    even = Weights.uniform(over: zip(run.prior.support, run.hasText).map { $0 && $1 }) ?? run.prior
+    even = Weights.uniform(over: zip(run.prior.support, run.isReadable).map { $0 && $1 }) ?? run.prior
     state = State(
       alpha: run.prior, excess: [Double](repeating: log(Double(max(run.vocabularySize, 1))), count: run.prior.count),
       pending: DomainMeans(domains: run.prior.count))

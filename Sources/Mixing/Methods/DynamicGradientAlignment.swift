@@ -22,8 +22,6 @@ package struct DynamicGradientAlignment: MixingMethod {
     /// measurement.
     var domains: [Int] = []
     var scores: [Double] = []
-    /// What rows are worth that are means of several sequences; then all come at once.
-    var means: RowMeans?
     /// The unit of those scores, and whether each is the mean of several sequences.
     var unit = 1.0
     var areMeans = false
@@ -34,6 +32,9 @@ package struct DynamicGradientAlignment: MixingMethod {
   }
 
   package var state: State
+  /// What the rows are worth that were observed last, if they are means of several sequences; such rows come all at
+  /// once, right before the move.
+  private var means: RowMeans?
   package let start: Weights
   private let rule: UpdateRule
   private let memory: Double
@@ -41,7 +42,7 @@ package struct DynamicGradientAlignment: MixingMethod {
   private let targetRate: Double
   /// The share of the draws that goes to domains that are not known well.
   private var explore = 0.0
-  /// What scores are drawn to.
+  /// What scores are shrunk towards.
   private var shrinking = Shrinking.flat
   /// The tree that scores are guessed along.
   private var tree: TreeShrinkage?
@@ -85,7 +86,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.targets = targets.map { TargetWeights(start: $0) }
   }
 
-  /// Chooses what scores are drawn to.
+  /// Chooses what scores are shrunk towards.
   package mutating func shrink(as shrinking: Shrinking, along tree: DomainTree?) {
     self.shrinking = shrinking
     self.tree = shrinking == .tree ? tree.map { TreeShrinkage($0) } : nil
@@ -95,7 +96,7 @@ package struct DynamicGradientAlignment: MixingMethod {
   package var directions: ScoreDirections { state.targets == nil ? .combined : .eachTarget }
   package var summary: String {
     rule.description
-      + (tree.map { "; scores drawn to their parents' along a tree of \($0.tree.levels) levels" } ?? "")
+      + (tree.map { "; scores shrunk towards their parents' along a tree of \($0.tree.levels) levels" } ?? "")
       + (state.targets == nil ? "" : "; targets weighted by how slowly they improve, at a rate of \(targetRate)")
   }
   package var warnsOfWeights: Bool { true }
@@ -108,8 +109,8 @@ package struct DynamicGradientAlignment: MixingMethod {
   package mutating func observe(_ observations: Observations) {
     guard let scores = observations.scores.first else { return }
     state.domains += observations.domains
-    state.means = observations.means
-    state.areMeans = observations.rowsAreMeans
+    means = observations.means
+    state.areMeans = !observations.rowSizes.isEmpty
     let recurrences = observations.scores.map(\.recurrence)
     state.recurrence = recurrences.contains(nil) ? nil : recurrences.compactMap(\.self).max()
     if state.targets != nil {
@@ -172,7 +173,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     state.memory = ScoreMemory(domains: 0)
     if state.evidence != nil { state.evidence = Evidence(domains: 0) }
     state.moments = tree.map { PairMoments(levels: $0.tree.levels) }
-    (state.domains, state.scores, state.means) = ([], [], nil)
+    (state.domains, state.scores, means) = ([], [], nil)
     state.targets?.forgetScores()
   }
 
@@ -183,7 +184,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     defer {
       state.domains.removeAll(keepingCapacity: true)
       state.scores.removeAll(keepingCapacity: true)
-      state.means = nil
+      means = nil
     }
     if state.memory.count == 0 { state.memory = ScoreMemory(domains: start.count) }
     if state.evidence?.count == 0 { state.evidence = Evidence(domains: start.count) }
@@ -201,7 +202,7 @@ package struct DynamicGradientAlignment: MixingMethod {
     // A run can go on with another rule than it had.
     state.evidence = comparesMoves ? state.evidence ?? Evidence(domains: start.count) : nil
     // Domains that may not be drawn are no evidence that the others differ.
-    let (support, branches, means) = (start.support, branches, state.means)
+    let (support, branches) = (start.support, branches)
     let compared = rows.indices.filter { support[rows[$0].domain] }
     state.evidence?.compare(
       compared.map { rows[$0] }, means: means?.of(compared), with: state.memory, memory: memory,

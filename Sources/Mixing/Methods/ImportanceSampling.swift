@@ -26,19 +26,19 @@ package struct ImportanceWeights: ConstantWeights, Equatable {
 
   /// The weights, for a key that errors name.
   func weights(for run: RunFacts, key: String) throws -> Weights {
-    let natural = pseudocount > 0 ? try run.readableWeights(run.tokens.map(Double.init)) : nil
+    let natural = pseudocount > 0 ? try run.naturalWeights() : nil
     let targets = run.targets.filter { $0.value > 0 }
-    let all = try targets.map { target in
-      let counts = try run.readableDocuments(of: target.name, key: key)
+    let all = try targets.map { target -> SparseDistribution in
+      let counts = try run.readableDocuments(of: target.name)
       guard let weights = Self.weights(of: counts, pseudocount: pseudocount, prior: natural) else {
         throw RunFacts.noSupport(of: target.name, key: key)
       }
-      return weights
+      return SparseDistribution(weights)
     }
     guard let shares = Weights(proportionalTo: targets.map(\.value)) else {
       throw SettingFault(key, "importance sampling needs a target")
     }
-    return Weights(all, mixedBy: shares)
+    return Weights(all, mixedBy: shares, domains: run.tokens.count)
   }
 
   /// The weights by a target's documents; nil if there are none.
@@ -53,43 +53,33 @@ package struct ImportanceWeights: ConstantWeights, Equatable {
 
   package func remarks(for run: RunFacts) -> [String] {
     guard pseudocount == 0 else { return [] }
-    return run.targets.compactMap { target in
-      guard target.value > 0, let counts = try? run.readableDocuments(of: target.name, key: "method") else {
-        return nil
-      }
-      let (documents, domains) = (counts.reduce(0, +), counts.count { $0 > 0 })
-      guard documents < 10 * Double(domains) else { return nil }
-      return
-        "mixture.method: the \(Int(documents)) steering documents of \(target.name) are in \(domains) domains, fewer "
-        + "than ten for each, so that the weights of single domains are chance to a large part. A `pseudocount` draws "
-        + "them to the natural mixture."
-    }
+    return run.remarks(
+      onFewDocumentsOf: run.targets.filter { $0.value > 0 }.map(\.name), key: "method",
+      remedy: "A `pseudocount` mixes them with the natural weights.")
   }
 }
 
 extension RunFacts {
-  /// Whether each domain has a window to read, (domains).
-  var isReadable: [Bool] { zip(tokens, windows).map { $0 > 0 && $1 > 0 } }
-
-  /// Weights in proportion to numbers of the domains, without those that cannot be read.
-  func readableWeights(_ shares: [Double]) throws -> Weights {
-    guard let weights = Weights(proportionalTo: zip(shares, isReadable).map { $1 ? $0 : 0 }) else { throw Self.noText }
-    return weights
+  /// Says which targets have so few documents that weights by them are chance.
+  ///
+  /// - Parameters:
+  ///   - key: The key that chose these weights.
+  ///   - remedy: What helps, as a sentence.
+  func remarks(onFewDocumentsOf targets: [String], key: String, remedy: String) -> [String] {
+    targets.compactMap { target in
+      guard let counts = try? readableDocuments(of: target) else { return nil }
+      let (documents, domains) = (counts.reduce(0, +), counts.count { $0 > 0 })
+      guard documents < 10 * Double(domains) else { return nil }
+      return
+        "mixture.\(key): the \(Int(documents)) steering documents of \(target) are in \(domains) domains, fewer than "
+        + "ten for each, so that the weights of single domains are chance to a large part. \(remedy)"
+    }
   }
 
   /// The steering documents of a target in each domain that can be read, (domains).
-  ///
-  /// - Parameter key: The key that asks, for failures.
-  func readableDocuments(of target: String, key: String) throws -> [Double] {
-    let counts: [Double]
-    do {
-      counts = try histogram(target)
-    } catch let fault as SettingFault {
-      throw SettingFault(key, fault.message, unknownName: fault.unknownName)
-    }
-    guard counts.count == tokens.count, counts.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
-      throw SettingFault(key, "the histogram of \(target) is not one of the corpus's \(tokens.count) domains")
-    }
+  func readableDocuments(of target: String) throws -> [Double] {
+    let counts = try documents.counts(of: target, histogram)
+    precondition(counts.count == tokens.count, "a histogram is of the corpus's domains")
     return zip(counts, isReadable).map { $1 ? $0 : 0 }
   }
 
