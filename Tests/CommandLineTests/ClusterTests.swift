@@ -171,6 +171,12 @@ extension CommandLineTests {
       }
       // A quarter more than the mean, and one.
       #expect(largest[0].max()! > 36 && largest[1].max()! <= 36, "\(largest)")
+      // More clusters than languages cannot be even, but none may be lost for that.
+      let outcome = try cluster(
+        workshop, .alone, "six", ["--domains", "6", "--seed", "3", "--balanced", "--iterations", "300", "--json"])
+      try #require(outcome.status == 0, "\(outcome.output)")
+      let report = try JSONDecoder().decode(CorpusReport.self, from: Data(outcome.standardOutput.utf8))
+      #expect(report.clusters?.count == 6)
     }
 
     @Test("Vectors go to other programs and come back, in the order of the names")
