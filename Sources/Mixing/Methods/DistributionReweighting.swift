@@ -161,7 +161,8 @@ package struct DistributionReweighting: MixingMethod {
   package static func variant(from decoder: any MethodStateDecoder) -> StateFault? {
     guard (try? decoder.decode(DynamicGradientAlignment.State.self)) != nil else { return nil }
     return StateFault(
-      "names", "is missing, because the run had no mixture.basis when this was written: go on without one, or "
+      "names",
+      "is missing, because the run had no mixture.basis when this was written: go on without one, or "
         + "start a run with the basis")
   }
 
@@ -175,7 +176,8 @@ extension DynamicGradientAlignment {
   package static func variant(from decoder: any MethodStateDecoder) -> StateFault? {
     guard let state = try? decoder.decode(DistributionReweighting.State.self) else { return nil }
     return StateFault(
-      "names", "is there, because the run had a mixture.basis of \(state.names.count) distributions when this "
+      "names",
+      "is there, because the run had a mixture.basis of \(state.names.count) distributions when this "
         + "was written, and now has none: go on with that basis, or start a run without")
   }
 
