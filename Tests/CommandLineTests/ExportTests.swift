@@ -113,7 +113,10 @@ extension CommandLineTests {
       let workshop = try Workshop()
       _ = try workshop.finish(.alone, "duration=5steps")
       try workshop.write("cut/checkpoints/latest", "step-00000005\n")
-      for file in ["manifest.json", "state.json", "method.json", "optimizer.safetensors", "model.safetensors"] {
+      let files = [
+        "manifest.json", "state.json", "method.json", "domains.txt", "optimizer.safetensors", "model.safetensors",
+      ]
+      for file in files {
         let bytes = try workshop.read("run/checkpoints/step-00000005/\(file)")
         try workshop.write("cut/checkpoints/step-00000005/\(file)", file.hasPrefix("model") ? bytes.dropLast() : bytes)
       }
