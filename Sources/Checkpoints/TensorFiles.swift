@@ -149,7 +149,7 @@ package enum TensorFiles {
   /// Copies the corpus's tokenizer beside the parameters, if it has a file.
   package static func copyTokenizer(of corpus: Corpus, to directory: String) throws {
     guard let file = corpus.manifest.tokenizer.file else { return }
-    try FileManager.default.copyItem(atPath: "\(corpus.path)/\(file)", toPath: "\(directory)/\(file)")
+    try FileManager.default.copyItem(atPath: "\(corpus.home)/\(file)", toPath: "\(directory)/\(file)")
   }
 
   /// The checksum of the parameters' bytes, alignment gaps included, which are zero.

@@ -172,13 +172,16 @@ extension CommandLineTests {
 
     @Test("Clusters are cut as well, and shards that are all here are clustered")
     func clusters() throws {
-      let workshop = try Workshop()
+      let workshop = try Workshop(build: false)
+      let pieces = ["tokenizer.kind=sentencepiece", "tokenizer.vocabulary=400"]
+      let built = try workshop.build(pieces)
+      try #require(built.status == 0, "\(built.output)")
       func cluster(_ corpus: String, _ output: String, _ options: String...) throws {
         let outcome = try workshop.dga(
           ["cluster", "\(workshop.path)/\(corpus)", "-o", "\(workshop.path)/\(output)", "--domains", "3"] + options)
         try #require(outcome.status == 0, "\(outcome.output)")
       }
-      try workshop.cut(into: 2)
+      try workshop.cut(into: 2, pieces)
       try cluster("corpus", "clusters")
       try cluster("cut", "again")
       #expect(try workshop.read("again/manifest.json") == workshop.read("clusters/manifest.json"))
@@ -186,14 +189,15 @@ extension CommandLineTests {
       let whole = try workshop.finish(.alone, run: "whole", Self.settings + ["corpus=\(workshop.path)/clusters"])
       let disks = try workshop.spread(shards: 2, over: 2, of: "parted")
       #expect(try workshop.finish(on: disks, run: "parted-run", Self.settings) == whole)
+      #expect(workshop.exists("parted-run/checkpoints/step-00000020/tokenizer.model"))
     }
   }
 }
 
 extension Workshop {
   /// Builds the corpus in shards beside the whole one.
-  fileprivate func cut(into shards: Int) throws {
-    let outcome = try build(output: "cut", ["--shards", "\(shards)"])
+  fileprivate func cut(into shards: Int, _ overrides: [String] = []) throws {
+    let outcome = try build(output: "cut", ["--shards", "\(shards)"] + overrides)
     try #require(outcome.status == 0, "\(outcome.output)")
   }
 

@@ -45,8 +45,8 @@ def shards(shop, count):
         if share > 0.01:
             shop.problem(f"windows took {share:.1%} of a step")
         exposed = statistics.median(step["exchange"] for step in steps[1:])
-        return (f"same bits; each rank its own shard; exposed in the first step {1000 * steps[0]['exchange']:.1f} ms, then "
-                f"{1000 * exposed:.2f} ms (median), {100 * share:.3f} % of the step's time")
+        return (f"same bits; each rank its own shard; exposed in the first step {1000 * steps[0]['exchange']:.1f} ms, "
+                f"then {1000 * exposed:.2f} ms (median), {100 * share:.3f} % of the step's time")
 
 
 def mapped_texts(path):
