@@ -6,17 +6,25 @@ public struct DomainChange: Sendable {
   private let sources: [Int32]
   /// The part of all weight that each new domain starts with, (domains now); 0 for the others.
   private let shares: [Double]
+  /// Whether a domain has text to read, (domains now).
+  private let readable: [Bool]
 
   /// Finds the domains before by the names of those now; nil if none is there still.
   ///
-  /// - Parameter shares: What new domains start with, as a part of all weight, (domains now).
+  /// - Parameters:
+  ///   - shares: What new domains start with, as a part of all weight, (domains now).
+  ///   - readable: Whether a domain has text to read and so can have weight, (domains now); nil if all have.
   /// - Complexity: O(domains).
-  public init?(from before: some Collection<String>, to now: some Collection<String>, shares: Weights) {
+  public init?(
+    from before: some Collection<String>, to now: some Collection<String>, shares: Weights,
+    readable: [Bool]? = nil
+  ) {
     precondition(shares.count == now.count, "there is one share per domain")
     let places = Dictionary(zip(before, Int32(0)...)) { first, _ in first }
     sources = now.map { places[$0] ?? -1 }
     guard sources.contains(where: { $0 >= 0 }) else { return nil }
     (self.before, self.now) = (before.count, now.count)
+    self.readable = readable ?? [Bool](repeating: true, count: now.count)
     self.shares = zip(sources, shares.values).map { $0 < 0 ? $1 : 0 }
   }
 
@@ -56,7 +64,7 @@ public struct DomainChange: Sendable {
   ///   - hasShares: Whether new domains get their shares, or nothing.
   ///   - otherwise: The weights if all weight was with domains that have left, and no new one has a share.
   public func carried(_ weights: Weights, hasShares: Bool = true, otherwise: Weights) -> Weights {
-    let kept = carried(weights.values, new: 0)
+    let kept = zip(carried(weights.values, new: 0), readable).map { $1 ? $0 : 0 }
     let total = compensatedSum(kept)
     let arriving = hasShares ? min(1, compensatedSum(shares)) : 0
     guard total > 0 else { return (hasShares ? Weights(proportionalTo: shares) : nil) ?? otherwise }

@@ -61,7 +61,8 @@ public struct Evidence: Codable, Sendable, Equatable {
   func carried(over change: DomainChange) -> Evidence {
     var evidence = self
     if count > 0 { evidence.squaredCounts = change.carried(squaredCounts, new: 0) }
-    // The tree is another one.
+    // The tree is another one. What its directions made of the agreement's variance stays in it.
+    evidence.variance += errors?.variance ?? 0
     evidence.errors = nil
     return evidence
   }
@@ -93,7 +94,8 @@ public struct Evidence: Codable, Sendable, Equatable {
       let (count, variance) = (means?.counts[row] ?? 1, means?.variances[row] ?? 0)
       return sum + count * (difference * difference + variance)
     }
-    let freedom = counts.reduce(0, +) - Double(counts.count { $0 > 0 })
+    // A mean of a distribution's sequences can be worth less than one.
+    let freedom = counts.reduce(0) { $0 + max(0, $1 - 1) }
     let summary = known.summary(memory: memory, noise: branches?.variances?.noise)
     let rows = counts.indices.compactMap { domain -> Row? in
       guard counts[domain] > 0, let old = summary.domains[domain] else { return nil }
@@ -103,6 +105,7 @@ public struct Evidence: Codable, Sendable, Equatable {
     }
     let predictions = branches.flatMap { posterior(of: summary, known, along: $0) }
     // A run can go on along a tree, or without, that it had not before.
+    if branches == nil { variance += errors?.variance ?? 0 }
     errors = branches.map { errors ?? DirectionErrors(levels: $0.shrinkage.tree.levels) }
     decay(memory: memory)
     if rows.count > 1 {

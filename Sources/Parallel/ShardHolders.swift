@@ -58,7 +58,10 @@ package struct ShardHolders: Sendable {
     for (rank, holding) in holdings.enumerated() {
       let difference =
         holding.corpus != first.corpus
-        ? "is another one than" : holding.cut != first.cut ? "is not cut into shards like" : nil
+        ? "is another one than"
+        : holding.cut != first.cut
+          ? "is not cut into shards like"
+          : holding.table != first.table ? "has a table of domains, one of the two damaged, that differs from" : nil
       guard let difference else { continue }
       throw Failure(
         .badData,
@@ -84,24 +87,26 @@ package struct ShardHolders: Sendable {
 
 /// What one rank has of a corpus, as it tells the others.
 private struct Holding {
-  let corpus, cut, node: String
+  let corpus, cut, table, node: String
   let shards: Set<Int>
 
   init(of corpus: Corpus, node: String) {
     self.corpus = corpus.identity.map { "\($0)" } ?? "in memory"
     cut = corpus.shards.map { "\($0.cut)" } ?? "whole"
+    // A shard knows the whole table, but can check no more of it than its own text.
+    table = "\(corpus.domains.digest)"
     shards = Set(corpus.shards?.present ?? [])
     self.node = node
   }
 
   /// A line for each property.
   var bytes: [UInt8] {
-    Array("\(corpus)\n\(cut)\n\(node)\n\(shards.sorted().map(String.init).joined(separator: " "))".utf8)
+    Array("\(corpus)\n\(cut)\n\(table)\n\(node)\n\(shards.sorted().map(String.init).joined(separator: " "))".utf8)
   }
 
   init(_ bytes: [UInt8]) {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    (corpus, cut, node) = (String(lines[0]), String(lines[1]), String(lines[2]))
-    shards = Set(lines[3].split(separator: " ").compactMap { Int($0) })
+    (corpus, cut, table, node) = (String(lines[0]), String(lines[1]), String(lines[2]), String(lines[3]))
+    shards = Set(lines[4].split(separator: " ").compactMap { Int($0) })
   }
 }

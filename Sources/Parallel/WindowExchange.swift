@@ -7,7 +7,7 @@ import MPI
 /// There are no requests. Every rank knows all windows, who reads them and who has their text, and so what it has to
 /// send and to receive. A window that lies across a border of shards comes in pieces. Windows that were asked for
 /// travel while those that have arrived are read.
-package struct WindowExchange: ~Copyable {
+package final class WindowExchange {
   /// What windows are for; exchanges for different purposes can be on their way at the same time.
   package enum Purpose: Int {
     // Tags of messages, beyond the numbers of buckets.
@@ -17,17 +17,17 @@ package struct WindowExchange: ~Copyable {
   /// Windows that all ranks together read, and the tokens of this rank's own.
   private struct Store {
     var windows: [Window] = []
-    /// Which windows are this rank's own, (windows).
-    var isOwn: [Bool] = []
+    /// The rank that reads each window, (windows).
+    var readers: [Int32] = []
     var own: [Window] = []
     /// (own windows, length + 1).
     var tokens: [Int32] = []
 
-    /// Whether it is of these windows, with the same ones for a rank.
-    func holds(_ windows: ArraySlice<Window>, of rank: Int, _ reader: (Int) -> Int) -> Bool {
+    /// Whether it is of these windows with these readers; all ranks agree on that.
+    func holds(_ windows: ArraySlice<Window>, _ reader: (Int) -> Int) -> Bool {
       guard self.windows.count == windows.count else { return false }
       for (place, index) in windows.indices.enumerated() {
-        guard self.windows[place] == windows[index], isOwn[place] == (reader(index) == rank) else { return false }
+        guard self.windows[place] == windows[index], Int(readers[place]) == reader(index) else { return false }
       }
       return true
     }
@@ -55,25 +55,35 @@ package struct WindowExchange: ~Copyable {
     self.purpose = purpose
   }
 
+  /// Waits for what is on its way, while the memory is there that MPI reads and writes.
+  deinit { try? requests.waitAll() }
+
   /// Starts to bring windows to the ranks that read them; those that have arrived can still be read.
   ///
   /// Collective: every rank calls, with the same windows.
   ///
   /// - Parameter reader: The rank that reads a window, by its index among `windows`.
   /// - Throws: `Failure` of a rank whose text is damaged; `MPIError`.
-  mutating func ask(for windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int) throws {
+  func ask(for windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int) throws {
     // What nobody has waited for, such as windows of a step that was not made.
     try requests.waitAll()
     coming.windows.replaceAll(with: windows)
-    coming.isOwn.removeAll(keepingCapacity: true)
+    coming.readers.removeAll(keepingCapacity: true)
     coming.own.removeAll(keepingCapacity: true)
+    var sending = 0
     for index in windows.indices {
-      let isOwn = reader(index) == world.rank
-      coming.isOwn.append(isOwn)
-      if isOwn { coming.own.append(windows[index]) }
+      let reader = reader(index)
+      coming.readers.append(Int32(reader))
+      if reader == world.rank {
+        coming.own.append(windows[index])
+      } else {
+        for piece in pieces(of: windows[index]) where holders.holder(of: piece.shard, for: reader) == world.rank {
+          sending += piece.tokens.count
+        }
+      }
     }
     coming.tokens.grow(to: coming.own.count * (length + 1))
-    sent.grow(to: (windows.count - coming.own.count) * (length + 1))
+    sent.grow(to: sending)
     var (own, filled) = (0, 0)
     for index in windows.indices {
       let reader = reader(index)
@@ -89,10 +99,9 @@ package struct WindowExchange: ~Copyable {
   ///
   /// - Parameter reader: The rank that reads a window, by its index among `windows`.
   /// - Throws: `Failure` of a rank whose text is damaged; `MPIError`.
-  mutating func bring(_ windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int) throws {
-    let rank = world.rank
-    if arrived.holds(windows, of: rank, reader) { return }
-    if !isOnItsWay || !coming.holds(windows, of: rank, reader) { try ask(for: windows, over: world, reader: reader) }
+  func bring(_ windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int) throws {
+    if arrived.holds(windows, reader) { return }
+    if !isOnItsWay || !coming.holds(windows, reader) { try ask(for: windows, over: world, reader: reader) }
     try requests.waitAll()
     swap(&arrived, &coming)
     (isOnItsWay, last) = (false, -1)
@@ -101,14 +110,13 @@ package struct WindowExchange: ~Copyable {
   /// Copies the tokens of a window that has arrived into a span from a place on.
   ///
   /// - Precondition: the window was brought to this rank last.
-  mutating func copy(_ window: Window, into tokens: inout MutableSpan<Int32>, at place: Int) {
+  func copy(_ window: Window, into tokens: inout MutableSpan<Int32>, at place: Int) {
     // Windows are read in the order in which they came, nearly always.
     for step in 1...max(1, arrived.own.count) {
       let index = (last + step) % max(1, arrived.own.count)
       guard arrived.own.indices.contains(index), arrived.own[index] == window else { continue }
       last = index
-      let source = arrived.tokens.span.extracting(index * (length + 1)..<(index + 1) * (length + 1))
-      for offset in source.indices { tokens[place + offset] = source[offset] }
+      for offset in 0...length { tokens[place + offset] = arrived.tokens[index * (length + 1) + offset] }
       return
     }
     preconditionFailure("window \(window.index) of domain \(window.domain) was not brought")
@@ -119,16 +127,12 @@ package struct WindowExchange: ~Copyable {
   /// - Parameters:
   ///   - own: The window's place among this rank's own, if it is one.
   ///   - filled: How much of ``sent`` is taken.
-  private mutating func send(
+  private func send(
     _ window: Window, to reader: Int, own: Int, _ filled: inout Int, over world: borrowing Communicator
   ) throws {
-    let first = domains.firstTrainToken(Int(window.domain)) + window.index * length
-    let end = first + length + 1
-    var (next, shard) = (first, holders.shard(of: first))
-    while next < end {
-      let piece = next..<min(end, holders.tokenEnds[shard])
+    for (shard, piece, offset) in pieces(of: window) {
       let holder = holders.holder(of: shard, for: reader)
-      let place = own * (length + 1) + piece.lowerBound - first
+      let place = own * (length + 1) + offset
       switch (holder == world.rank, reader == world.rank) {
       case (true, true): try text.copy(piece, into: &coming.tokens, at: place)
       case (true, false):
@@ -141,9 +145,30 @@ package struct WindowExchange: ~Copyable {
         try world.startReceive(part, of: &coming.tokens, from: holder, tag: purpose.rawValue, in: &requests)
       case (false, false): break
       }
-      next = piece.upperBound
-      shard += 1
     }
+  }
+
+  private func pieces(of window: Window) -> Pieces {
+    let first = domains.firstTrainToken(Int(window.domain)) + window.index * length
+    return Pieces(holders.tokenEnds, first: first, end: first + length + 1, shard: holders.shard(of: first))
+  }
+}
+
+/// The pieces of a window that lie in different shards: where they are in the text, and in the window.
+private struct Pieces: Sequence, IteratorProtocol {
+  private let tokenEnds: [Int]
+  private let first, end: Int
+  private var reached, shard: Int
+
+  init(_ tokenEnds: [Int], first: Int, end: Int, shard: Int) {
+    (self.tokenEnds, self.first, self.end, self.shard, reached) = (tokenEnds, first, end, shard, first)
+  }
+
+  mutating func next() -> (shard: Int, tokens: Range<Int>, offset: Int)? {
+    guard reached < end else { return nil }
+    let tokens = reached..<Swift.min(end, tokenEnds[shard])
+    defer { (reached, shard) = (tokens.upperBound, shard + 1) }
+    return (shard, tokens, tokens.lowerBound - first)
   }
 }
 

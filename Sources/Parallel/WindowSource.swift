@@ -6,14 +6,7 @@ package enum WindowSource {
   /// Text that every rank has, where nothing has to be brought.
   case mapped(TokenSlices)
   /// Text that lies on several ranks.
-  case exchanged(SharedExchange)
-
-  /// An exchange that all copies of a source have in common.
-  package final class SharedExchange {
-    fileprivate var exchange: WindowExchange
-
-    package init(_ exchange: consuming WindowExchange) { self.exchange = exchange }
-  }
+  case exchanged(WindowExchange)
 
   /// Whether text travels between ranks.
   package var isExchanged: Bool {
@@ -30,8 +23,8 @@ package enum WindowSource {
   package func bring(
     _ windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int
   ) throws {
-    guard case .exchanged(let shared) = self else { return }
-    try shared.exchange.bring(windows, over: world, reader: reader)
+    guard case .exchanged(let exchange) = self else { return }
+    try exchange.bring(windows, over: world, reader: reader)
   }
 
   /// Starts to bring windows that will be wanted next; those that were brought can still be read.
@@ -43,8 +36,8 @@ package enum WindowSource {
   package func ask(
     for windows: ArraySlice<Window>, over world: borrowing Communicator, reader: (Int) -> Int
   ) throws {
-    guard case .exchanged(let shared) = self else { return }
-    try shared.exchange.ask(for: windows, over: world, reader: reader)
+    guard case .exchanged(let exchange) = self else { return }
+    try exchange.ask(for: windows, over: world, reader: reader)
   }
 
   /// Deals consecutive parts of windows to the ranks in turn, and brings each rank the windows of its parts.
@@ -84,8 +77,8 @@ package enum WindowSource {
     case .mapped(let slices):
       let first = window.index * length
       try slices[Int(window.domain)].copy(first..<(first + length + 1), into: &tokens, at: place)
-    case .exchanged(let shared):
-      shared.exchange.copy(window, into: &tokens, at: place)
+    case .exchanged(let exchange):
+      exchange.copy(window, into: &tokens, at: place)
     }
   }
 }

@@ -73,21 +73,16 @@ struct WeightFigure {
       // What the record does not name shares the rest; older runs started with equal weights and do not say so.
       rest = max(0, 1 - current.values.reduce(0, +)) / Double(max(1, count - current.count))
     }
-    begin(with: run.starts.first)
+    // A run goes on with another corpus before its weights move there.
+    var (mixtures, starts) = (run.mixtures[...], run.starts[...])
+    begin(with: starts.first?.tokens == 0 ? starts.removeFirst() : nil)
     append(0)
-    var (mixtures, starts) = (run.mixtures[...], run.starts.dropFirst())
-    while let mixture = mixtures.first {
-      // A run goes on with another corpus before its weights move there.
-      let start = starts.first.flatMap { $0.tokens <= mixture.tokens ? $0 : nil }
-      append(start?.tokens ?? mixture.tokens)
-      if let start {
-        begin(with: start)
-        starts.removeFirst()
-      } else {
-        current.merge(mixture.areas) { $1 }
-        mixtures.removeFirst()
-      }
-      append(start?.tokens ?? mixture.tokens)
+    while !mixtures.isEmpty || !starts.isEmpty {
+      let begins = starts.first.map { $0.tokens <= mixtures.first?.tokens ?? .max } ?? false
+      let tokens = begins ? starts[starts.startIndex].tokens : mixtures[mixtures.startIndex].tokens
+      append(tokens)
+      if begins { begin(with: starts.removeFirst()) } else { current.merge(mixtures.removeFirst().areas) { $1 } }
+      append(tokens)
     }
     append(run.evaluations[run.evaluations.count - 1].tokens)
     return lines.joined()

@@ -84,13 +84,14 @@ public struct RunDescription: Configurable, Sendable {
     idleKeys = try root.finish()
   }
 
-  /// Takes the corpus that the run began with if there is none at the path given: for a run that goes on from another
-  /// directory, to which a relative path would lead somewhere else.
+  /// Takes the corpus that the run had if the same relative path leads nowhere now: for a run that goes on from another
+  /// directory. Another path that leads nowhere is a mistake.
   public mutating func findCorpus() {
-    guard !FileManager.default.fileExists(atPath: corpus),
+    guard !FileManager.default.fileExists(atPath: corpus), !corpus.hasPrefix("/"),
       let before = try? RunDescription(contentsOf: run + "/config.yaml")
     else { return }
-    corpus = before.corpus
+    let names = corpus.split(separator: "/").filter { $0 != "." && $0 != ".." }
+    if before.corpus.split(separator: "/").suffix(names.count) == names[...] { corpus = before.corpus }
   }
 
   /// The whole description as YAML, defaults included and paths from the root.

@@ -34,22 +34,25 @@ extension Steering {
 
   /// Goes on from a checkpoint after `step`.
   ///
-  /// - Parameter read: Reads the elements of the directions into the given memory, or says that the checkpoint has
+  /// - Parameters:
+  ///   - orders: What the orders of the domains' windows follow from; see ``DomainSampler/orders``.
+  ///   - read: Reads the elements of the directions into the given memory, or says that the checkpoint has
   ///   none.
   /// - Returns: Whether the directions are the same; scores along others cannot be compared.
   /// - Throws: `Failure(.badData)` if the state is one of another corpus.
   package mutating func restore(
-    _ state: State, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
+    _ state: State, orders: [Int]?, after step: Int, read: (inout MutableSpan<Float>) throws -> Bool
   ) throws -> Bool {
     probes = nil
+    self.orders = orders
     if !state.probes.isEmpty {
       var restored = startOfProbes
-      try restored.restore(cursors: state.probes)
+      try restored.restore(cursors: state.probes, orders: orders)
       probes = restored
     }
     tokens = state.tokens
     guard isScoring else { return true }
-    guard try direction.restore(state.direction) else { return false }
+    guard try direction.restore(state.direction, orders: orders) else { return false }
     // If the times of moves have been changed, the directions may be missing or not be wanted; they are measured anew
     // then.
     hasDirection = true

@@ -20,6 +20,8 @@ package struct Steering: ~Copyable {
   private var reference: (any Meter)?
   /// Where probes are read from; nil before the first.
   var probes: DomainSampler?
+  /// What the orders of the domains' windows follow from; see ``DomainSampler/orders``.
+  var orders: [Int]?
   /// What probes are drawn from, if not every domain by itself.
   private let distributions: [DistributionTable]?
   /// Whether the directions are ones for the next move of the weights.
@@ -135,7 +137,7 @@ package struct Steering: ~Copyable {
     tokens += sample.windows.count * plan.length
     let cleared = try score(&sample, draw: step - 1, on: &replica, parameters, with: gradients, over: world)
     if try world.allReduce(isGivenUp() ? 1 : 0, .max) == 1 {
-      _ = try restore(before, after: step - 1) { _ in false }
+      _ = try restore(before, orders: orders, after: step - 1) { _ in false }
       throw GivenUp()
     }
     observations = self.observations(of: sample, .probes, step: step)
@@ -164,7 +166,7 @@ package struct Steering: ~Copyable {
   }
 
   var startOfProbes: DomainSampler {
-    DomainSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .probing)
+    DomainSampler(windowCounts: plan.windowCounts, orders: orders, seed: plan.seed, stream: .probing)
   }
 
   /// Measures the batch of a step before it is trained on.

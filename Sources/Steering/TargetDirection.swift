@@ -258,14 +258,15 @@ package struct TargetDirection: ~Copyable {
   ///
   /// - Throws: `Failure(.badData)` if the state is one of other targets or domains.
   /// - Returns: Whether the state is one of the same directions; others have no past here.
-  mutating func restore(_ state: State) throws -> Bool {
+  mutating func restore(_ state: State, orders: [Int]?) throws -> Bool {
+    if let cursors = generic?.cursors { try generic?.restore(cursors: cursors, orders: orders) }
     guard state.identity == identity else { return false }
     guard state.figures.count == figures.count else {
       throw Failure(
         .badData, "The steering state has figures of \(state.figures.count) directions, not of \(figures.count).")
     }
     try steering.restore(cursors: state.steering)
-    if let cursors = state.generic?.wrappedValue { try generic?.restore(cursors: cursors) }
+    if let cursors = state.generic?.wrappedValue { try generic?.restore(cursors: cursors, orders: orders) }
     (figures, isMeasured) = (state.figures, state.isMeasured)
     return true
   }

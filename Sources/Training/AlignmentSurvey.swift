@@ -139,7 +139,9 @@ public struct AlignmentSurvey: Encodable {
       let path = try SavedModel.locate(run, report: rank == 0 ? SavedModel.warn : { _ in })
       let state = try RunState.read(from: path)
       let domains = plan.corpus.domains
-      guard state.modelConfiguration == plan.model, state.cursors.count == domains.count else {
+      guard state.modelConfiguration == plan.model, state.cursors.count == domains.count,
+        state.identity["corpus"] == plan.identity["corpus"]
+      else {
         throw Failure(.badData, "\(path) is a checkpoint of another model or corpus than \(run)/config.yaml describes.")
       }
       let direction = try TargetDirection(plan.steering)

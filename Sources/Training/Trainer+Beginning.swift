@@ -53,10 +53,10 @@ extension Trainer {
     replica.optimizer.acceptMemory(parameters)
     if let journal {
       if let change = restored?.change {
-        try journal.event(
-          step, "domains", change.summary(mixture.weights, names: DomainNames(plan.corpus.domains)), isWarning: true)
+        try journal.changed(step, change, mixture)
+      } else if step == 0 {
+        try journal.recordStart(mixture, after: step)
       }
-      if step == 0 || restored?.change != nil { try journal.recordStart(mixture, after: step) }
       root = Root(plan, mixture: mixture, journal: journal)
       if let restored { root?.restore(restored.state) }
     }

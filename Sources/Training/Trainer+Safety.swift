@@ -50,7 +50,7 @@ extension Trainer {
     var parameters = parameters
     var mixture = plan.mixture()
     let failedStep = step
-    guard let (state, _) = try restore(&parameters, &mixture, over: world) else {
+    guard let (state, change) = try restore(&parameters, &mixture, over: world) else {
       throw try diverged(reason + ", and there is no checkpoint to go back to", over: world)
     }
     returns += 1
@@ -63,6 +63,8 @@ extension Trainer {
     let (journal, step) = (root?.journal, step)
     try world.agree {
       try journal?.goBack(to: step, metricsOffset: state.metricsOffset)
+      // A checkpoint of the corpus before: what was recorded of the change was cut away.
+      if let change { try journal?.changed(step, change, mixture) }
       try journal?.event(
         step, "rollback",
         reason + ": the run went back to its checkpoint of step \(step) and goes on with other text.")

@@ -73,6 +73,9 @@ extension CommandLineTests {
         let outcome = try dga(from: "/", command)
         #expect(outcome.status == 0, "\(command) \(outcome.output)")
       }
+      // Another path is a mistake, and not the corpus of before.
+      let mistaken = try dga(from: "/", training + ["duration=12steps", "--resume", "corpus=corpse"])
+      #expect(mistaken.status == 66 && mistaken.output.contains("no corpus directory corpse"), "\(mistaken.output)")
     }
   }
 }

@@ -346,6 +346,16 @@ import Testing
     #expect(capped != method.start && kept.refused == 2 && kept.weights == capped)
   }
 
+  @Test func `After a direction that is not finite the state has numbers alone, as a checkpoint wants them`() throws {
+    var method = try Self.method(["basis": ["uniform", "t", "u"]])
+    var observations = Observations(.training, step: 1, domains: [0, 2, 1])
+    observations.scores = [Observations.Scores(values: [1, 3, 2], unit: .nan)]
+    method.observe(observations)
+    #expect(try method.moved(from: method.start).weights == method.start)
+    // JSON has no other numbers, so that encoding others fails.
+    #expect(throws: Never.self) { try JSONEncoder().encode(method.state) }
+  }
+
   @Test func `A row that is the mean of several sequences counts as these`() throws {
     var method = try Self.method(Self.keys(["uniform", "t", "u"]))
     var observations = Self.probe([0.2, 0.6, -0.1])

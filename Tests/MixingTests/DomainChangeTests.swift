@@ -36,6 +36,12 @@ import Testing
     #expect(rest.carried(try #require(Weights(proportionalTo: [0, 1])), otherwise: .uniform(1)) == .uniform(1))
   }
 
+  @Test func `A domain that is there still but has too little text now has no weight`() throws {
+    let change = try #require(
+      DomainChange(from: ["a", "b", "c"], to: ["a", "b", "c"], shares: .uniform(3), readable: [true, false, true]))
+    #expect(error(change.carried(.uniform(3), otherwise: .uniform(3)).values, [0.5, 0, 0.5]) < 1e-15)
+  }
+
   @Test func `Weights of the same domains keep their bits`() throws {
     let change = try Self.change(["a", "b", "c"], ["a", "b", "c"])
     let weights = try #require(Weights(proportionalTo: [0.1, 0.7, 0.3]))

@@ -205,6 +205,19 @@ extension MiddleTests {
       #expect(message == "The corpus is another one, with the same domains.")
     }
 
+    @Test func `A run that is complete takes no other corpus`() throws {
+      let directory = try TemporaryDirectory()
+      let run = "\(directory.path)/run"
+      _ = try train(run, on: Self.corpus(["a", "b"], in: directory), steps: 10, Self.length)
+      let before = try String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8)
+      let other = try Self.corpus(["b", "c"], in: directory)
+      let error = #expect(throws: AgreedFailure.self) {
+        try train(run, on: other, steps: 10, resume: true, Self.length)
+      }
+      #expect(error?.exitCode == 78 && error?.message.contains("complete after step 10") == true, "\(error as Any)")
+      #expect(try String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8) == before)
+    }
+
     @Test func `Corpora that have nothing in common, or another tokenizer, are refused`() throws {
       let directory = try TemporaryDirectory()
       let run = "\(directory.path)/run"

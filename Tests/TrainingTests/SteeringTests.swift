@@ -207,7 +207,7 @@ extension MiddleTests {
         before: 5, into: &observations, on: &bench.replica, bench.parameters, with: bench.gradients, over: bench.world)
       let state = try JSONDecoder().decode(Steering.State.self, from: JSONEncoder().encode(steering.state))
       var same = try Steering(bench.plan.steering)
-      let isSame = try same.restore(state, after: 5) { _ in false }
+      let isSame = try same.restore(state, orders: nil, after: 5) { _ in false }
       let (tokens, expected) = (same.tokens, steering.tokens)
       #expect(isSame && tokens == expected)
       for (target, estimator) in [("u", SteeringSettings.Estimator.ghost), ("t", .lastLayer)] {
@@ -216,7 +216,7 @@ extension MiddleTests {
           $0.mixture.steering.estimator = estimator
         }
         var different = try Steering(other.plan.steering)
-        let isDifferent = try !different.restore(state, after: 5) { _ in false }
+        let isDifferent = try !different.restore(state, orders: nil, after: 5) { _ in false }
         #expect(isDifferent, "\(target) \(estimator)")
       }
     }

@@ -36,7 +36,7 @@ extension MiddleTests {
       let world = Communicator.alone()
       let holders = try #require(try ShardHolders(of: cut, over: world))
       let exchange = WindowExchange(cut.domains, holders, length: Self.length, for: .measuring)
-      let source = WindowSource.exchanged(WindowSource.SharedExchange(exchange))
+      let source = WindowSource.exchanged(exchange)
       let windows = whole.domains.indices.flatMap { domain in
         let count = windowCount(tokens: whole.domains.trainTokens(domain), context: Self.length)
         return (0..<count).shuffled().map { Window(domain: Int32(domain), index: $0) }
@@ -66,7 +66,7 @@ extension MiddleTests {
       let world = Communicator.alone()
       let holders = try #require(try ShardHolders(of: cut, over: world))
       let exchange = WindowExchange(cut.domains, holders, length: Self.length, for: .measuring)
-      let source = WindowSource.exchanged(WindowSource.SharedExchange(exchange))
+      let source = WindowSource.exchanged(exchange)
       let mapped = WindowSource.mapped(TokenSlices(trainOf: whole.domains))
       let windows = (0..<10).map { Window(domain: Int32($0 % 2), index: $0) }
       let parts = [0..<3, 3..<4, 4..<10]

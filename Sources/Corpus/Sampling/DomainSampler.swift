@@ -50,10 +50,12 @@ public struct DomainSampler: Sendable {
 
   /// Creates a sampler at the start of every domain's first epoch.
   ///
+  /// - Parameter orders: As ``orders``.
   /// - Precondition: counts are not negative.
-  public init(windowCounts: [Int], seed: UInt64, stream: SampleStream) {
+  public init(windowCounts: [Int], orders: [Int]? = nil, seed: UInt64, stream: SampleStream) {
     precondition(windowCounts.allSatisfy { $0 >= 0 }, "counts are not negative")
     self.windowCounts = windowCounts
+    self.orders = orders
     cursors = [Int](repeating: 0, count: windowCounts.count)
     random = Philox(seed: seed)
     self.stream = stream

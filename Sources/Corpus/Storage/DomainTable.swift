@@ -69,6 +69,12 @@ public struct DomainTable: RandomAccessCollection, Sendable {
     return names.withBytes { String(decoding: $0[range], as: UTF8.self) }
   }
 
+  /// The checksum of the table, names left out.
+  package var digest: Checksum.Digest {
+    defer { table.dropPages() }
+    return table.withBytes { Checksum.digest(of: $0) }
+  }
+
   /// Writes the names of all domains, each ended by a line feed.
   ///
   /// - Throws: `Failure(.inputOutput)`.

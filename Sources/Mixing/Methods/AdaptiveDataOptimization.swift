@@ -77,7 +77,7 @@ package struct AdaptiveDataOptimization: MixingMethod {
 
   package mutating func carry(_ before: State, over change: DomainChange) {
     change.carry(before.laws, into: &state.laws)
-    state.shares = change.carried(before.shares, new: 0)
+    state.shares = change.carried(Weights(proportionalTo: before.shares) ?? start, otherwise: start).values
     state.mean = change.carried(before.mean, otherwise: start)
     (state.sequences, state.fitted) = (before.sequences, before.fitted)
     state.history = before.history.carried(over: change)

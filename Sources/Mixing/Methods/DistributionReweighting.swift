@@ -122,7 +122,7 @@ package struct DistributionReweighting: MixingMethod {
     observations.scores[0].recurrence = kept.recurrence
     observations.means = estimate.worth
     method.observe(observations)
-    (kept.domains, kept.scores) = ([], [])
+    (kept.domains, kept.scores, kept.unit) = ([], [], 1)
   }
 
   private func mixed(_ coefficients: Weights) -> Weights {

@@ -185,6 +185,8 @@ package struct DynamicGradientAlignment: MixingMethod {
       state.domains.removeAll(keepingCapacity: true)
       state.scores.removeAll(keepingCapacity: true)
       means = nil
+      // A unit that overflowed is no number for a checkpoint.
+      if !state.unit.isFinite { state.unit = 1 }
     }
     if state.memory.count == 0 { state.memory = ScoreMemory(domains: start.count) }
     if state.evidence?.count == 0 { state.evidence = Evidence(domains: start.count) }

@@ -91,7 +91,8 @@ extension Trainer {
       if plan.method.weighting == .draws { try setWeights(mixture.draws.values) }
       let isSame: Bool
       do {
-        isSame = try steering.restore(state.steering, after: step) { elements in
+        isSame = try steering.restore(
+          state.steering, orders: state.orders?.wrappedValue, after: step) { elements in
           let file = "\(directory)/\(Self.directionFile)"
           guard FileManager.default.fileExists(atPath: file) else { return false }
           try TensorFiles.read(rows: &elements, layout: layout, from: file)

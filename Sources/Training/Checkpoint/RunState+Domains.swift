@@ -21,6 +21,12 @@ extension RunState {
       try state.check(plan, nil, of: directory)
       return (state, nil)
     }
+    guard state.step < plan.steps else {
+      throw Failure(
+        .badConfiguration,
+        "The run is complete after step \(state.step), on another corpus than \(plan.corpus.path): give it a longer "
+          + "`duration` to go on with this one.")
+    }
     let carried = state.carried(over: change)
     try carried.check(plan, change, of: directory)
     return (carried, change)
@@ -52,7 +58,9 @@ extension RunState {
       throw Failure(.badData, "\(path) has \(names.count) names, but the run had \(cursors.count) domains.")
     }
     guard
-      let change = DomainChange(from: names, to: DomainNames(corpus.domains), shares: plan.sharesOfNewDomains)
+      let change = DomainChange(
+        from: names, to: DomainNames(corpus.domains), shares: plan.sharesOfNewDomains,
+        readable: plan.windowCounts.map { $0 > 0 })
     else {
       throw Failure(
         .badConfiguration,

@@ -74,7 +74,11 @@ struct RunState: Codable {
     try check("updates", (0...step).contains(updates), "is \(updates) after \(step) steps")
     try check("times", min(times.steps, times.alignment) >= 0, "is negative")
     try check("cursors", cursors.allSatisfy { $0 >= 0 }, "has a negative number")
-    try check("orders", orders?.wrappedValue.count ?? cursors.count == cursors.count, "is not one per domain")
+    if let orders = orders?.wrappedValue {
+      try check("orders", orders.count == cursors.count, "is not one per domain")
+      try check("orders", orders.allSatisfy { (0...Int(Int32.max)).contains($0) }, "has a number that is none")
+      try check("orders", Set(orders).count == orders.count, "has a number twice")
+    }
     try check("departed", departed ?? 0 >= 0, "is negative")
     try check("metricsOffset", metricsOffset >= 0, "is negative")
     try check("micro", micro ?? 1 >= 1, "is less than 1")

@@ -59,6 +59,12 @@ extension Journal {
         weights: named(shown) { weights[$0] }, branches: branchSums(weights)))
   }
 
+  /// Records that the run goes on with other domains.
+  func changed(_ step: Int, _ change: DomainChange, _ mixture: Mixture) throws {
+    try event(step, "domains", change.summary(mixture.weights, names: DomainNames(domains)))
+    try recordStart(mixture, after: step)
+  }
+
   private func branchSums(_ weights: [Double]) -> [String: Double]? {
     branches.map { Dictionary(zip($0.names, $0.sums(of: weights))) { $0 + $1 } }
   }

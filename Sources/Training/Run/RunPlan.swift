@@ -76,6 +76,7 @@ public struct RunPlan: Sendable {
       windowCount(tokens: corpus.domains.trainTokens($0), context: context, limit: limit)
     }
 
+    try Self.checkText(windowCounts, corpus, context)
     let clock = StepClock(
       sequences: batch.sequences, context: model.context, windows: windowCounts.reduce(0, +))
     self.clock = clock
@@ -156,6 +157,16 @@ public struct RunPlan: Sendable {
     )
   }
 
+  /// Checks that there is text to train on.
+  private static func checkText(_ windows: [Int], _ corpus: Corpus, _ context: Int) throws {
+    guard windows.allSatisfy({ $0 == 0 }) else { return }
+    let names = windows.indices.prefix(5).map { corpus.domains.name($0) }.joined(separator: ", ")
+    throw Failure(
+      .badData,
+      "No domain has enough text for a single window of context + 1 = \(context + 1) tokens: \(names)"
+        + (windows.count > 5 ? " and \(windows.count - 5) more" : "") + ". Shorten the context or raise the token limit.")
+  }
+
   /// The source of training windows, with the weights that the run starts with.
   ///
   /// - Throws: `Failure(.badData)` if a domain with weight has too little text for one window.
@@ -205,8 +216,7 @@ public struct RunPlan: Sendable {
   /// What training windows are read from for some purpose.
   package func trainingSource(for purpose: WindowExchange.Purpose) -> WindowSource {
     guard let shardHolders else { return .mapped(TokenSlices(trainOf: corpus.domains)) }
-    let exchange = WindowExchange(corpus.domains, shardHolders, length: model.context, for: purpose)
-    return .exchanged(WindowSource.SharedExchange(exchange))
+    return .exchanged(WindowExchange(corpus.domains, shardHolders, length: model.context, for: purpose))
   }
 
   /// The batch of a step, with windows to be drawn.
