@@ -17,7 +17,7 @@ public struct SavedClusters {
   /// - Throws: `Failure`: `.usage` if its domains are no clusters; `.badData` if a file is damaged.
   public init(of corpus: Corpus) throws {
     guard let record = corpus.manifest.clustering, let tree = corpus.tree else {
-      throw Failure(.usage, "The domains of \(corpus.path) are no clusters; 'dga cluster' makes a corpus of such.")
+      throw Failure(.usage, "The domains of \(corpus.path) are not clusters; 'dga cluster' makes a corpus of clusters.")
     }
     centers = try NumPyFile(path: "\(corpus.home)/\(Manifest.ClusteringRecord.centersFile)")
     guard centers.shape == [tree.levels.reduce(0, +), record.dimensions] else {

@@ -85,7 +85,7 @@ extension Corpus {
 
   /// Says what is missing, and what to do about it.
   static func absence(of shards: Shards, at path: String) -> String {
-    "\(path) has only \(shards.description), and this reads the text of all: bring them together in one directory, or "
+    "\(path) has only \(shards.description), but this needs all shards: copy them into one directory, or "
       + "take the whole corpus."
   }
 }

@@ -105,9 +105,9 @@ public struct RunDescription: Configurable, Sendable {
     try keys.path("corpus", &corpus, "the corpus directory")
     try keys.choice(
       "placement", &placement,
-      "where ranks have the text to train on from. With `whole` each rank reads all of it by itself; with `sharded` "
-        + "each opens the shards that its node has of a corpus that is cut into such, and windows travel to the rank "
-        + "that trains on them. `automatic` is what the corpus is. Results are the same")
+      "where ranks have the text to train on from. `whole`: each rank reads all of it from its own node. `sharded`: "
+        + "each opens the shards of the corpus that are on its node, and windows are sent to the rank that trains on "
+        + "them. `automatic`: `sharded` if the corpus has shards, else `whole`. The choice does not change results")
     try keys.text("target", &target, "the target of the corpus that the model is to become good at")
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }

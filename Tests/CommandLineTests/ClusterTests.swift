@@ -224,7 +224,7 @@ extension CommandLineTests {
       try short.finish()
       try check(["--domains", "2", "--vectors", "\(workshop.path)/short.npy"], 65, "has 3 rows, but the corpus has")
       try check(["--domains", "2", "--vectors", "\(workshop.path)/none.npy"], 66, "none.npy cannot be opened")
-      try check(["--assign", "\(workshop.path)/corpus"], 64, "are no clusters")
+      try check(["--assign", "\(workshop.path)/corpus"], 64, "are not clusters")
       try check(["--domains", "2", "--branching", "1"], 64, "--branching is from 2")
     }
   }

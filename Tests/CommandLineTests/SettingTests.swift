@@ -20,7 +20,7 @@ extension CommandLineTests {
       // The keys of a moving method in a file that serves as a baseline, too.
       let baseline = try workshop.train(
         .alone, run: "baseline", "duration=8steps", "mixture.method=uniform", "evaluation.every=4steps")
-      let idle = "have no use with the choices made: mixture.eta, mixture.smoothing.new_weight."
+      let idle = "have no effect with the other settings: mixture.eta, mixture.smoothing.new_weight."
       #expect(baseline.lines(with: idle).count == 1, "\(baseline.output)")
       #expect(baseline.lines(with: "1 rank on 1 node, 1 thread;").count == 1, "\(baseline.output)")
     }

@@ -172,7 +172,7 @@ extension SplitMix {
     let finding = try #require(run.finding)
     let share = Int((100 * finding.reliability).rounded())
     #expect(finding.explained == finding.reliability && share > 50 && share <= 100)
-    let end = "and \(share) % of what domains truly differ by is told by the guesses along the tree."
+    let end = "and \(share) % of the true variance between domains is explained by the guesses along the tree."
     #expect(finding.sentence.hasSuffix(end), "\(finding.sentence)")
   }
 

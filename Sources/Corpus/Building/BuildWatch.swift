@@ -92,7 +92,7 @@ final class BuildWatch {
     guard figures.found > 0 else { return }
     observer.note(
       "\(Words.bytes(Double(figures.found))) of \(Words.bytes(Double(figures.total))) were "
-        + "\(phase == .reading ? "read" : "made tokens") by a build that did not end; this one goes on from there.")
+        + "\(phase == .reading ? "read" : "tokenized") by a build that did not end; this one goes on from there.")
   }
 
   /// Ends a phase.

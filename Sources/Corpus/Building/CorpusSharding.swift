@@ -109,6 +109,6 @@ extension Corpus {
     guard shards > documents else { return }
     throw Failure(
       .badConfiguration,
-      "--shards: \(documents) documents to train on cannot be cut into \(shards) shards: each has one at least.")
+      "--shards: \(documents) documents to train on cannot be cut into \(shards) shards: each needs at least one.")
   }
 }

@@ -70,7 +70,7 @@ struct TextReading {
         }
         guard let count = Int32(exactly: text.count) else {
           let name = Self.name(of: path, line: line)
-          let problem = "\(name) is larger than 2 GiB, with U+FFFD for what is not UTF-8; split it."
+          let problem = "\(name) is larger than 2 GiB after invalid UTF-8 was replaced by U+FFFD; split it."
           faults.append(TextFault(kind: .badData, message: problem))
           return faultCount += 1
         }

@@ -45,9 +45,10 @@ extension DynamicGradientAlignment {
       var caution = rule.caution
       try keys.choice(
         "caution", &caution,
-        "what decides how far weights go: `evidence`, that scores of successive updates agree beyond chance, along the "
-          + "best guesses of true scores; or steps from where they are, with scores as measured (`none`), with scores "
-          + "shrunk by their standard errors (`shrink`), or `hold` the weights while scores differ within them")
+        "what decides how far weights move. `evidence`: as far as scores of successive updates agree beyond chance, "
+          + "along the best guesses of true scores. The others take one step per update from the present weights: "
+          + "`none` along scores as measured, `shrink` along scores shrunk by their standard errors, `hold` only while "
+          + "scores differ by more than their standard errors")
       guard ![.shrink, .hold].contains(caution) || estimation.givesErrors else {
         throw keys.failure(
           "caution",
@@ -78,7 +79,7 @@ extension DynamicGradientAlignment {
       try keys.number(
         "floor", &floor, in: 0...1,
         "the share of the weights that stays at the prior, or with another `caution` than `evidence` is spread evenly "
-          + "over all domains at every update")
+          + "over the domains of the prior at every update")
       try keys.number(
         "target_rate", &targetRate, in: 0...1e9,
         "with `direction.adaptive`, the factor between a target's improvement and its loss of log weight at an update"
@@ -103,7 +104,7 @@ extension DynamicGradientAlignment {
 extension DynamicGradientAlignment.Settings {
   private mutating func visitShrink(_ keys: any KeyVisitor, _ caution: UpdateRule.Caution) throws {
     try keys.choice(
-      "shrink", &shrink, otherwise: "`tree` if the corpus has one, else `flat`",
+      "shrink", &shrink, otherwise: "`tree` if the corpus has one and there is no `basis`, else `flat`",
       "what scores are shrunk towards, the more the less is known of them: those of parents in the `tree` of the "
         + "domains, the mean of all (`flat`), or nothing (`none`)")
     guard let choice = shrink else { return }

@@ -112,6 +112,6 @@ struct StateText {
       case .place(let place): path + "[\(place)]"
       }
     }
-    return Failure(.badData, "\(path): the number \(number) of the key \(key) is none that a run can have.")
+    return Failure(.badData, "\(path): the key \(key) has the value \(number), which is not finite or too large.")
   }
 }

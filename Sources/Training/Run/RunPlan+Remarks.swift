@@ -13,7 +13,7 @@ extension RunPlan {
   private var idleKeys: String? {
     let keys = description.idleKeys
     guard !keys.isEmpty else { return nil }
-    return "These keys of the file have no use with the choices made: \(Words.list(keys, most: 10))."
+    return "These keys of the file have no effect with the other settings: \(Words.list(keys, most: 10))."
   }
 
   private var warmup: String? {
@@ -67,8 +67,8 @@ extension RunPlan {
     let (old, new) = (before.rate(at: step), schedule.rate(at: step))
     guard abs(new - old) > 0.01 * max(old, new) else { return nil }
     return String(
-      format: "The learning rate jumps from %.3g in step %ld to %.3g in step %ld, since its schedule is that of "
-        + "another run.",
+      format: "The learning rate jumps from %.3g in step %ld to %.3g in step %ld, because the schedule was "
+        + "changed on resuming.",
       old, step, schedule.rate(at: step + 1), step + 1)
   }
 }
