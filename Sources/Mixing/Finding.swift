@@ -65,7 +65,8 @@ public struct Finding: Sendable, Equatable {
     if tellsDomainsApart {
       let known =
         explained == nil
-        ? "of their variance is signal" : "of the true variance between domains is explained by the guesses along the tree"
+        ? "of their variance is signal"
+        : "of the true variance between domains is explained by the guesses along the tree"
       return "Scores tell domains apart: those of \(compared) agree by \(number(significance)) standard errors, "
         + "and \(Int((100 * reliability).rounded())) % \(known)."
     }

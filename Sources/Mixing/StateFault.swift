@@ -34,6 +34,9 @@ extension ScoreMemory {
         "memory.squares": squares.count, "memory.values": values.count, "memory.ages": ages.count,
       ], are: domains)
     try Mixing.check("memory.ages", ages.allSatisfy { $0 >= -1 }, "has an age below -1")
+    for (key, values) in [("weights", weights), ("squaredWeights", squaredWeights), ("squares", squares)] {
+      try Mixing.check("memory.\(key)", values.allSatisfy { $0 >= 0 }, "has a negative number")
+    }
   }
 }
 

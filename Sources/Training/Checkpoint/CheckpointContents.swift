@@ -92,7 +92,8 @@ extension Trainer {
       let isSame: Bool
       do {
         isSame = try steering.restore(
-          state.steering, orders: state.orders?.wrappedValue, after: step) { elements in
+          state.steering, orders: state.orders?.wrappedValue, after: step
+        ) { elements in
           let file = "\(directory)/\(Self.directionFile)"
           guard FileManager.default.fileExists(atPath: file) else { return false }
           try TensorFiles.read(rows: &elements, layout: layout, from: file)

@@ -164,7 +164,8 @@ public struct RunPlan: Sendable {
     throw Failure(
       .badData,
       "No domain has enough text for a single window of context + 1 = \(context + 1) tokens: \(names)"
-        + (windows.count > 5 ? " and \(windows.count - 5) more" : "") + ". Shorten the context or raise the token limit.")
+        + (windows.count > 5 ? " and \(windows.count - 5) more" : "")
+        + ". Shorten the context or raise the token limit.")
   }
 
   /// The source of training windows, with the weights that the run starts with.
