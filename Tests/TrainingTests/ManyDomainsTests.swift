@@ -177,7 +177,7 @@ extension MiddleTests {
       #expect(read.tokens[0] > 0 && (1..<60 * 8 * 12).contains(read.tokens.reduce(0, +)))
     }
 
-    /// Of the domains a, b, c, d, of which b has left, and e, d, a, c: none has a gap in its text, or reads any of it twice.
+    /// The domains were a, b, c, d and are e, d, a, c: none has a gap in its text, and none is read twice.
     private func checkCursors(_ run: String) throws {
       func state(_ step: String) throws -> (cursors: [Int], orders: [Int]?, departed: Int?) {
         let data = try Data(contentsOf: URL(fileURLWithPath: "\(run)/checkpoints/step-\(step)/state.json"))

@@ -34,16 +34,16 @@ extension RunState {
 
   /// How the domains of a plan come from those of this checkpoint; nil if the corpus is the same.
   ///
-  /// - Throws: `Failure`: `.badConfiguration` if the tokenizer is another one or no domain is there still; `.badData` if
-  ///   names are missing.
+  /// - Throws: `Failure`: `.badConfiguration` if the tokenizer is another one or no domain is there still; `.badData`
+  ///   if names are missing.
   private func change(to plan: RunPlan, in directory: String) throws -> DomainChange? {
     guard let before = identity["corpus"], let now = plan.identity["corpus"], before != now else { return nil }
     let corpus = plan.corpus
     guard tokenizer == corpus.tokenizer.hash.description else {
       throw Failure(
         .badConfiguration,
-        "\(directory) was written on a corpus with another tokenizer than \(corpus.path) has. A run goes on with another "
-          + "corpus if its tokenizer is the same (`tokenizer: {file: ...}` in the recipe); or start another `run`.")
+        "\(directory) was written on a corpus with another tokenizer than \(corpus.path) has. A run goes on with "
+          + "another corpus if its tokenizer is the same (`tokenizer: {file: ...}` in the recipe); or start another `run`.")
     }
     let path = "\(directory)/\(Self.domainsFile)"
     guard let text = FileManager.default.contents(atPath: path) else {
