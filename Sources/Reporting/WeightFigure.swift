@@ -62,8 +62,8 @@ struct WeightFigure {
       }
       return "\(axis.place(tokens)) " + (heights + [100]).map { "\($0)" }.joined(separator: " ") + "\n"
     }
-    // Weights change at once when they are updated; the last ones hold to the end, and so does the weight of a domain that
-    // a record does not name.
+    // Weights change at once when they are updated. The last ones hold to the end, and so does the weight of a domain
+    // that a record does not name.
     var lines: [String] = []
     var (current, rest) = ([String: Double](), 0.0)
     func append(_ tokens: Int) { lines.append(line(tokens) { current[$0] ?? rest }) }

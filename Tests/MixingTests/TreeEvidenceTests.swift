@@ -122,8 +122,8 @@ extension SplitMix {
     #expect(sum / 400 < 1.25 && above <= 20, "\(sum / 400) on average, \(above) above 2")
   }
 
-  /// The expectation of the agreement per unit of tau^2 is exact for a known tree, so tau^2 is right on average, however
-  /// sequences are spread over groups.
+  /// The expectation of the agreement per unit of tau^2 is exact for a known tree. So tau^2 is right on average,
+  /// however sequences are spread over groups.
   @Test(arguments: [2, 4, 8], [false, true])
   func `What domains differ by is found without bias, whatever part of the text the largest group has`(
     groups: Int, isConcentrated: Bool

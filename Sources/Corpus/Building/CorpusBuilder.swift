@@ -5,9 +5,9 @@ import Storage
 extension Corpus {
   /// Builds a corpus from a recipe and opens it.
   ///
-  /// The directory appears when it is complete; after any failure an older corpus is as it was. A build that has failed,
-  /// or was stopped or killed, leaves its results beside the directory under a hidden name, from which the next one goes
-  /// on, unless they are few.
+  /// The directory appears when it is complete; after any failure an older corpus is as it was. A build that fails, or
+  /// is stopped or killed, leaves its results beside the directory under a hidden name, and the next build continues
+  /// from there; few results are removed.
   ///
   /// - Parameters:
   ///   - shards: Directories to cut the corpus into; nil for the whole in one.
@@ -46,7 +46,7 @@ extension Corpus {
     try group.agree { if group.rank == 0 { root = try BuildRoot(recipe, output, replace: replace, watch) } }
     do {
       try CorpusBuilder(recipe: recipe, shards: shards, watch: watch).run(over: group, root)
-      // Every process has closed its files after this: some file systems keep those that are open, and what they are in.
+      // After this every process has closed its files. Some file systems keep open files, and their directory.
       try group.agree {}
       try group.agreeOnRoot(watch) { try root?.commit(observer) }
     } catch {

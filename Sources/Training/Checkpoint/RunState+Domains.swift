@@ -43,7 +43,8 @@ extension RunState {
       throw Failure(
         .badConfiguration,
         "\(directory) was written on a corpus with another tokenizer than \(corpus.path) has. A run goes on with "
-          + "another corpus if its tokenizer is the same (`tokenizer: {file: ...}` in the recipe); or start another `run`.")
+          + "another corpus if its tokenizer is the same (`tokenizer: {file: ...}` in the recipe); or start "
+          + "another `run`.")
     }
     let path = "\(directory)/\(Self.domainsFile)"
     guard let text = FileManager.default.contents(atPath: path) else {

@@ -125,8 +125,8 @@ struct RunState: Codable {
     for (key, value) in identity.sorted(by: { $0.key < $1.key }) where key != "corpus" && plan.identity[key] != value {
       throw Failure(
         .badConfiguration,
-        "\(directory) was written with \(key) = \(value), but now it is \(plan.identity[key] ?? "nothing"); restore the "
-          + "key, or start another `run`.")
+        "\(directory) was written with \(key) = \(value), but now it is \(plan.identity[key] ?? "nothing"); restore "
+          + "the key, or start another `run`.")
     }
     func check(_ key: String, _ isSo: Bool) throws {
       guard !isSo else { return }
