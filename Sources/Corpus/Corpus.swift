@@ -78,6 +78,16 @@ public final class Corpus: Sendable {
     }
   }
 
+  /// Takes a corpus whose domains are others.
+  ///
+  /// - Precondition: They are not the leaves of its tree.
+  init(_ corpus: Corpus, domains: DomainTable) {
+    (path, directories, manifest) = (corpus.path, corpus.directories, corpus.manifest)
+    (tokenizer, targets, parts) = (corpus.tokenizer, corpus.targets, corpus.parts)
+    self.domains = domains
+    tree = nil
+  }
+
   /// The slices of a part with targets' text, whose index is checked against the manifest.
   private static func slices(
     of text: TokenText, _ extents: [(owner: String, extent: Manifest.Extent)]

@@ -18,6 +18,8 @@ public protocol MixingMethod: Sendable {
 
   /// Whether the weights start from `mixture.prior`.
   static var startsFromPrior: Bool { get }
+  /// Whether the steering targets' text is to be read, so that they are domains of the run.
+  static var readsTargets: Bool { get }
 
   /// Prepares a run.
   ///
@@ -92,6 +94,8 @@ extension MixingMethod {
   }
   /// Weights that move start from the prior.
   public static var startsFromPrior: Bool { true }
+  /// Only domains are read.
+  public static var readsTargets: Bool { false }
   /// Weights decide what is drawn.
   public var weighting: Weighting { .draws }
   /// No domain without weight at the start gets any.

@@ -20,6 +20,8 @@ public struct RunFacts: Sendable {
   public var targetNames: [String] = []
   /// The steering targets and their weights.
   public var targets: [Share] = []
+  /// The domains whose text is a target's, by the target's name.
+  public var targetDomains: [String: Int] = [:]
   /// Whether the method is to move the weights of the targets, too.
   public var adaptiveTargets = false
   /// The length of the run, and the tokens of one step.

@@ -76,7 +76,7 @@ package final class WindowExchange {
       coming.readers.append(Int32(reader))
       if reader == world.rank {
         coming.own.append(windows[index])
-      } else {
+      } else if !domains.isTarget(Int(windows[index].domain)) {
         for piece in pieces(of: windows[index]) where holders.holder(of: piece.shard, for: reader) == world.rank {
           sending += piece.tokens.count
         }
@@ -130,6 +130,12 @@ package final class WindowExchange {
   private func send(
     _ window: Window, to reader: Int, own: Int, _ filled: inout Int, over world: borrowing Communicator
   ) throws {
+    if domains.isTarget(Int(window.domain)) {
+      guard reader == world.rank else { return }
+      let first = window.index * length
+      return try domains.train(Int(window.domain)).copy(
+        first..<first + length + 1, into: &coming.tokens, at: own * (length + 1))
+    }
     for (shard, piece, offset) in pieces(of: window) {
       let holder = holders.holder(of: shard, for: reader)
       let place = own * (length + 1) + offset

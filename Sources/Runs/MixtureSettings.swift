@@ -122,6 +122,9 @@ public struct MixtureSettings: Configurable, Sendable {
     }
   }
 
+  /// Whether the method reads the steering targets' text.
+  public var readsTargets: Bool { mixingMethods.first { $0.name == method }!.readsTargets }
+
   private static func needsNorms(_ type: any MixingMethod.Type) -> Bool {
     func needsNorms<Method: MixingMethod>(_ type: Method.Type) -> Bool { Method.Settings.needsNorms }
     return needsNorms(type)
@@ -186,7 +189,10 @@ public struct MixtureSettings: Configurable, Sendable {
       let hint = error.unknownName.flatMap { name in
         error.knownNames.map { Spelling.nearest(to: name, among: $0) } ?? facts.domains.nearest(to: name)
       }
-      throw failure(error.key, error.message + (hint.map { "; did you mean `\($0)`?" } ?? ""))
+      let isTarget = error.unknownName.map { facts.targetNames.contains($0) } ?? false
+      let remedy =
+        isTarget ? ", but a target of that name: put it into `read_targets`" : hint.map { "; did you mean `\($0)`?" }
+      throw failure(error.key, error.message + (remedy ?? ""))
     }
   }
 

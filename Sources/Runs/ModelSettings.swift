@@ -4,6 +4,7 @@ import Transformer
 /// The model's shape: a preset, every size, or a preset with changes. Its vocabulary is the corpus's.
 public struct ModelSettings: Configurable, Sendable {
   private enum Family: String, CaseIterable { case gpt2 }
+  private static let shapeKeys = ["preset", "layers", "heads", "width", "context"]
 
   /// The preset that fills in what is not given; nil if every size is.
   public var preset: ModelConfiguration.Preset? = .nano
@@ -12,20 +13,24 @@ public struct ModelSettings: Configurable, Sendable {
   /// Whether activations are computed again in the backward pass instead of kept.
   public var recompute = false
 
+  /// Whether the shape was chosen, and not left at the default.
+  public private(set) var isChosen = false
+
   /// Makes the defaults.
   public init() {}
 
   /// The sizes of a model.
   public init(layers: Int, heads: Int, width: Int, context: Int) {
-    preset = nil
+    (preset, isChosen) = (nil, true)
     (self.layers, self.heads, self.width, self.context) = (layers, heads, width, context)
   }
 
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
+    if keys.isReading { isChosen = Self.shapeKeys.contains { keys.isGiven($0) } }
     var family = Family.gpt2
     try keys.choice("family", &family, "the architecture of the model")
-    if keys.isOverridden("preset") { keys.setAside(["layers", "heads", "width", "context"]) }
+    if keys.isOverridden("preset") { keys.setAside(Array(Self.shapeKeys.dropFirst())) }
     // A preset fills in what is not given; without one every size must be.
     if keys.isGiven("layers"), !keys.isGiven("preset") { preset = nil }
     if var named = preset {
@@ -65,6 +70,12 @@ public struct ModelSettings: Configurable, Sendable {
         throw keys.absence(of: key)
       }
     }
+  }
+
+  /// Takes the shape of a model.
+  public mutating func take(_ model: ModelConfiguration) {
+    preset = nil
+    (layers, heads, width, context) = (model.layers, model.heads, model.width, model.context)
   }
 
   /// The shape for a vocabulary of `vocabularySize` tokens.

@@ -16,6 +16,8 @@ public struct RunDescription: Configurable, Sendable {
   public var placement = Placement.automatic
   /// The name of the corpus's target.
   public var target: String
+  /// The run whose parameters this one starts with; nil for random ones.
+  public var initial: String?
   /// The model's shape; its vocabulary is the corpus's.
   public var model = ModelSettings()
   /// Sequences and their division.
@@ -28,6 +30,8 @@ public struct RunDescription: Configurable, Sendable {
   public var mixture = MixtureSettings()
   /// The most tokens that are used of each domain; nil for all.
   public var tokensPerDomain: Int?
+  /// Targets whose steering documents are domains of their own.
+  public var readTargets: [String] = []
   /// When to evaluate (nil: only at the end), and on how many sequences of each part at most.
   public var evaluation = EvaluationSettings()
   /// When to write checkpoints, and how many to keep.
@@ -109,6 +113,10 @@ public struct RunDescription: Configurable, Sendable {
         + "each opens the shards of the corpus that are on its node, and windows are sent to the rank that trains on "
         + "them. `automatic`: `sharded` if the corpus has shards, else `whole`. The choice does not change results")
     try keys.text("target", &target, "the target of the corpus that the model is to become good at")
+    try keys.path(
+      "init", &initial,
+      "a run, or one of its checkpoints, whose parameters this run starts with, to tune them further. Steps, learning "
+        + "rate and AdamW's moments start anew. The model has the same shape, which need not be given")
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }
     try keys.amount(
@@ -120,6 +128,10 @@ public struct RunDescription: Configurable, Sendable {
     try keys.limit(
       "tokens_per_domain", &tokensPerDomain, in: 1...Int.max,
       "the most tokens that are used of each domain, for experiments with scarce data")
+    try keys.texts(
+      "read_targets", &readTargets,
+      "targets whose steering documents are domains of their own, which can be given weights by the targets' names; "
+        + "with `mixture.method: target` those that steer are. What is evaluated of a target is never read")
     try keys.section("evaluation") { try evaluation.visit($0) }
     try keys.section("checkpoint") { try checkpoint.visit($0) }
     try keys.integer(

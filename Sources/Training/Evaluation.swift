@@ -69,7 +69,7 @@ struct Evaluation {
         "The evaluation part of target \(target.name) has \(target.evaluation.tokenCount) tokens, but one sequence "
           + "takes \(length + 1): give the target more documents, or the model a shorter context.")
     }
-    let domains = plan.corpus.domains
+    let domains = plan.corpus.domains.withoutTargets
     let sample = EvaluationSample(of: domains, most: plan.description.evaluation.domains, length: length)
     let parts =
       [targetPart]

@@ -42,6 +42,7 @@ extension Trainer {
     }
     var mixture = plan.mixture()
     let restored = resume ? try restore(&parameters, &mixture, over: world) : nil
+    if restored == nil { try begin(&parameters, over: world) }
     let ceiling = try world.allReduce(BLAS.measureCeiling(seconds: 0.3), .sum)
     let journal = try world.agree {
       try directory.map {
@@ -65,6 +66,16 @@ extension Trainer {
       world: world, placement: placement, isResumed: resume,
       skippedInEvaluation: evaluation.skipped)
     return ceiling
+  }
+
+  /// Gives the parameters their first values: random ones, or those of another run.
+  private func begin(_ parameters: inout Parameters<Whole>, over world: borrowing Communicator) throws {
+    let layout = replica.model.layout
+    guard let initial = plan.initial else { return parameters.initialize(layout, seed: plan.seed) }
+    try world.agree {
+      var values = parameters.mutableSpan
+      try TensorFiles.read(&values, layout: layout, from: "\(initial.path)/\(TensorFiles.parametersFile)")
+    }
   }
 
   func outcome(

@@ -112,7 +112,6 @@ public struct Trainer: ~Copyable {
   ) throws -> RunOutcome {
     if world.size > 1 { MappedFile.setReader("rank \(world.rank)") }
     var initial = Parameters<Whole>(replica.optimizer.shards)
-    initial.initialize(replica.model.layout, seed: plan.seed)
     let ceiling = try open(resume: resume, &initial, over: world)
     var losses = owesEvaluation ? try evaluate(initial, over: world) : nil
     if owesEvaluation { try world.agree { throw stopped() } }

@@ -24,8 +24,13 @@ public struct DomainTable: RandomAccessCollection, Sendable {
   static let namesFile = "domains.txt"
   static let tableFile = "domains.table"
 
-  /// The number of domains.
-  public let count: Int
+  /// The number of domains, with targets that are read as such.
+  public var count: Int { stored + added.count }
+
+  /// Domains of the file.
+  let stored: Int
+  /// What is read besides: targets, after the domains of the file.
+  var added: [AddedDomain] = []
 
   private let names: MappedFile
   private let table: MappedFile
@@ -41,7 +46,7 @@ public struct DomainTable: RandomAccessCollection, Sendable {
   ///
   /// - Throws: `Failure(.badData)` that names file and domain of the first contradiction.
   init(count: Int, names: MappedFile, table: MappedFile, train: TokenText, validation: TokenText) throws {
-    self.count = count
+    stored = count
     self.names = names
     self.table = table
     trainText = train
@@ -64,6 +69,7 @@ public struct DomainTable: RandomAccessCollection, Sendable {
 
   /// The name of a domain.
   public func name(_ domain: Int) -> String {
+    if domain >= stored { return added[domain - stored].name }
     // Without its line feed.
     let range = range(.name, domain).dropLast()
     return names.withBytes { String(decoding: $0[range], as: UTF8.self) }
@@ -81,31 +87,38 @@ public struct DomainTable: RandomAccessCollection, Sendable {
   package func writeNames(to path: String) throws {
     var file = try OutputFile(path)
     try names.withBytes { try file.write($0) }
+    for domain in added { try file.write(Array("\(domain.name)\n".utf8)) }
     _ = try file.finish()
   }
 
   /// What is trained on of a domain.
   public func train(_ domain: Int) -> TokenSlice {
-    slice(of: trainText, domain, .trainDocuments, .trainTokens, .trainBytes)
+    if domain >= stored { return added[domain - stored].text }
+    return slice(of: trainText, domain, .trainDocuments, .trainTokens, .trainBytes)
   }
 
   /// What is only ever evaluated of a domain.
   public func validation(_ domain: Int) -> TokenSlice {
-    slice(of: validationText, domain, .validationDocuments, .validationTokens, .validationBytes)
+    if domain >= stored {
+      return TokenSlice(validationText, start: 0, tokenCount: 0, byteCount: 0, documents: 0..<0)
+    }
+    return slice(of: validationText, domain, .validationDocuments, .validationTokens, .validationBytes)
   }
 
   /// The training text of all domains, one after the other.
   package var allTrain: TokenSlice {
     TokenSlice(
-      trainText, start: 0, tokenCount: trainText.tokenCount, byteCount: end(.trainBytes, count - 1),
+      trainText, start: 0, tokenCount: trainText.tokenCount, byteCount: end(.trainBytes, stored - 1),
       documents: 0..<trainText.documentCount)
   }
 
-  /// Where a domain begins in the training text of all.
+  /// Where a domain of the file begins in the training text of all.
   package func firstTrainToken(_ domain: Int) -> Int { range(.trainTokens, domain).lowerBound }
 
   /// Training tokens of a domain.
-  public func trainTokens(_ domain: Int) -> Int { range(.trainTokens, domain).count }
+  public func trainTokens(_ domain: Int) -> Int {
+    domain >= stored ? added[domain - stored].text.tokenCount : range(.trainTokens, domain).count
+  }
 
   private func slice(
     of text: TokenText, _ domain: Int, _ documents: Column, _ tokens: Column, _ bytes: Column
@@ -118,12 +131,12 @@ public struct DomainTable: RandomAccessCollection, Sendable {
 
   /// From where a domain begins to where it ends.
   private func range(_ column: Column, _ domain: Int) -> Range<Int> {
-    precondition(domain >= 0 && domain < count, "there are \(count) domains")
+    precondition(domain >= 0 && domain < stored, "there are \(stored) domains")
     return (domain == 0 ? 0 : end(column, domain - 1))..<end(column, domain)
   }
 
   private func end(_ column: Column, _ domain: Int) -> Int {
-    Int(table.load(at: 8 * (column.rawValue * count + domain), as: Int64.self))
+    Int(table.load(at: 8 * (column.rawValue * stored + domain), as: Int64.self))
   }
 
   // MARK: Checks

@@ -13,18 +13,22 @@ package protocol ConstantWeights: MethodSettings {
   func summary(for run: RunFacts) -> String
   /// What a person should know of the weights before the first step, in sentences.
   func remarks(for run: RunFacts) -> [String]
+  /// Whether the steering targets are domains of the run.
+  static var readsTargets: Bool { get }
 }
 
 extension ConstantWeights {
   package mutating func visit(_ keys: any KeyVisitor) throws {}
   package func summary(for run: RunFacts) -> String { "" }
   package func remarks(for run: RunFacts) -> [String] { [] }
+  package static var readsTargets: Bool { false }
 }
 
 /// Weights that never move.
 package struct ConstantMixture<Settings: ConstantWeights>: MixingMethod {
   package static var name: String { Settings.name }
   package static var startsFromPrior: Bool { false }
+  package static var readsTargets: Bool { Settings.readsTargets }
 
   package var state = NoState()
   package let start: Weights
@@ -50,6 +54,30 @@ package struct NaturalWeights: ConstantWeights, Equatable {
   package static let name = "natural"
   package init() {}
   package func weights(for run: RunFacts) throws -> Weights { try run.naturalWeights() }
+}
+
+/// The steering targets' own text and nothing else, in proportion to the targets' weights: for fine-tuning.
+package struct TargetAlone: ConstantWeights, Equatable {
+  package static let name = "target"
+  package static let readsTargets = true
+  package init() {}
+  package func weights(for run: RunFacts) throws -> Weights {
+    var values = [Double](repeating: 0, count: run.tokens.count)
+    for target in run.targets where target.value > 0 {
+      guard let domain = run.targetDomains[target.name] else { continue }
+      guard run.isReadable[domain] else {
+        throw SettingFault(
+          "method",
+          "the steering part of target '\(target.name)' has \(run.tokens[domain]) tokens, too few for a single "
+            + "sequence: give the target more steering documents, or the model a shorter context")
+      }
+      values[domain] = target.value
+    }
+    guard let weights = Weights(proportionalTo: values) else {
+      throw SettingFault("method", "there is no target to read")
+    }
+    return weights
+  }
 }
 
 /// Weights that the user gives, or those that another run ended with.

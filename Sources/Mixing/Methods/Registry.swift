@@ -6,6 +6,7 @@ public let mixingMethods: [any MixingMethod.Type] = [
   ConstantMixture<TemperatureWeights>.self,
   ConstantMixture<UniMaxWeights>.self,
   ConstantMixture<ImportanceWeights>.self,
+  ConstantMixture<TargetAlone>.self,
   Schedule.self,
   DynamicGradientAlignment.self,
   DoGE.self,

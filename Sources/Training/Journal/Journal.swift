@@ -112,6 +112,9 @@ final class Journal {
     } else if isResumed {
       log.info("there is no checkpoint to go on from yet: the run begins anew")
     }
+    if firstStep == 0, let initial = plan.initial {
+      try event(0, "init", "Starts with the parameters in \(initial.path).", isWarning: false)
+    }
     if skipped.count > 0 {
       log.warning(
         """

@@ -1,4 +1,3 @@
-import Clustering
 import Corpus
 import Failures
 import Foundation
@@ -17,6 +16,8 @@ public struct RunPlan: Sendable {
   let description: RunDescription
   package let corpus: Corpus
   let target: Target
+  /// The targets that are domains of the run.
+  let readTargets: [String]
   /// The targets that steer the mixture, and their weights.
   let steeringTargets: [SteeringTarget]
   package let model: ModelConfiguration
@@ -24,7 +25,7 @@ public struct RunPlan: Sendable {
   /// The number of optimizer steps.
   package let steps: Int
   /// Windows of every domain that may be drawn, token limits considered.
-  let windowCounts: [Int]
+  package let windowCounts: [Int]
   let schedule: LearningRateSchedule
   let clock: StepClock
   /// Steps between evaluations, and between checkpoints if they are counted in steps.
@@ -47,6 +48,8 @@ public struct RunPlan: Sendable {
   var shardHolders: ShardHolders?
   /// The model whose losses the method compares with, if it does.
   let reference: SavedModel.Reference?
+  /// The model whose parameters the run starts with, if they are not random.
+  let initial: SavedModel.Reference?
 
   /// Opens the corpus of a description and works everything out for `ranks` ranks.
   ///
@@ -64,19 +67,20 @@ public struct RunPlan: Sendable {
   package init(
     _ description: RunDescription, corpus: Corpus, ranks: Int, report: (String) -> Void = SavedModel.warn
   ) throws {
-    self.corpus = corpus
     target = try corpus.target(named: description.target)
     steeringTargets = try Self.steeringTargets(description, corpus, target)
+    let text = try RunText(description, corpus, steering: steeringTargets)
+    let corpus = text.corpus
+    (self.corpus, readTargets) = (corpus, text.targets)
+    initial = try Self.initial(description, corpus, report: report)
+    var description = description
+    if let initial, !description.model.isChosen { description.model.take(initial.model) }
     model = description.model.configuration(vocabularySize: corpus.vocabularySize)
+    try Self.check(initial, is: model)
     batch = try description.batch.divided(among: ranks, length: model.context)
     try Self.checkSize(model, micro: batch.micro)
-    let limit = description.tokensPerDomain
-    let context = model.context
-    windowCounts = corpus.domains.indices.map {
-      windowCount(tokens: corpus.domains.trainTokens($0), context: context, limit: limit)
-    }
-
-    try Self.checkText(windowCounts, corpus, context)
+    windowCounts = text.windowCounts(context: model.context)
+    try Self.checkText(windowCounts, corpus, model.context)
     let clock = StepClock(
       sequences: batch.sequences, context: model.context, windows: windowCounts.reduce(0, +))
     self.clock = clock
@@ -99,14 +103,9 @@ public struct RunPlan: Sendable {
 
     var facts = RunFacts(
       domains: DomainNames(corpus.domains),
-      tokens: corpus.domains.indices.map { min(corpus.domains.trainTokens($0), limit ?? .max) },
-      steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
-    facts.targets = steeringTargets.map { Share($0.name, $0.weight) }
-    facts.targetNames = corpus.targets.map(\.name)
+      tokens: text.tokens, steps: total, tokensPerStep: clock.tokensPerStep, interval: interval)
     facts.windows = windowCounts
-    facts.tree = corpus.tree.flatMap { DomainTree(top: $0.levels[0], parents: $0.parents) }
-    facts.vocabularySize = corpus.vocabularySize
-    facts.histogram = { try TargetHistogram.of($0, in: corpus).map { Double($0) } }
+    text.describe(to: &facts, steering: steeringTargets)
     method = try description.mixture.makeMethod(for: facts)
     wishes = method.everWants(upTo: max(total, interval) + 1)
     reference = try Self.reference(
@@ -254,6 +253,7 @@ public struct RunPlan: Sendable {
       "seed": "\(description.seed)",
       "mixture.method": description.mixture.method,
       "tokens_per_domain": description.tokensPerDomain.map(String.init) ?? "unlimited",
+      "read_targets": readTargets.joined(separator: ", "),
     ]
   }
 }
