@@ -10,17 +10,20 @@ public struct Estimate: Sendable, Equatable {
   public let standardError: Double?
 
   /// The estimate from some values; nil if there is none.
-  public init?(_ values: [Double]) {
+  ///
+  /// - Parameter scale: The size of the numbers that the values were computed from, if that is larger: values that
+  ///   differ by its rounding only count as equal.
+  public init?(_ values: [Double], scale: Double = 0) {
     guard !values.isEmpty else { return nil }
     count = values.count
-    mean = values.reduce(0, +) / Double(count)
-    guard count > 1 else {
+    let mean = values.reduce(0, +) / Double(values.count)
+    self.mean = mean
+    guard values.count > 1 else {
       standardError = nil
       return
     }
-    // Equal values have a mean that may differ from them by rounding.
-    let isConstant = values.allSatisfy { $0 == values[0] }
-    let mean = mean
+    let largest = values.reduce(scale) { max($0, abs($1)) }
+    let isConstant = values.max()! - values.min()! <= 1e-14 * largest
     let squares: Double = isConstant ? 0 : values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     standardError = (squares / Double(count - 1) / Double(count)).squareRoot()
   }
@@ -37,7 +40,8 @@ public struct PairedDifference: Sendable, Equatable {
 
   /// Compares pairs of values: the difference is the first minus the second; nil if there is no pair.
   public init?(_ pairs: [(value: Double, baseline: Double)]) {
-    guard let difference = Estimate(pairs.map { $0.value - $0.baseline }) else { return nil }
+    let scale = pairs.reduce(0) { max($0, abs($1.value), abs($1.baseline)) }
+    guard let difference = Estimate(pairs.map { $0.value - $0.baseline }, scale: scale) else { return nil }
     self.difference = difference
     guard let error = difference.standardError, error > 0 else {
       (t, p) = (nil, nil)

@@ -32,6 +32,8 @@ struct StatisticsTests {
     #expect(one.t == nil && one.p == nil && one.certainty == "one pair: no error known")
     let same = try #require(PairedDifference([(value: 1, baseline: 3), (value: 2, baseline: 4)]))
     #expect(same.t == nil && same.p == nil && same.certainty == "the same difference in all pairs")
+    // 1.1 - 0.7 and 1.2 - 0.8 differ in their last bits.
+    #expect(try #require(PairedDifference([(value: 1.1, baseline: 0.7), (value: 1.2, baseline: 0.8)])).t == nil)
     let equal = try #require(PairedDifference([(value: 1, baseline: 1), (value: 4, baseline: 4)]))
     #expect(equal.certainty == "equal in all pairs")
   }

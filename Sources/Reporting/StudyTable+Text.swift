@@ -1,0 +1,110 @@
+import Printing
+
+extension StudyTable {
+  /// For a terminal: the tables of each stage, then the runs without results.
+  public var text: String {
+    var parts = stages.flatMap { [summary(of: $0)] + [differences(of: $0)].compactMap(\.self) }.map(\.text)
+    if let missing = missingRuns { parts.append(missing.text) }
+    return parts.joined(separator: "\n")
+  }
+
+  /// The files of a study's directory, by name: `runs.csv` has a row per run, `summary.csv` one per stage, point and
+  /// result.
+  public var csv: [String: String] { ["runs.csv": runsCSV, "summary.csv": summaryCSV] }
+
+  /// Means and standard errors of a stage's points.
+  func summary(of stage: Stage) -> Table {
+    var table = Table(
+      "\(stage.name)-results", "\(stage.name): means ± standard errors over seeds",
+      columns: stage.axes + ["seeds"] + stage.results.map(ResultName.title), headings: stage.axes.count)
+    for row in stage.rows {
+      var cells = stage.axes.map { Table.Cell(row.point[$0] ?? "-") } + [Table.Cell(row.runs.count)]
+      for name in stage.results {
+        let estimate = row.results[name]
+        let isPartial = estimate.map { $0.count < row.runs.count } ?? false
+        let text = NumberText.estimate(estimate) + (isPartial ? " (of \(estimate!.count))" : "")
+        cells.append(Table.Cell(estimate?.mean, text, source: source(of: row.runs, name)))
+      }
+      table.rows.append(cells)
+    }
+    return table
+  }
+
+  /// The differences of a stage's points from the baseline; nil if nothing is compared in it.
+  func differences(of stage: Stage) -> Table? {
+    guard let comparison = record.comparison, stage.rows.contains(where: { !$0.differences.isEmpty }) else {
+      return nil
+    }
+    var table = Table(
+      "\(stage.name)-differences",
+      "\(stage.name): differences from \(comparison.axis) = \(comparison.baseline), paired by seed",
+      columns: stage.axes + ["result", "difference", "t", "p", "pairs", "verdict"], headings: stage.axes.count + 1,
+      note: "± is the standard error over pairs; p is two-sided by Student's t with one degree of freedom less than "
+        + "pairs,\nand is not corrected for the number of comparisons.")
+    for row in stage.rows {
+      for name in stage.results {
+        guard let paired = row.differences[name] else { continue }
+        table.rows.append(
+          stage.axes.map { Table.Cell(row.point[$0] ?? "-") } + [
+            Table.Cell(ResultName.title(name), value: name),
+            Table.Cell(
+              paired.difference.mean, NumberText.estimate(paired.difference), source: source(of: row.runs, name)),
+            Table.Cell(paired.t, paired.t.map(NumberText.plain) ?? "-"),
+            Table.Cell(paired.p, NumberText.probability(paired.p)), Table.Cell(paired.difference.count),
+            Table.Cell(paired.certainty),
+          ])
+      }
+    }
+    return table
+  }
+
+  /// The runs without results; nil if there is none.
+  var missingRuns: Table? {
+    guard !incomplete.isEmpty else { return nil }
+    var table = Table("missing", "Runs without results", columns: ["run", "state", "message"], headings: 1)
+    for run in incomplete {
+      table.rows.append([run.name, run.state.rawValue, run.message ?? ""].map { Table.Cell($0) })
+    }
+    return table
+  }
+
+  /// The run directories whose values a cell is made of, with the values.
+  private func source(of runs: [StudyRecord.Run], _ result: String) -> String? {
+    let parts = runs.compactMap { run in run.results[result].map { "\(run.directory): \($0)" } }
+    return parts.isEmpty ? nil : parts.joined(separator: "\n")
+  }
+
+  private var runsCSV: String {
+    let axes = record.axes.map(\.name)
+    let results = ResultName.inOrder(Set(stages.flatMap(\.results)))
+    let rows = record.runs.map { run in
+      [run.stage, run.name] + axes.map { run.point[$0] ?? "" } + [run.state.rawValue, run.directory]
+        + results.map { name in run.state == .complete ? run.results[name].map { "\($0)" } ?? "" : "" }
+        + [run.message ?? ""]
+    }
+    return CSV.text([["stage", "run"] + axes + ["state", "directory"] + results + ["message"]] + rows)
+  }
+
+  private var summaryCSV: String {
+    let axes = record.axes.map(\.name).filter { $0 != Self.repetition }
+    func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    var rows = [
+      ["stage"] + axes + ["result", "seeds", "mean", "standard_error", "baseline", "pairs", "difference"]
+        + ["difference_standard_error", "t", "p"]
+    ]
+    for stage in stages {
+      for row in stage.rows {
+        for name in stage.results {
+          guard let estimate = row.results[name] else { continue }
+          let paired = row.differences[name]
+          rows.append(
+            [stage.name] + axes.map { row.point[$0] ?? "" } + [name, "\(estimate.count)", number(estimate.mean)]
+              + [number(estimate.standardError), paired == nil ? "" : record.comparison?.baseline ?? ""]
+              + [paired.map { "\($0.difference.count)" } ?? "", number(paired?.difference.mean)]
+              + [number(paired?.difference.standardError), number(paired?.t), number(paired?.p)])
+        }
+      }
+    }
+    return CSV.text(rows)
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Printing
+
+/// A table that can be printed, saved as CSV and shown on a page.
+struct Table: Sendable {
+  /// A cell: what people read, the value at full precision, and where it comes from.
+  struct Cell: Sendable {
+    let text: String
+    let value: String
+    /// The run directories, files and steps that the value was taken from; nil for what is no measurement.
+    var source: String?
+
+    /// Text that is its own value.
+    init(_ text: String) { (self.text, value) = (text, text) }
+    /// A number in the given words.
+    init(_ value: Double?, _ text: String, source: String? = nil) {
+      (self.text, self.value, self.source) = (text, value.map { "\($0)" } ?? "", source)
+    }
+    /// Text with another value.
+    init(_ text: String, value: String, source: String? = nil) {
+      (self.text, self.value, self.source) = (text, value, source)
+    }
+    /// A whole number.
+    init(_ count: Int) { (text, value) = (NumberText.grouped(count), "\(count)") }
+  }
+
+  /// The name of its file, without a suffix.
+  let name: String
+  let title: String
+  let columns: [String]
+  /// How many of the first columns are words that say what the row is about.
+  let headings: Int
+  /// What is said below the table.
+  var note: String?
+  var rows: [[Cell]] = []
+
+  init(_ name: String, _ title: String, columns: [String], headings: Int, note: String? = nil) {
+    (self.name, self.title, self.columns) = (name, title, columns)
+    (self.headings, self.note) = (headings, note)
+  }
+
+  /// For a terminal: title, columns, note.
+  var text: String {
+    var table = TextTable(columns, columns.indices.map { $0 < headings || isText($0) ? .left : .right })
+    for row in rows { table.append(row.map { $0.text.printable }) }
+    return "\(title)\n\n\(table.text)" + (note.map { "\n\($0)\n" } ?? "")
+  }
+
+  /// Whether a column holds words, so that it is set from the left.
+  func isText(_ column: Int) -> Bool {
+    column < headings || !rows.contains { $0[column].value.isEmpty || Double($0[column].value) != nil }
+  }
+
+  /// Comma-separated values (RFC 4180) with a row of titles.
+  var csv: String { CSV.text([columns] + rows.map { $0.map(\.value) }) }
+}
+
+/// Comma-separated values.
+enum CSV {
+  /// Rows as RFC 4180 has them, but with line feeds alone.
+  static func text(_ rows: [[String]]) -> String {
+    rows.map { $0.map(field).joined(separator: ",") + "\n" }.joined()
+  }
+
+  private static func field(_ text: String) -> String {
+    guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+    return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+  }
+}
+
+/// Numbers as tables show them.
+enum NumberText {
+  /// A count with commas between thousands.
+  static func grouped(_ count: Int) -> String {
+    let digits = String(count.magnitude)
+    var text = ""
+    for (place, digit) in digits.enumerated() {
+      if place > 0 && (digits.count - place) % 3 == 0 { text.append(",") }
+      text.append(digit)
+    }
+    return (count < 0 ? "-" : "") + text
+  }
+
+  /// A number: whole ones in full, others with three decimals, or fewer if they are large.
+  static func plain(_ value: Double) -> String {
+    guard abs(value) < 1e15 else { return String(format: "%.3e", value) }
+    let isWhole = value == value.rounded() || abs(value) >= 1000
+    return isWhole ? grouped(Int(value.rounded())) : String(format: "%.3f", value)
+  }
+
+  /// A mean and its standard error, which has two significant digits; an error of 0 is left out.
+  static func estimate(_ estimate: Estimate?) -> String {
+    guard let estimate else { return "-" }
+    guard let error = estimate.standardError, error > 0, error.isFinite else { return plain(estimate.mean) }
+    let decimals = max(0, min(8, 1 - Int(log10(error).rounded(.down))))
+    if decimals == 0 { return "\(plain(estimate.mean.rounded())) ± \(plain(error.rounded()))" }
+    return String(format: "%.\(decimals)f ± %.\(decimals)f", estimate.mean, error)
+  }
+
+  /// A probability.
+  static func probability(_ p: Double?) -> String {
+    guard let p else { return "-" }
+    return p < 0.001 ? "< 0.001" : String(format: "%.3f", p)
+  }
+}
