@@ -12,8 +12,10 @@ extension Section {
     } + after.filter { !known.contains($0.path) }.map { "\($0.path) \($0.value) instead of nothing" }
   }
 
-  /// All values with their dotted paths, in the order of the text.
-  private static func leaves(of text: String) throws -> [(path: String, value: String)] {
+  /// All values of a configuration in YAML with their dotted paths, in the order of the text.
+  ///
+  /// - Throws: `Failure(.badConfiguration)` if it is malformed.
+  package static func leaves(of text: String) throws -> [(path: String, value: String)] {
     func leaves(_ setting: Setting, _ path: String) -> [(path: String, value: String)] {
       switch setting {
       case .mapping(let entries): entries.flatMap { leaves($0.setting, path.isEmpty ? $0.key : "\(path).\($0.key)") }

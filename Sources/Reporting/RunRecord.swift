@@ -6,8 +6,12 @@ import Foundation
 public struct RunRecord: Sendable {
   /// One evaluation; losses are nats per token.
   public struct Evaluation: Decodable, Sendable {
+    /// The step after which it was made; nil in made-up records.
+    public let step: Int?
     /// Training tokens until then.
     public let tokens: Int
+    /// Tokens read until then to measure domains and target; nil in runs of an older dga.
+    public let probeTokens: Int?
     /// The loss on the target's evaluation part.
     public let target: Double
     /// The mean loss over the domains' validation parts, or over a sample of their text if there are many.
@@ -16,7 +20,8 @@ public struct RunRecord: Sendable {
     public let bitsPerByte: Double
 
     private enum CodingKeys: String, CodingKey {
-      case tokens, target, generic
+      case step, tokens, target, generic
+      case probeTokens = "probe_tokens"
       case bitsPerByte = "bits_per_byte"
     }
   }
@@ -42,6 +47,8 @@ public struct RunRecord: Sendable {
   public struct Mixture: Decodable, Sendable {
     /// Training tokens until then.
     public let tokens: Int
+    /// Tokens read until then to measure domains and target.
+    public let probeTokens: Int?
     /// The weights of domains, by name; of many domains those with the largest and those that moved most.
     public let weights: [String: Double]
     /// The weights of the branches of a tree of domains, by name; nil without a level that has few of them.
@@ -53,6 +60,7 @@ public struct RunRecord: Sendable {
 
     private enum CodingKeys: String, CodingKey {
       case tokens, weights, branches, alignment, reliability
+      case probeTokens = "probe_tokens"
       case standardError = "standard_error"
       case targetAlignment = "target_alignment"
     }
@@ -64,11 +72,13 @@ public struct RunRecord: Sendable {
     public let loss: [String: Double?]
     /// Shares of the sequences: what the weights asked for, and what was drawn.
     public let requested, achieved: [String: Double]
+    /// How often each domain has been read until then.
+    public let epochs: [String: Double]
     /// Training tokens of all domains until then.
     public let tokens: Int
 
     private enum CodingKeys: String, CodingKey {
-      case loss, tokens
+      case loss, tokens, epochs
       case total = "total_tokens"
       case requested = "share_requested"
       case achieved = "share_achieved"
@@ -80,6 +90,7 @@ public struct RunRecord: Sendable {
       loss = try container.decode([String: Double?].self, forKey: .loss)
       requested = try container.decode([String: Double].self, forKey: .requested)
       achieved = try container.decode([String: Double].self, forKey: .achieved)
+      epochs = try container.decodeIfPresent([String: Double].self, forKey: .epochs) ?? [:]
       if let total = try container.decodeIfPresent(Int.self, forKey: .total) {
         tokens = total
         return
@@ -92,6 +103,22 @@ public struct RunRecord: Sendable {
         return sum
       }
     }
+  }
+
+  /// Where the time of all steps went, in seconds.
+  public struct Time: Sendable {
+    /// Of everything, evaluations and checkpoints excepted.
+    public internal(set) var total = 0.0
+    /// Of measuring domains and target.
+    public internal(set) var alignment = 0.0
+
+    /// The share of measuring.
+    public var overheadShare: Double { total > 0 ? alignment / total : 0 }
+  }
+
+  private struct Step: Decodable {
+    struct Seconds: Decodable { let total, alignment: Double }
+    let seconds: Seconds?
   }
 
   /// The run directory as it was given.
@@ -112,6 +139,8 @@ public struct RunRecord: Sendable {
   public let mixtures: [Mixture]
   /// What the domains got, in order; none in runs of an older dga.
   public let domains: [Domains]
+  /// The time of the steps.
+  public let time: Time
 
   /// The word of `mixture.preset` for the paper's own settings.
   private static let paperPreset = "paper"
@@ -144,36 +173,56 @@ public struct RunRecord: Sendable {
     guard let metrics = FileManager.default.contents(atPath: file) else {
       throw Failure(.missingInput, "The run \(path) has no readable metrics.jsonl; has it started?")
     }
-    (evaluations, mixtures, domains, starts) = try Self.parse(metrics, file)
+    let lines = try Lines(metrics, file)
+    (evaluations, mixtures, domains) = (lines.evaluations, lines.mixtures, lines.domains)
+    (starts, time) = (lines.starts, lines.time)
     guard !evaluations.isEmpty else {
       throw Failure(.missingInput, "The run \(path) has not been evaluated yet, so there is nothing to show.")
     }
   }
 
-  private static func parse(_ metrics: Data, _ file: String) throws -> ([Evaluation], [Mixture], [Domains], [Start]) {
-    struct Line: Decodable { let kind: String }
-    let decoder = JSONDecoder()
+  /// The tokens that were read until an evaluation to measure domains and target.
+  func probeTokens(at evaluation: Evaluation) -> Int {
+    evaluation.probeTokens ?? mixtures.last { $0.tokens <= evaluation.tokens }?.probeTokens ?? 0
+  }
+
+  /// The records of `metrics.jsonl`.
+  private struct Lines {
     var evaluations: [Evaluation] = []
     var mixtures: [Mixture] = []
     var domains: [Domains] = []
     var starts: [Start] = []
-    let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.isEmpty {
-      do {
-        switch try decoder.decode(Line.self, from: line).kind {
-        case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
-        case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
-        case "start": starts.append(try decoder.decode(Start.self, from: line))
-        case "domains": domains.append(try decoder.decode(Domains.self, from: line))
-        default: break
+    var time = Time()
+
+    private struct Line: Decodable { let kind: String }
+
+    init(_ metrics: Data, _ file: String) throws {
+      let decoder = JSONDecoder()
+      let lines = metrics.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      for (index, line) in lines.enumerated() where !line.isEmpty {
+        do {
+          try read(line, of: decoder.decode(Line.self, from: line).kind, decoder)
+        } catch {
+          // Only what follows the last line feed can be half written.
+          if index == lines.count - 1 { break }
+          throw Failure(
+            .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
         }
-      } catch {
-        // Only what follows the last line feed can be half written.
-        if index == lines.count - 1 { break }
-        throw Failure(
-          .badData, "\(file), line \(index + 1), is damaged or lacks what records of its kind have; remove the line.")
       }
     }
-    return (evaluations, mixtures, domains, starts)
+
+    private mutating func read(_ line: Data, of kind: String, _ decoder: JSONDecoder) throws {
+      switch kind {
+      case "evaluation": evaluations.append(try decoder.decode(Evaluation.self, from: line))
+      case "mixture": mixtures.append(try decoder.decode(Mixture.self, from: line))
+      case "start": starts.append(try decoder.decode(Start.self, from: line))
+      case "domains": domains.append(try decoder.decode(Domains.self, from: line))
+      case "step":
+        guard let seconds = try decoder.decode(Step.self, from: line).seconds else { break }
+        time.total += seconds.total
+        time.alignment += seconds.alignment
+      default: break
+      }
+    }
   }
 }

@@ -112,7 +112,8 @@ extension StudyRecord.Comparison {
 /// What names of results stand for.
 enum ResultName {
   private static let first = [
-    "target_loss", "generic_loss", "bits_per_byte", "accuracy", "tokens", "probe_tokens", "cost_tokens",
+    "target_loss", "generic_loss", "bits_per_byte", "accuracy", "target_loss_at_equal_cost", "speed_up",
+    "speed_up_by_cost", "tokens", "probe_tokens", "cost_tokens",
   ]
 
   /// Names in the order of columns: losses, accuracy, others, costs.

@@ -16,7 +16,7 @@ extension Trainer {
     let losses = try evaluation.run(on: &replica, parameters, over: world) { [stops] in stops.request == .stop }
     if isRecorded {
       owesEvaluation = losses == nil
-      if let losses { try root?.journal.evaluated(step, losses) }
+      if let losses { try root?.journal.evaluated(step, losses, probeTokens: steering.tokens) }
     }
     return losses
   }

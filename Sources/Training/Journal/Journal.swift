@@ -173,11 +173,11 @@ final class Journal {
   }
 
   /// Records an evaluation.
-  func evaluated(_ step: Int, _ result: EvaluationResult) throws {
+  func evaluated(_ step: Int, _ result: EvaluationResult, probeTokens: Int) throws {
     try metrics.append(
       MetricRecord.Evaluation(
-        step: step, tokens: step * plan.tokensPerStep, target: result.target.nats, generic: result.generic,
-        target_standard_error: result.target.standardError,
+        step: step, tokens: step * plan.tokensPerStep, probe_tokens: probeTokens, target: result.target.nats,
+        generic: result.generic, target_standard_error: result.target.standardError,
         domains: Dictionary(uniqueKeysWithValues: result.domains.map { ($0.name, $0.loss.nats) }),
         bits_per_byte: result.target.bitsPerByte))
     log.info(

@@ -84,7 +84,8 @@ enum MetricRecord {
   /// One evaluation.
   struct Evaluation: Encodable {
     let kind = "evaluation"
-    let step, tokens: Int
+    /// Training tokens, and beside them the tokens read to measure domains and target, until then.
+    let step, tokens, probe_tokens: Int
     let target, generic: Double
     let target_standard_error: Double?
     let domains: [String: Double]
