@@ -156,6 +156,8 @@ public struct RunDescription: Configurable, Sendable {
 public struct EvaluationSettings: Configurable, Sendable {
   /// The time between evaluations; nil: only at the end.
   public var every: Quantity?
+  /// Whether the initial model is evaluated, too.
+  public var first = false
   /// Sequences of each part at most.
   public var sequences = 64
   /// The most domains that are all evaluated; of more, a sample of as many.
@@ -170,6 +172,8 @@ public struct EvaluationSettings: Configurable, Sendable {
       "every", &every, in: [.steps, .tokens],
       "the time between two evaluations; without it the model is evaluated at the end only")
     if every?.value == 0 { throw keys.failure("every", "there is at least a step between two evaluations") }
+    try keys.flag(
+      "first", &first, "whether the model is also evaluated before the first step, which is recorded as step 0")
     try keys.integer(
       "sequences", &sequences, in: 1...Int.max, "the most sequences of each domain and target that an evaluation reads")
     try keys.integer(

@@ -52,6 +52,7 @@ extension Trainer {
     }
     FlightReport.setDirectory(plan.description.run + "/flight")
     replica.optimizer.acceptMemory(parameters)
+    if restored == nil, plan.description.evaluation.first { (owesEvaluation, owesCheckpoint) = (true, true) }
     if let journal {
       if let change = restored?.change {
         try journal.changed(step, change, mixture)
@@ -76,6 +77,24 @@ extension Trainer {
       var values = parameters.mutableSpan
       try TensorFiles.read(&values, layout: layout, from: "\(initial.path)/\(TensorFiles.parametersFile)")
     }
+  }
+
+  /// Evaluates before the next step if that is owed: by a run that begins so, or by the session before.
+  ///
+  /// - Throws: `Failure(.preempted)` if a signal has asked to stop meanwhile; the run that goes on owes it again.
+  mutating func evaluateBeforeSteps(
+    _ parameters: borrowing Parameters<Whole>, over world: borrowing Communicator
+  ) throws -> EvaluationResult? {
+    guard owesEvaluation else { return nil }
+    let losses = try evaluate(parameters, over: world)
+    if owesEvaluation {
+      if owesCheckpoint { try save(parameters, over: world) }
+      try world.agree { throw stopped() }
+    }
+    owesCheckpoint = false
+    // The last step's checkpoint says that its evaluation is owed.
+    if step == plan.steps { try save(parameters, over: world) }
+    return losses
   }
 
   func outcome(

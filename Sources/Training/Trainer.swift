@@ -113,10 +113,7 @@ public struct Trainer: ~Copyable {
     if world.size > 1 { MappedFile.setReader("rank \(world.rank)") }
     var initial = Parameters<Whole>(replica.optimizer.shards)
     let ceiling = try open(resume: resume, &initial, over: world)
-    var losses = owesEvaluation ? try evaluate(initial, over: world) : nil
-    if owesEvaluation { try world.agree { throw stopped() } }
-    // The last step's checkpoint says that its evaluation is owed.
-    if losses != nil, step == plan.steps { try save(initial, over: world) }
+    var losses = try evaluateBeforeSteps(initial, over: world)
     var parameters = initial.arriving()
     var gradients = Gradients<Local>(layout: replica.model.layout, levels: plan.tree.levels)
     while step < plan.steps {

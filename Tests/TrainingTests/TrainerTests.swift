@@ -41,6 +41,33 @@ extension MiddleTests {
       #expect(frozen.parameters_hash == uniform.parameters_hash)
     }
 
+    @Test func `A run may be evaluated before its first step, which changes nothing else and is not repeated`() throws {
+      let directory = try TemporaryDirectory()
+      func evaluations(_ run: String) throws -> [(step: Int, target: Double)] {
+        struct Record: Decodable {
+          let kind: String
+          let step: Int
+          let target: Double?
+        }
+        let lines = try String(contentsOfFile: "\(directory.path)/\(run)/metrics.jsonl", encoding: .utf8)
+        return try lines.split(separator: "\n").compactMap {
+          let record = try JSONDecoder().decode(Record.self, from: Data($0.utf8))
+          return record.kind == "evaluation" ? (record.step, record.target!) : nil
+        }
+      }
+      let plain = try train(directory, "plain")
+      let first = try train(directory, "first") { $0.evaluation.first = true }
+      #expect(first.parameters_hash == plain.parameters_hash && first.batches_hash == plain.batches_hash)
+      #expect(try evaluations("plain").map(\.step) == [12] && evaluations("first").map(\.step) == [0, 12])
+      // Logits of fresh weights hardly differ: the loss is that of guessing among 31 ids.
+      #expect(abs(try evaluations("first")[0].target - log(31.0)) < 0.1)
+      _ = try train(directory, "first", resume: true) {
+        $0.evaluation.first = true
+        $0.duration = Quantity(14, .steps)
+      }
+      #expect(try evaluations("first").map(\.step) == [0, 12, 14])
+    }
+
     @Test func `Weights of losses change the gradient and not what is read`() throws {
       let directory = try TemporaryDirectory()
       let uniform = try train(directory, "uniform") { $0.mixture.use(ConstantMixture<UniformWeights>.self) }
