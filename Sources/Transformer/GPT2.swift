@@ -24,7 +24,7 @@ public struct GPT2: ~Copyable {
   /// Seconds that backward passes have spent on directions, all together.
   public private(set) var directionSeconds = 0.0
 
-  private var workspace: Workspace
+  var workspace: Workspace
   private var inputs: TokenBuffer
   private var targets: TokenBuffer
 
@@ -46,6 +46,14 @@ public struct GPT2: ~Copyable {
       configuration, sequences: sequences, length: length, directions: directions, recomputing: recomputing)
     inputs = TokenBuffer(capacity: sequences * length)
     targets = TokenBuffer(capacity: sequences * length)
+  }
+
+  /// Gives the sequences to come another length, with room for more of them where they are shorter.
+  ///
+  /// - Precondition: `length` is from 1 to the length that the model was made with.
+  public mutating func reshape(length: Int) {
+    precondition((1...workspace.longest).contains(length), "a sequence is longer than there is room for")
+    workspace.length = length
   }
 
   /// Bytes of activation memory that a model of this shape and micro-batch allocates.

@@ -6,9 +6,10 @@ import Kernels
 /// tokens, not with T squared or tokens times vocabulary.
 struct Workspace: ~Copyable {
   let model: ModelConfiguration
-  /// The most sequences that there is room for.
-  let capacity: Int
-  let length: Int
+  /// The sequences and their tokens that there is room for.
+  private let planned: (sequences: Int, length: Int)
+  /// Tokens in a sequence of the present micro-batch, at most as many as planned.
+  var length: Int
   /// The most directions to score along at once.
   let directions: Int
   /// Whether all blocks share the memory of one, whose activations are computed again in the backward pass.
@@ -20,7 +21,7 @@ struct Workspace: ~Copyable {
   /// Plans memory for at most `sequences` sequences of `length` tokens each.
   init(_ model: ModelConfiguration, sequences: Int, length: Int, directions: Int, recomputing: Bool) {
     self.model = model
-    capacity = sequences
+    planned = (sequences, length)
     self.directions = directions
     self.sequences = sequences
     self.length = length
@@ -68,8 +69,15 @@ struct Workspace: ~Copyable {
   }
 
   private var plan: Plan {
-    Plan(model, sequences: capacity, length: length, directions: directions, recomputing: recomputing)
+    Plan(
+      model, sequences: planned.sequences, length: planned.length, directions: directions, recomputing: recomputing)
   }
+
+  /// The most sequences of the present length that there is room for.
+  var capacity: Int { planned.sequences * planned.length / length }
+  /// The most tokens in a sequence.
+  var longest: Int { planned.length }
+
   private var rows: Int { sequences * length }
 
   /// The residual stream that enters layer `index` (N, C); that of index L enters the final LayerNorm.
