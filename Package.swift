@@ -92,6 +92,12 @@ let package = Package(
     .target(
       name: "Reporting", dependencies: ["Failures", "Printing", "Configuration", "Storage"], swiftSettings: strict),
     .target(
+      name: "Studies",
+      dependencies: [
+        "Failures", "Signals", "Printing", "Configuration", "Storage", "Corpus", "Runs", "Kernels", "Transformer",
+        "Training", "Reporting",
+      ], swiftSettings: strict),
+    .target(
       name: "Benchmarking",
       dependencies: [
         "Failures", "Signals", "Printing", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Transformer",
@@ -101,7 +107,7 @@ let package = Package(
       name: "dga",
       dependencies: [
         "Failures", "Signals", "Liveness", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Clustering", "Training",
-        "Reporting", "Benchmarking",
+        "Reporting", "Studies", "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

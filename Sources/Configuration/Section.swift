@@ -175,6 +175,9 @@ package final class Section {
     if isKnown.insert(key).inserted { known.append(key) }
   }
 
+  /// Whether somebody has read the key.
+  func isAlreadyRead(_ key: String) -> Bool { isRead.contains(key) }
+
   /// Notes that a key was read.
   func markRead(_ key: String) {
     note(key)

@@ -1,0 +1,58 @@
+import Failures
+import Foundation
+import Printing
+import Reporting
+
+/// The figures of a run, from the JSON that a command ends with.
+enum StudyResults {
+  /// Numbers of a training run that say nothing about what it has learned.
+  private static let left = ["steps", "tokens_per_second", "flops_share", "overhead_share"]
+
+  /// Reads what a command has printed: the numbers of an object, or the losses of an evaluation's parts.
+  ///
+  /// - Parameter upstream: Tokens that the runs cost which this one builds on.
+  /// - Throws: `Failure(.badData)` if that is no such JSON.
+  static func read(_ file: String, upstream: Double) throws -> [String: Double] {
+    let data = FileManager.default.contents(atPath: file) ?? Data()
+    // Making a corpus prints nothing.
+    guard !data.allSatisfy({ $0 == UInt8(ascii: "\n") }) else { return [:] }
+    switch try? JSONSerialization.jsonObject(with: data) {
+    case let object as [String: Any]:
+      var results = object.compactMapValues { ($0 as? NSNumber)?.doubleValue }.filter { $0.value.isFinite }
+      for name in left { results[name] = nil }
+      if let tokens = results["tokens"], results["target_loss"] != nil {
+        results["cost_tokens"] = tokens + (results["probe_tokens"] ?? 0) + upstream
+      }
+      return results
+    case let parts as [[String: Any]]:
+      var results: [String: Double] = [:]
+      for part in parts {
+        guard let kind = part["kind"] as? String, let name = part["name"] as? String,
+          let loss = part["loss"] as? [String: Any], let nats = (loss["nats"] as? NSNumber)?.doubleValue
+        else { continue }
+        results["\(kind) \(name)"] = nats
+      }
+      return results
+    default: throw Failure(.badData, "\(file) is not the JSON that the command is to end with.")
+    }
+  }
+
+  /// The tokens that some runs cost, and those that they build on, each counted once.
+  static func cost(of names: [String], in record: StudyRecord) -> Double {
+    var seen: Set<String> = []
+    func cost(_ name: String) -> Double {
+      guard seen.insert(name).inserted, let run = record.runs.first(where: { $0.name == name }) else { return 0 }
+      let own = (run.results["tokens"] ?? 0) + (run.results["probe_tokens"] ?? 0)
+      return run.buildsOn.reduce(own) { $0 + cost($1) }
+    }
+    return names.reduce(0) { $0 + cost($1) }
+  }
+
+  /// The most important figures in a few words.
+  static func summary(_ results: [String: Double]) -> String {
+    let shown = ["target_loss": "target", "generic_loss": "generic", "accuracy": "accuracy"]
+    return shown.sorted { $0.value > $1.value }.compactMap { key, word in
+      results[key].map { "\(word) \(String(format: "%.3f", $0))" }
+    }.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import Printing
+import Reporting
+import Studies
+
+/// Makes a grid of runs.
+struct StudyCommand: Stoppable {
+  static let configuration = CommandConfiguration(
+    commandName: "study",
+    abstract: "Make a grid of runs, methods by seeds by settings, and tabulate them; goes on where it stopped.",
+    discussion: """
+      Complete runs are not repeated, and a run that fails does not stop the others. docs/studies.md describes the file.
+      """)
+
+  @Argument(help: "The study, YAML or JSON.")
+  var file: String
+
+  @Argument(help: "Changes to the study, such as jobs=4.")
+  var overrides: [String] = []
+
+  @Flag(help: "Check every run, show the grid and what it will cost, and stop.")
+  var dryRun = false
+
+  @Flag(help: "Make runs anew whose settings have changed; what they have left is moved to `replaced` in the study.")
+  var rerun = false
+
+  @Flag(help: "End with one JSON object on standard output: the study's record.")
+  var json = false
+
+  func run() throws {
+    var study = try Study(StudyDescription(contentsOf: file, overrides: overrides))
+    if dryRun {
+      try Console.print(study.outlook(rate: study.expectedRate))
+      return
+    }
+    Console.note(study.outlook(rate: study.expectedRate))
+    try study.run(rerun: rerun)
+    try Console.print(json ? JSON.line.text(study.record) : StudyTable(study.record).text)
+    if let failure = study.failure { throw failure }
+  }
+}
