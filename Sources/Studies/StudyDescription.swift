@@ -77,9 +77,17 @@ public struct StudyDescription: Sendable {
 
   /// Reads a file, then `overrides` such as `jobs=4`.
   ///
+  /// - Parameter isQuick: Whether the settings under the file's key `quick` take the place of others.
   /// - Throws: `Failure` that names file, line and key.
-  public init(contentsOf path: String, overrides: [String] = []) throws {
-    let root = try Section(contentsOf: path, overrides: overrides)
+  public init(contentsOf path: String, overrides: [String] = [], isQuick: Bool = false) throws {
+    var quick: [Assignment] = []
+    if isQuick {
+      let root = try Section(contentsOf: path)
+      quick = try root.section("quick").assignments()
+      guard !quick.isEmpty else { throw root.failure("quick", "The study has no quick size: give the settings of one.") }
+    }
+    let root = try Section(contentsOf: path, overrides: quick.map(\.text) + overrides)
+    _ = try root.section("quick").assignments()
     base = try root.string("base")
     guard FileManager.default.fileExists(atPath: base) else {
       throw root.failure("base", "There is no file \(base).", kind: .missingInput)

@@ -67,7 +67,7 @@ struct StudyPlan {
       // Options of a command are not keys of a run: of the grid only the stage's own axes set some.
       settings = values.dropFirst(stage.shared.count).flatMap(\.settings)
     }
-    settings += stage.settings
+    settings += stage.settings.map { Assignment(key: $0.key, value: filled($0.value, point)) }
     var buildsOn: [String] = []
     func resolved(_ value: String) throws -> String {
       guard let other = earlier.first(where: { $0.name == value }) else { return value }
@@ -89,6 +89,11 @@ struct StudyPlan {
     return Run(
       name: name, stage: stage, point: point, settings: settings, input: input, buildsOn: buildsOn,
       directory: Self.directory(of: name, in: directory))
+  }
+
+  /// A value in which the name of an axis in braces stands for its value.
+  private static func filled(_ value: String, _ point: [String: String]) -> String {
+    point.reduce(value) { $0.replacing("{\($1.key)}", with: $1.value) }
   }
 
   /// The run of another stage at a point of this one.

@@ -21,6 +21,9 @@ struct StudyCommand: Stoppable {
   @Flag(help: "Check every run, show the grid and what it will cost, and stop.")
   var dryRun = false
 
+  @Flag(help: "Take the settings under the file's key `quick` in the place of others.")
+  var quick = false
+
   @Flag(help: "Make runs anew whose settings have changed; what they have left is moved to `replaced` in the study.")
   var rerun = false
 
@@ -28,7 +31,7 @@ struct StudyCommand: Stoppable {
   var json = false
 
   func run() throws {
-    var study = try Study(StudyDescription(contentsOf: file, overrides: overrides))
+    var study = try Study(StudyDescription(contentsOf: file, overrides: overrides, isQuick: quick))
     if dryRun {
       try Console.print(study.outlook(rate: study.expectedRate))
       return
