@@ -67,7 +67,7 @@ struct StudyPlan {
       // Options of a command are not keys of a run: of the grid only the stage's own axes set some.
       settings = values.dropFirst(stage.shared.count).flatMap(\.settings)
     }
-    settings += stage.settings.map { Assignment(key: $0.key, value: filled($0.value, point)) }
+    settings = (settings + stage.settings).map { Assignment(key: $0.key, value: filled($0.value, point)) }
     var buildsOn: [String] = []
     func resolved(_ value: String) throws -> String {
       guard let other = earlier.first(where: { $0.name == value }) else { return value }
