@@ -51,17 +51,18 @@ struct Gnuplot {
   /// The names of a figure's files.
   func files(of figure: Figure) -> [String] { ["svg", "png"].map { "\(figure.name).\($0)" } }
 
-  /// Draws a figure as SVG and PNG into an existing directory, which holds both files or neither afterwards.
+  /// Draws a figure as SVG and PNG, or one of them, into an existing directory, which holds all or none afterwards.
   ///
   /// - Returns: The paths of the files.
   /// - Throws: `Failure` with gnuplot's own words.
-  func draw(_ figure: Figure, in directory: String) throws -> [String] {
+  func draw(_ figure: Figure, as suffixes: Set<String> = ["svg", "png"], in directory: String) throws -> [String] {
     let temporary = "\(directory)/.\(figure.name)-\(ProcessInfo.processInfo.processIdentifier)"
     let (width, height) = figure.size
-    let terminals = [
+    let all = [
       "svg": "svg size \(width),\(height) font 'DejaVu Sans,12' noenhanced background rgb 'white'",
       "png": "pngcairo size \(2 * width),\(2 * height) font 'DejaVu Sans,22' linewidth 2 noenhanced",
     ]
+    let terminals = all.filter { suffixes.contains($0.key) }
     defer {
       for suffix in ["gnuplot", "svg", "png"] { try? FileManager.default.removeItem(atPath: "\(temporary).\(suffix)") }
     }

@@ -1,6 +1,5 @@
 import Failures
 import Foundation
-import Storage
 
 /// Pictures and a table of runs: the losses of all, the weights of those whose weights move with the scores that they
 /// follow, and what each domain got.
@@ -19,35 +18,12 @@ public enum Plot {
   /// - Throws: `Failure` if gnuplot is not installed or the directory cannot be written.
   public static func draw(_ runs: [RunRecord], output: String) throws -> [String] {
     let gnuplot = try Gnuplot()
-    do {
-      try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-    } catch {
-      throw Failure(.cannotCreate, "The directory \(output) cannot be created: \(error.localizedDescription)")
-    }
     let figures = [
       LossFigure(runs).figure, WeightFigure(runs)?.figure, ScoreFigure(runs)?.figure, DomainFigure(runs)?.figure,
     ]
     .compactMap(\.self)
-    try takeHold(of: figures.flatMap { gnuplot.files(of: $0) }, in: output)
+    try OwnedFiles.take(figures.flatMap { gnuplot.files(of: $0) }, in: output)
     return try figures.flatMap { try gnuplot.draw($0, in: output) }
-  }
-
-  /// Notes in the directory which pictures in it are ours, so that they can be drawn again.
-  ///
-  /// - Throws: `Failure(.cannotCreate)` if there is a file with the name of a picture that is not; `.badData` if a
-  ///   newer dga has drawn there.
-  private static func takeHold(of files: [String], in directory: String) throws {
-    let version = 1
-    let marker = DirectoryMarker(.plots, of: directory)
-    try marker?.checkVersion(of: directory, newest: version)
-    let ours = marker?.files ?? []
-    for file in files where !ours.contains(file) && FileManager.default.fileExists(atPath: "\(directory)/\(file)") {
-      throw Failure(
-        .cannotCreate,
-        "\(directory)/\(file) was not drawn by this program, so it is not replaced; move it elsewhere or choose "
-          + "another directory.")
-    }
-    try DirectoryMarker(.plots, version: version, files: ours.union(files)).write(to: directory)
   }
 
   /// Reads runs, each named by its directory; passes over those that have nothing to show yet, and those that are

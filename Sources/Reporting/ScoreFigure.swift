@@ -29,7 +29,7 @@ struct ScoreFigure {
       script += "$run\(index) << EOD\n"
       for point in run.mixtures {
         let scores = named.map { name -> String in
-          "\(score(name, point).map { "\($0)" } ?? "NaN") \(error(name, point).map { "\($0)" } ?? "NaN")"
+          "\(point.score(name).map { "\($0)" } ?? "NaN") \(point.scoreError(name).map { "\($0)" } ?? "NaN")"
         }
         let reliability = point.reliability.map { "\($0)" } ?? "NaN"
         script += "\(axis.place(point.tokens)) \(reliability) \(scores.joined(separator: " "))\n"
@@ -42,23 +42,9 @@ struct ScoreFigure {
     return Figure(name: "scores", size: (1200, 380 * runs.count), script: script)
   }
 
-  private func score(_ name: String, _ point: RunRecord.Mixture) -> Double? {
-    inUnits(point.alignment?[name] ?? nil, point)
-  }
-
-  private func error(_ name: String, _ point: RunRecord.Mixture) -> Double? {
-    inUnits(point.standardError?[name] ?? nil, point)
-  }
-
-  /// A value in units of the target's own; nil if there is none, or it is beyond what can be drawn.
-  private func inUnits(_ value: Double?, _ point: RunRecord.Mixture) -> Double? {
-    guard let value, let unit = point.targetAlignment, unit > 0, abs(value / unit) < 1e38 else { return nil }
-    return value / unit
-  }
-
   private func scores(_ index: Int) -> String {
     let last = runs[index].mixtures[runs[index].mixtures.count - 1]
-    let ends = named.compactMap { name in score(name, last).map { (text: name, value: $0) } }
+    let ends = named.compactMap { name in last.score(name).map { (text: name, value: $0) } }
     let ascending = ends.sorted { $0.value < $1.value }
     let (low, high) = (ascending.first?.value ?? 0, ascending.last?.value ?? 1)
     let heights = Figure.spread(ascending.map { ($0.value - low) / max(high - low, 1e-9) }, separation: 0.07)
@@ -73,7 +59,7 @@ struct ScoreFigure {
         + "linecolor rgb '\(Palette.domains[place])'"
     }
     // A range that is found from no points is an error.
-    let isEmpty = !runs[index].mixtures.contains { point in named.contains { score($0, point) != nil } }
+    let isEmpty = !runs[index].mixtures.contains { point in named.contains { point.score($0) != nil } }
     return script + "set yrange [\(isEmpty ? "0:1" : "*:*")]\nplot " + lines.joined(separator: ", \\\n  ") + "\n"
   }
 

@@ -58,6 +58,27 @@ extension StudyTable {
     return table
   }
 
+  /// Sentences on the losses on the target and on accuracies, one for each point that has a baseline.
+  var findings: [String] {
+    let shown = ["target_loss", "accuracy"]
+    guard let comparison = record.comparison else { return [] }
+    return stages.flatMap { stage in
+      stage.rows.flatMap { row in
+        let others = stage.axes.filter { $0 != comparison.axis }
+        let point = others.compactMap { axis in row.point[axis].map { "\(axis) \($0)" } }
+        let subject = ([stage.name] + point + [row.point[comparison.axis] ?? "-"]).joined(separator: ", ")
+        return shown.filter { row.differences[$0] != nil }.map { name in
+          let paired = row.differences[name]!
+          let difference = NumberText.estimate(paired.difference)
+          let sure = paired.p.map { "p \($0 < 0.001 ? "" : "= ")\(NumberText.probability($0)), " } ?? ""
+          return "\(subject): \(ResultName.title(name)) \(NumberText.estimate(row.results[name])), difference from "
+            + "\(comparison.baseline) \(difference) (\(Words.count(paired.difference.count, "pair")), \(sure)"
+            + "\(paired.certainty))."
+        }
+      }
+    }
+  }
+
   /// The runs without results; nil if there is none.
   var missingRuns: Table? {
     guard !incomplete.isEmpty else { return nil }

@@ -9,6 +9,8 @@ struct Table: Sendable {
     let value: String
     /// The run directories, files and steps that the value was taken from; nil for what is no measurement.
     var source: String?
+    /// Places in the page that the text's words lead to.
+    var links: [(text: String, anchor: String)] = []
 
     /// Text that is its own value.
     init(_ text: String) { (self.text, value) = (text, text) }
@@ -25,7 +27,7 @@ struct Table: Sendable {
   }
 
   /// The name of its file, without a suffix.
-  let name: String
+  private(set) var name: String
   let title: String
   let columns: [String]
   /// How many of the first columns are words that say what the row is about.
@@ -37,6 +39,13 @@ struct Table: Sendable {
   init(_ name: String, _ title: String, columns: [String], headings: Int, note: String? = nil) {
     (self.name, self.title, self.columns) = (name, title, columns)
     (self.headings, self.note) = (headings, note)
+  }
+
+  /// The same table in another file.
+  func named(_ name: String) -> Table {
+    var table = self
+    table.name = name
+    return table
   }
 
   /// For a terminal: title, columns, note.
