@@ -6,6 +6,7 @@ extension Chart {
       set xlabel \(Figure.quoted(xTitle))
       set ylabel \(Figure.quoted(names == nil ? yTitle : ""))
       set border 1 linecolor rgb '#666666'
+      set bars small
       set tics nomirror textcolor rgb '#333333'
       set style fill transparent solid 0.2 noborder
       set xrange [\(xAxis.range.lowerBound):\(xAxis.range.upperBound)]
@@ -13,8 +14,8 @@ extension Chart {
       """
     if let names {
       let ticks = names.enumerated().map { "\(Figure.quoted($1)) \($0)" }.joined(separator: ", ")
-      script += "set grid linetype 1 linewidth 0.5 linecolor rgb '#DDDDDD'\nset ytics (\(ticks))\n"
-      script += "set yrange [\(Double(names.count) - 0.5):-0.5]\nset key outside top center horizontal\n"
+      script += "set grid linetype 1 linewidth 0.5 linecolor rgb '#DDDDDD'\nset ytics scale 0 (\(ticks))\n"
+      script += "set yrange [\(Double(names.count) - 0.5):-0.5]\nset key outside top center horizontal reverse Left\n"
     } else {
       script += "set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#DDDDDD'\nunset key\nset rmargin 20\n"
       script += "set yrange [\(yAxis.range.lowerBound):\(yAxis.range.upperBound)]\n" + endLabels
@@ -52,7 +53,7 @@ extension Chart {
       return bars + ["\(data) using 1:2 with linespoints pointtype 7 pointsize 0.5 \(colour) \(title)"]
     case .dots, .rings:
       let bars = hasErrors ? ["\(data) using 1:2:3:4 with xerrorbars pointtype 7 pointsize 0.1 \(colour) notitle"] : []
-      let kind = series.mark == .rings ? "6 pointsize 1.2" : "7 pointsize 0.7"
+      let kind = series.mark == .rings ? "6 pointsize 2" : "7 pointsize 1.2"
       return bars + ["\(data) using 1:2 with points pointtype \(kind) \(colour) \(title)"]
     }
   }

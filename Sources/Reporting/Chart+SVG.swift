@@ -6,17 +6,17 @@ struct ChartDrawing {
   private let chart: Chart
   private let x: Axis
   private let y: Axis
-  private let width = 420.0, height: Double
+  private let width = 400.0, height: Double
   private let left, right: Double
   private let top: Double, bottom = 40.0
 
   init(_ chart: Chart) {
     self.chart = chart
     (x, y) = (chart.xAxis, chart.yAxis)
-    left = chart.names == nil ? 46 : 112
-    right = chart.names == nil ? 128 : 14
+    left = chart.names == nil ? 44 : 116
+    right = chart.names == nil ? 132 : 14
     top = chart.names == nil ? 20 : 30
-    height = chart.names.map { 76 + 17 * Double($0.count) } ?? 270
+    height = chart.names.map { 76 + 18 * Double($0.count) } ?? 270
   }
 
   /// The picture; its colours are variables that the page or `styleSheet` sets.
@@ -71,7 +71,7 @@ struct ChartDrawing {
       for (row, name) in names.enumerated() {
         let middle = place(y: Double(row))
         parts.append(line(left, middle, width - right, middle, [("class", "grid")]))
-        parts.append(text(Self.short(name, 17), left - 8, middle + 4, "end"))
+        parts.append(text(Self.short(name, 16), left - 8, middle + 4, "end"))
       }
     } else {
       for tick in y.ticks {
@@ -147,7 +147,7 @@ struct ChartDrawing {
     let ends = chart.series.filter { !$0.points.isEmpty }
       .map { (series: $0, height: 1 - (place(y: $0.points[$0.points.count - 1].y) - top) / (height - top - bottom)) }
       .sorted { $0.height < $1.height }
-    let heights = Figure.spread(ends.map(\.height), separation: min(0.066, 1 / Double(max(1, ends.count))))
+    let heights = Figure.spread(ends.map(\.height), separation: min(0.07, 1 / Double(max(1, ends.count))))
     return .element(
       "g", [],
       zip(ends, heights).map { end, place in
@@ -155,7 +155,7 @@ struct ChartDrawing {
         let colour = "var(\(end.series.colour.variable))"
         return .all([
           .tag("circle", [("cx", number(width - right + 9)), ("cy", number(middle)), ("r", "4"), ("fill", colour)]),
-          text(Self.short(end.series.label, 19), width - right + 17, middle + 4, "start", "name"),
+          text(Self.short(end.series.label, 18), width - right + 17, middle + 4, "start", "name"),
         ])
       })
   }
@@ -169,7 +169,7 @@ struct ChartDrawing {
       let look = series.mark == .rings ? Self.ring(colour) : [("fill", colour)]
       parts.append(.tag("circle", [("cx", number(place + 5)), ("cy", "10"), ("r", "4")] + look))
       parts.append(text(Self.short(series.label, 17), place + 13, 14, "start", "name"))
-      place += 24 + 6.3 * Double(min(17, series.label.count))
+      place += 24 + 7 * Double(min(17, series.label.count))
     }
     return .element("g", [], parts)
   }

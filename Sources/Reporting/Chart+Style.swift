@@ -11,9 +11,9 @@ extension Chart {
     return """
       :root { color-scheme: light dark; \(light) }
       @media screen and (prefers-color-scheme: dark) { :root { \(dark) } }
-      .chart { background: var(--ground); font: 12px system-ui, 'DejaVu Sans', sans-serif; overflow: visible; }
+      .chart { background: var(--ground); font: 12.5px system-ui, 'DejaVu Sans', sans-serif; overflow: visible; }
       .chart text { fill: var(--ink); }
-      .chart .tick, .chart .label { fill: var(--soft); font-size: 11px; }
+      .chart .tick, .chart .label { fill: var(--soft); font-size: 11.5px; }
       .chart .grid { stroke: var(--rule); stroke-width: 1; }
       .chart .axis { stroke: var(--soft); stroke-width: 1; }
       .chart .line { fill: none; stroke-width: 2; stroke-linejoin: round; }

@@ -31,7 +31,7 @@ indirect enum Markup: Sendable {
     "g",
   ]
   /// HTML's elements without content; all others need an end tag.
-  private static let empty: Set<String> = ["meta", "path", "circle", "line", "rect", "br"]
+  private static let empty: Set<String> = ["meta", "path", "circle", "line", "wbr"]
 
   private func write(to result: inout String) {
     switch self {

@@ -10,33 +10,36 @@ extension ReportPage {
     p, ul { max-width: 75ch; }
     a { color: var(--c0); }
     summary { cursor: pointer; font-weight: 600; padding: 6px 0; overflow-wrap: anywhere; }
-    .figures { display: grid; gap: 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)); }
+    .figures { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 350px), 1fr)); }
     .figures { margin: 0 0 20px; }
     figure { margin: 0; min-width: 0; }
     .heading { font-weight: 600; font-size: 0.9rem; overflow-wrap: anywhere; }
     .chart { display: block; width: 100%; height: auto; max-width: 560px; }
     figcaption, .note { color: var(--soft); font-size: 0.8rem; line-height: 1.4; overflow-wrap: anywhere; }
     .note { margin: 4px 0 20px; }
-    .table { overflow-x: auto; max-height: 75vh; max-width: 100%; }
+    .table { overflow-x: auto; max-width: 100%; }
     table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
     caption { text-align: left; font-weight: 600; padding: 4px 0; }
     th, td { padding: 3px 12px 3px 0; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
     thead th { color: var(--soft); font-weight: 600; }
     tbody th { font-weight: 400; }
-    td { white-space: nowrap; }
+    tbody th, td { white-space: nowrap; }
     .number { text-align: right; }
-    .text { max-width: 36ch; overflow-wrap: anywhere; }
+    tbody .long { white-space: normal; min-width: 30ch; max-width: 60ch; overflow-wrap: break-word; }
     tr:target { background: var(--rule); }
     @media print {
+      @page { margin: 12mm; }
       body { font-size: 11px; }
       main { max-width: none; padding: 0; }
-      .table { overflow: visible; max-height: none; }
-      table { font-size: 0.8rem; }
-      td { white-space: normal; }
+      .table { overflow: visible; }
+      table { font-size: 9px; }
+      th, td { padding-right: 8px; }
+      tbody th, td { white-space: normal; }
+      tbody .long { min-width: 0; }
       .figures { grid-template-columns: repeat(2, 1fr); }
       figure, tr { break-inside: avoid; }
       h2, h3, h4, .heading { break-after: avoid; }
-      details::details-content { content-visibility: visible; height: auto; }
+      .panel::details-content { content-visibility: visible; height: auto; }
     }
 
     """

@@ -55,13 +55,13 @@ struct ReportPage {
   private func write(_ subject: ReportSubject, prefix: String, to content: inout Content) throws {
     let table = StudyTable(subject.record)
     let tables = ReportTables(subject: subject, prefix: prefix)
-    var parts: [Markup] = [.tag("h2", text: subject.record.title)]
+    var parts: [Markup] = isAlone ? [] : [.tag("h2", text: subject.record.title)]
     let findings = table.findings
     if !findings.isEmpty {
-      parts.append(.tag("h3", text: "Findings"))
+      parts.append(heading("Findings"))
       parts.append(.element("ul", [], findings.map { .tag("li", text: $0) }))
     }
-    parts.append(.tag("h3", text: "Results"))
+    parts.append(heading("Results"))
     for stage in table.stages {
       parts.append(show(tables.withRuns(table.summary(of: stage), stage.rows), &content))
       if let differences = table.differences(of: stage) {
@@ -70,10 +70,10 @@ struct ReportPage {
       }
     }
     let costs = table.stages.compactMap { tables.cost(of: $0) }.map { show($0, &content) }
-    if !costs.isEmpty { parts += [.tag("h3", text: "Cost")] + costs }
+    if !costs.isEmpty { parts += [heading("Cost")] + costs }
     if let missing = table.missingRuns { parts.append(show(missing.named(prefix + missing.name), &content)) }
     parts += figures(subject, tables, prefix, &content)
-    parts.append(.tag("h3", text: "What was compared"))
+    parts.append(heading("What was compared"))
     if let differences = try tables.differences() { parts.append(show(differences, &content)) }
     if let shared = try tables.shared() { parts.append(fold("What all runs share", [show(shared, &content)])) }
     parts.append(show(tables.list, &content, rowAnchor: tables.anchor))
@@ -81,19 +81,28 @@ struct ReportPage {
     content.markup.append(.element("section", [], parts))
   }
 
+  /// Whether the page's title is the section's, too.
+  private var isAlone: Bool { subjects.count == 1 && subjects[0].record.title == title }
+
+  private func heading(_ text: String, below levels: Int = 0) -> Markup {
+    .tag("h\((isAlone ? 2 : 3) + levels)", text: text)
+  }
+
   private func figures(
     _ subject: ReportSubject, _ tables: ReportTables, _ prefix: String, _ content: inout Content
   ) -> [Markup] {
     let panels = subject.panels(prefix: prefix)
     guard !panels.isEmpty else { return [] }
-    var parts: [Markup] = [.tag("h3", text: "Figures")]
+    var parts: [Markup] = [heading("Figures")]
     for (number, panel) in panels.prefix(Self.most).enumerated() {
       var inside = [grid(panel.losses, &content)]
       inside += [panel.weights, panel.domains].filter { !$0.isEmpty }.map { grid($0, &content) }
       if let domains = tables.domains(of: panel) {
         inside.append(fold("What each domain got", [show(domains, &content)]))
       }
-      parts += number < Self.open ? [.tag("h4", text: panel.title)] + inside : [fold(panel.title, inside)]
+      parts +=
+        number < Self.open
+        ? [heading(panel.title, below: 1)] + inside : [fold(panel.title, inside, [("class", "panel")])]
     }
     if panels.count > Self.most {
       parts.append(.tag("p", text: "\(panels.count - Self.most) more panels are not drawn."))
@@ -101,8 +110,10 @@ struct ReportPage {
     return parts
   }
 
-  private func fold(_ title: String, _ parts: [Markup]) -> Markup {
-    .element("details", [], [.tag("summary", text: title)] + parts)
+  private func fold(
+    _ title: String, _ parts: [Markup], _ attributes: [(String, String)] = []
+  ) -> Markup {
+    .element("details", attributes, [.tag("summary", text: title)] + parts)
   }
 
   private func grid(_ charts: [Chart], _ content: inout Content) -> Markup {
@@ -131,7 +142,9 @@ struct ReportPage {
     content.tables.append(table)
     let columns = table.columns.indices
     let side = columns.map { table.isText($0) ? "text" : "number" }
-    let titles = columns.map { Markup.tag("th", [("scope", "col"), ("class", side[$0])], text: table.columns[$0]) }
+    let titles = columns.map {
+      Markup.element("th", [("scope", "col"), ("class", side[$0])], Self.breakable(table.columns[$0]))
+    }
     let rows = table.rows.prefix(Self.rows).enumerated().map { number, row in
       Markup.element(
         "tr", rowAnchor.map { [("id", $0(number))] } ?? [],
@@ -154,9 +167,23 @@ struct ReportPage {
   }
 
   private func cell(_ cell: Table.Cell, isHeading: Bool, side: String) -> Markup {
-    var attributes = (isHeading ? [("scope", "row")] : []) + [("class", side)]
+    let isLong = cell.links.isEmpty && cell.text.count > 44
+    var attributes = (isHeading ? [("scope", "row")] : []) + [("class", isLong ? "\(side) long" : side)]
     if let source = cell.source { attributes.append(("title", source)) }
     let links = cell.links.map { Markup.all([link("#\($0.anchor)", $0.text), .text(" ")]) }
     return .element(isHeading ? "th" : "td", attributes, links.isEmpty ? [.text(cell.text.printable)] : links)
+  }
+
+  /// A key that a line may end in after each dot and underscore.
+  private static func breakable(_ key: String) -> [Markup] {
+    var parts: [Markup] = []
+    var part = ""
+    for character in key.printable {
+      part.append(character)
+      guard character == "." || character == "_" else { continue }
+      parts += [.text(part), .tag("wbr")]
+      part = ""
+    }
+    return parts + [.text(part)]
   }
 }

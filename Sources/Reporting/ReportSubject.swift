@@ -6,6 +6,8 @@ import Foundation
 struct ReportSubject: Sendable {
   /// The study, with what compares the costs of its runs.
   let record: StudyRecord
+  /// The study's directory; nil for runs that were named one by one.
+  let directory: String?
   /// Those of its runs that have metrics, by name.
   let runs: [String: RunRecord]
 
@@ -23,7 +25,7 @@ struct ReportSubject: Sendable {
         report(failure.message)
       }
     }
-    (self.record, self.runs) = (record.comparingCosts(runs), runs)
+    (self.record, self.directory, self.runs) = (record.comparingCosts(runs), directory, runs)
   }
 
   /// Takes runs for the points of a grid of targets, methods and seeds.
@@ -44,7 +46,7 @@ struct ReportSubject: Sendable {
       comparison: labels.contains("uniform") ? StudyRecord.Comparison(axis: "method", baseline: "uniform") : nil,
       runs: runs)
     self.runs = Dictionary(zip(runs.map(\.name), records)) { $1 }
-    record = study.comparingCosts(self.runs)
+    (record, directory) = (study.comparingCosts(self.runs), nil)
   }
 
   private static func distinct(_ values: [String]) -> [String] {
@@ -85,11 +87,9 @@ struct ReportSubject: Sendable {
     for (number, place) in Self.unique(places).enumerated() {
       let inside = zip(members, places).filter { $1 == place }.map(\.0)
       let values = Self.distinct(inside.map(value))
-      let groups = values.enumerated().map { index, label in
-        let isBaseline = label == record.comparison?.baseline && axis == record.comparison?.axis
-        let before = values[..<index].contains { $0 == record.comparison?.baseline }
-        return SeedGroup(
-          label: label, colour: isBaseline ? .baseline : .number(before ? index - 1 : index),
+      let groups = values.map { label in
+        SeedGroup(
+          label: label, colour: colour(of: label, on: axis),
           runs: inside.filter { value($0) == label }.map { runs[$0.name]! })
       }
       let words = zip(others, place).map { "\($0) \($1)" }
@@ -99,6 +99,14 @@ struct ReportSubject: Sendable {
           groups: groups))
     }
     return result
+  }
+
+  /// The colour of a value of an axis, the same in all panels.
+  private func colour(of value: String, on axis: String?) -> Chart.Colour {
+    let baseline = axis == record.comparison?.axis ? record.comparison?.baseline : nil
+    if value == baseline { return .baseline }
+    let others = record.axes.first { $0.name == axis }?.values.filter { $0 != baseline }
+    return .number(others?.firstIndex(of: value) ?? 0)
   }
 
   /// The axis whose values share a picture: the one that is compared, or else the last that differs.

@@ -80,7 +80,7 @@ struct ReportTables: Sendable {
       ].map { Table.Cell($0?.mean, NumberText.estimate($0)) }
       table.rows.append(
         stage.axes.map { Table.Cell(row.point[$0] ?? "-") } + cells
-          + [Table.Cell(share?.mean, NumberText.estimate(share) + " %"), references(to: row)])
+          + [Table.Cell(share?.mean, NumberText.estimate(share, most: 2) + " %"), references(to: row)])
     }
     return table.rows.isEmpty ? nil : table
   }
@@ -118,8 +118,9 @@ struct ReportTables: Sendable {
     var table = Table(
       prefix + "directories", "Runs",
       columns: ["run", "name", "directory", "state", "last evaluation", "target loss", "generic loss"], headings: 3,
-      note: "The losses are `target` and `generic` of the last line of the kind `evaluation` in the file metrics.jsonl "
-        + "of the directory; settings are in its config.yaml. Directories of a study are relative to it.")
+      note: "The losses are target and generic of the last line of the kind evaluation in the file metrics.jsonl "
+        + "of the directory; settings are in its config.yaml."
+        + (subject.directory.map { " Directories are relative to that of the study, \($0)." } ?? ""))
     for (number, run) in subject.record.runs.enumerated() {
       let last = subject.runs[run.name]?.evaluations.last
       let source = last.map { "\(run.directory)/metrics.jsonl, step \($0.step ?? 0)" }

@@ -16,13 +16,14 @@ extension StudyTable {
   func summary(of stage: Stage) -> Table {
     var table = Table(
       "\(stage.name)-results", "\(stage.name): means ± standard errors over seeds",
-      columns: stage.axes + ["seeds"] + stage.results.map(ResultName.title), headings: stage.axes.count)
+      columns: stage.axes + ["seeds"] + stage.results.map(ResultName.title), headings: stage.axes.count,
+      note: ResultName.explanation(of: stage.results))
     for row in stage.rows {
       var cells = stage.axes.map { Table.Cell(row.point[$0] ?? "-") } + [Table.Cell(row.runs.count)]
       for name in stage.results {
         let estimate = row.results[name]
         let isPartial = estimate.map { $0.count < row.runs.count } ?? false
-        let text = NumberText.estimate(estimate) + (isPartial ? " (of \(estimate!.count))" : "")
+        let text = NumberText.estimate(estimate) + (isPartial ? " (\(estimate!.count) of \(row.runs.count))" : "")
         cells.append(Table.Cell(estimate?.mean, text, source: source(of: row.runs, name)))
       }
       table.rows.append(cells)

@@ -132,6 +132,21 @@ enum ResultName {
     name.hasSuffix("seconds") || name.hasSuffix("per_second") || name == "flops_share" || name == "overhead_share"
   }
 
+  /// What derived results mean, in sentences; nil if there is none.
+  static func explanation(of names: [String]) -> String? {
+    let sentences = [
+      "target_loss_at_equal_cost":
+        "Equal cost: the loss when as many tokens were spent as the cheapest of the compared runs spent in all, "
+        + "interpolated between evaluations; training, probe and upstream tokens count.",
+      "speed_up":
+        "Speed up: training tokens of the baseline over those of the run until it reaches the baseline's last loss; "
+        + "runs that never do are left out.",
+      "speed_up_by_cost": "By cost: the same with probe and upstream tokens.",
+    ]
+    let used = names.compactMap { sentences[$0] }
+    return used.isEmpty ? nil : used.joined(separator: " ")
+  }
+
   /// The words for people.
   static func title(_ name: String) -> String { name.replacingOccurrences(of: "_", with: " ") }
 }

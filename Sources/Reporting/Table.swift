@@ -98,12 +98,15 @@ enum NumberText {
   }
 
   /// A mean and its standard error, which has two significant digits; an error of 0 is left out.
-  static func estimate(_ estimate: Estimate?) -> String {
+  ///
+  /// - Parameter most: The most decimals.
+  static func estimate(_ estimate: Estimate?, most: Int = 8) -> String {
     guard let estimate else { return "-" }
     guard let error = estimate.standardError, error > 0, error.isFinite else { return plain(estimate.mean) }
-    let decimals = max(0, min(8, 1 - Int(log10(error).rounded(.down))))
+    let decimals = max(0, min(most, 1 - Int(log10(error).rounded(.down))))
     if decimals == 0 { return "\(plain(estimate.mean.rounded())) ± \(plain(error.rounded()))" }
-    return String(format: "%.\(decimals)f ± %.\(decimals)f", estimate.mean, error)
+    let (mean, spread) = (String(format: "%.\(decimals)f", estimate.mean), String(format: "%.\(decimals)f", error))
+    return Double(spread) == 0 ? mean : "\(mean) ± \(spread)"
   }
 
   /// A probability.
