@@ -14,7 +14,7 @@ extension ReportPage {
     .figures { margin: 0 0 20px; }
     figure { margin: 0; min-width: 0; }
     .heading { font-weight: 600; font-size: 0.9rem; overflow-wrap: anywhere; }
-    .chart { display: block; width: 100%; height: auto; max-width: 560px; }
+    .chart { display: block; width: 100%; height: auto; max-width: 500px; }
     figcaption, .note { color: var(--soft); font-size: 0.8rem; line-height: 1.4; overflow-wrap: anywhere; }
     .note { margin: 4px 0 20px; }
     .table { overflow-x: auto; max-width: 100%; }
@@ -32,7 +32,7 @@ extension ReportPage {
       body { font-size: 11px; }
       main { max-width: none; padding: 0; }
       .table { overflow: visible; }
-      table { font-size: 9px; }
+      table, .note, figcaption { font-size: 9px; }
       th, td { padding-right: 8px; }
       tbody th, td { white-space: normal; }
       tbody .long { min-width: 0; }

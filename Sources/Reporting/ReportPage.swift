@@ -12,8 +12,12 @@ struct ReportPage {
 
   /// How many panels of a section are drawn, and how many of them are open.
   private static let (most, open) = (24, 2)
+  /// How many sentences are on the page; the tables say the same.
+  private static let findings = 24
   /// How many rows of a table are on the page; its file has all.
-  private static let rows = 300
+  private static let rows = 200
+  /// How many characters of pictures are on the page; what does not fit is in the files beside it.
+  private static let room = 3_000_000
 
   /// What the page refers to, in its order.
   struct Content {
@@ -21,6 +25,8 @@ struct ReportPage {
     var tables: [Table] = []
     var files: [String: String] = [:]
     var markup: [Markup] = []
+    /// The characters of all pictures so far.
+    var drawn = 0
   }
 
   /// Writes the page down.
@@ -59,7 +65,7 @@ struct ReportPage {
     let findings = table.findings
     if !findings.isEmpty {
       parts.append(heading("Findings"))
-      parts.append(.element("ul", [], findings.map { .tag("li", text: $0) }))
+      parts.append(.element("ul", [], findings.prefix(Self.findings).map { .tag("li", text: $0) }))
     }
     parts.append(heading("Results"))
     for stage in table.stages {
@@ -118,10 +124,14 @@ struct ReportPage {
 
   private func grid(_ charts: [Chart], _ content: inout Content) -> Markup {
     content.charts += charts
-    return .element("div", [("class", "figures")], charts.map(figure))
+    return .element("div", [("class", "figures")], charts.map { figure($0, &content) })
   }
 
-  private func figure(_ chart: Chart) -> Markup {
+  private func figure(_ chart: Chart, _ content: inout Content) -> Markup {
+    let picture = ChartDrawing(chart).svg()
+    let size = picture.source.utf8.count
+    let fits = content.drawn + size <= Self.room
+    content.drawn += fits ? size : 0
     var caption: [Markup] = [.text(chart.summary + " ")]
     for kind in hasPNG ? ["svg", "png"] : ["svg"] {
       caption += [link("\(figuresDirectory)/\(chart.name).\(kind)", kind.uppercased()), .text(" ")]
@@ -129,7 +139,8 @@ struct ReportPage {
     return .element(
       "figure", [],
       [
-        .tag("div", [("class", "heading")], text: chart.title), ChartDrawing(chart).svg(),
+        .tag("div", [("class", "heading")], text: chart.title),
+        fits ? picture : .tag("p", text: "There is no room for this figure on the page; it is in the files."),
         .element("figcaption", [], caption),
       ])
   }
@@ -145,7 +156,9 @@ struct ReportPage {
     let titles = columns.map {
       Markup.element("th", [("scope", "col"), ("class", side[$0])], Self.breakable(table.columns[$0]))
     }
-    let rows = table.rows.prefix(Self.rows).enumerated().map { number, row in
+    // Every run can be referred to.
+    let most = rowAnchor == nil ? Self.rows : table.rows.count
+    let rows = table.rows.prefix(most).enumerated().map { number, row in
       Markup.element(
         "tr", rowAnchor.map { [("id", $0(number))] } ?? [],
         columns.map { column in
@@ -154,7 +167,7 @@ struct ReportPage {
     }
     let id = "table-\(table.name)"
     var below: [Markup] = table.note.map { [.text($0.replacingOccurrences(of: "\n", with: " ") + " ")] } ?? []
-    if table.rows.count > Self.rows { below.append(.text("The first \(Self.rows) of \(table.rows.count) rows. ")) }
+    if table.rows.count > most { below.append(.text("The first \(most) of \(table.rows.count) rows. ")) }
     below.append(link("\(tablesDirectory)/\(table.name).csv", "CSV"))
     return .all([
       .tag(

@@ -20,9 +20,12 @@ struct ReportCommand: ParsableCommand {
   @Option(help: "The page's title; if not given, that of the study.")
   var title: String?
 
+  @Flag(help: "Leave out the PNG files, which gnuplot draws.")
+  var withoutPng = false
+
   func run() throws {
     let report = try Report(of: directories, title: title) { Console.note("note: \($0)") }
-    let files = try report.write(to: output)
+    let files = try report.write(to: output, drawsPNG: !withoutPng)
     try Console.print("Page: \(files[0]); beside it " + files.dropFirst().joined(separator: " and "))
   }
 }
