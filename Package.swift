@@ -125,7 +125,11 @@ let package = Package(
     .testTarget(name: "LivenessTests", dependencies: ["Liveness"], swiftSettings: strict),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: strict),
     .testTarget(name: "TransformerTests", dependencies: ["Transformer", "Kernels"], swiftSettings: strict),
-    .testTarget(name: "MixingTests", dependencies: ["Mixing", "Settings"], swiftSettings: strict),
+    .target(name: "ConvexQuadratics", dependencies: ["Mixing"], path: "Tests/ConvexQuadratics", swiftSettings: strict),
+    .executableTarget(
+      name: "quadratic", dependencies: ["ConvexQuadratics", "Printing"], path: "Tests/quadratic", swiftSettings: strict),
+    .testTarget(
+      name: "MixingTests", dependencies: ["Mixing", "Settings", "ConvexQuadratics"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "Failures", "Settings"], swiftSettings: strict),
     .testTarget(name: "StorageTests", dependencies: ["Storage", "Failures"], swiftSettings: strict),
