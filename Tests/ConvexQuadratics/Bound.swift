@@ -1,29 +1,33 @@
 import Foundation
 import Mixing
 
-/// What is proven of DGA on quadratics, by step size h, rule and noise; `docs/theory.md` has statement and proof.
+/// What is proven of DGA on quadratics, by step size h, interval T, rule and noise; `docs/theory.md` has statement and
+/// proof.
 ///
-///     mean of L(x_s) over s = 1..t  <=  V_0 / (2 mu h margin t) + floor,     V = L(x) + h / rate KL(v || w)
+///     mean of L(x_s) over updates s = 1..t  <=  V_0 / (2 mu margin t) + floor
+///     V = 1/2 (x - c)' H^2 P^-1 (x - c) + KL(v || w) / rate,     P = 1 - (1 - h H)^T
 ///
 /// with the smallest curvature mu, and `rate` what one update moves the weights of V by.
 package struct Bound: Sendable {
   /// The largest distance between two domains' gradients, D.
   package let diameter: Double
-  /// The smallest and the largest curvature.
-  package let least, most: Double
+  /// The smallest curvature, mu.
+  package let least: Double
   /// The part of the descent that is left for sure; nothing is proven where it is not positive.
   package let margin: Double
   /// What noise leaves of the mean loss, however many steps there are.
   package let floor: Double
   /// The potential at the start.
-  package let start: Double
+  package private(set) var start: Double
 
   private let problem: Quadratics
-  private let size, rate: Double
+  /// How much of the way to the mixture's minimum the steps between two updates go, P, (dimensions).
+  private let progress: [Double]
+  private let rate: Double
 
   /// Computes the constants for a walk that has not begun.
   ///
-  /// - Returns: nil if nothing is proven: the step is too large, or the rule is no walk by `eta`, or it smooths raw
+  /// - Returns: nil if nothing is proven: a step is too large, or the rule is no walk by `eta`, or it smooths raw
   ///   weights with their own history, or measures with noise, towards a target outside of the hull.
   package init?(_ descent: Descent, _ rule: UpdateRule, noise: Noise? = nil) {
     guard case .eta(let eta) = rule.step, rule.caution == .none, rule.floor == 0, eta > 0 else { return nil }
@@ -33,9 +37,11 @@ package struct Bound: Sendable {
     let isInHull = distance(problem.limit, problem.target) < 1e-9
     let lag = rule.recursion == .raw ? (1 - rule.newWeight) / rule.newWeight : 0
     guard isInHull || (lag == 0 && noise == nil) else { return nil }
+    guard noise == nil || descent.size * problem.curvature.max()! <= 1 else { return nil }
 
-    (self.problem, size, self.diameter) = (problem, descent.size, diameter)
-    (least, most) = (problem.curvature.min()!, problem.curvature.max()!)
+    (self.problem, self.diameter) = (problem, diameter)
+    progress = problem.curvature.map { 1 - pow(1 - descent.size * $0, Double(descent.interval)) }
+    least = problem.curvature.min()!
     rate = rule.recursion == .raw ? eta : eta * rule.newWeight
     let lost: (margin: Double, floor: Double)
     if let noise {
@@ -43,13 +49,14 @@ package struct Bound: Sendable {
     } else {
       lost = (eta * diameter * diameter * (isInHull ? 0.125 + lag / 4 : 0.25), 0)
     }
-    margin = 1 - size * most / 2 - lost.margin
+    margin = 1 - progress.max()! / 2 - lost.margin
     guard margin > 0 else { return nil }
     floor = lost.floor / (2 * least * margin)
-    start = problem.loss(descent.x) + size / rate * problem.optimum.divergence(from: descent.mixture.weights)
+    start = 0
+    start = potential(descent.x, descent.mixture.weights)
   }
 
-  /// What updates take off the margin with noise, and what noise adds to the potential per step, over h.
+  /// What updates take off the margin with noise, and what noise adds to the potential per update.
   private static func lost(
     to noise: Noise, _ problem: Quadratics, size: Double, eta: Double, lag: Double, diameter: Double
   ) -> (margin: Double, floor: Double) {
@@ -64,13 +71,13 @@ package struct Bound: Sendable {
     return (eta * (scores + 2 * delay), size * training / Double(noise.batch) + eta * target * (scores + delay))
   }
 
-  /// The bound on the mean over steps 1 to t of the loss, and so on the loss of the mean parameters.
-  package func meanLoss(after steps: Int) -> Double {
-    start / (2 * least * size * margin * Double(steps)) + floor
-  }
+  /// The bound on the mean loss over updates 1 to t, and so on the loss of the mean parameters.
+  package func meanLoss(after updates: Int) -> Double { start / (2 * least * margin * Double(updates)) + floor }
 
-  /// The potential V; raw weights with their own history are those that it is about.
+  /// The potential V; of rules that smooth raw weights with their own history it is about these.
   package func potential(_ x: [Double], _ weights: Weights) -> Double {
-    problem.loss(x) + size / rate * problem.optimum.divergence(from: weights)
+    let gradient = problem.gradient(of: problem.limit, at: x)
+    let squares = zip(gradient, progress).reduce(0) { $0 + $1.0 * $1.0 / $1.1 }
+    return squares / 2 + problem.optimum.divergence(from: weights) / rate
   }
 }

@@ -1,6 +1,6 @@
 import Mixing
 
-/// Gradient descent on a mixture whose weights DGA moves after every step.
+/// Gradient descent on a mixture whose weights DGA moves.
 package struct Descent: Sendable {
   /// What is minimised.
   package let problem: Quadratics
@@ -10,6 +10,8 @@ package struct Descent: Sendable {
   package private(set) var mixture: Mixture
   /// The learning rate h.
   package let size: Double
+  /// Steps from one update to the next, T.
+  package let interval: Int
   private var noise: Noise?
 
   /// Starts at a point with uniform weights.
@@ -18,14 +20,21 @@ package struct Descent: Sendable {
   ///   - memory: How much earlier scores count at an update.
   ///   - noise: What makes gradients stochastic; nil for exact ones.
   package init(
-    _ problem: Quadratics, from x: [Double], size: Double, rule: UpdateRule, memory: Double = 0, noise: Noise? = nil
+    _ problem: Quadratics, from x: [Double], size: Double, interval: Int = 1, rule: UpdateRule, memory: Double = 0,
+    noise: Noise? = nil
   ) {
-    (self.problem, self.x, self.size, self.noise) = (problem, x, size, noise)
+    (self.problem, self.x, self.size, self.interval, self.noise) = (problem, x, size, interval, noise)
     mixture = Mixture(DynamicGradientAlignment(rule, memory: memory, start: .uniform(problem.centres.count)))
   }
 
   /// The weights before smoothing.
   package var raw: Weights { (mixture.method as! DynamicGradientAlignment).state.raw }
+
+  /// Takes the steps of an interval, and moves the weights.
+  package mutating func advance() {
+    for _ in 0..<interval { step() }
+    update()
+  }
 
   /// Takes a step along the mixture's gradient.
   package mutating func step() {

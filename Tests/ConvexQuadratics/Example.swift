@@ -5,6 +5,8 @@ package struct Example: Sendable, CustomStringConvertible {
   /// The words for it in tables.
   package let name: String
   package let problem: Quadratics
+  /// Steps from one update to the next.
+  package let interval: Int
   /// Seeds over which results are averaged; none if gradients are exact.
   package let seeds: [Int]
 
@@ -13,8 +15,8 @@ package struct Example: Sendable, CustomStringConvertible {
   /// The learning rate h.
   package static let size = 0.1
 
-  private init(_ name: String, _ problem: Quadratics, seeds: [Int] = []) {
-    (self.name, self.problem, self.seeds) = (name, problem, seeds)
+  private init(_ name: String, _ problem: Quadratics, every interval: Int = 1, seeds: [Int] = []) {
+    (self.name, self.problem, self.interval, self.seeds) = (name, problem, interval, seeds)
   }
 
   /// At a distance of 0.3 times the centres' the paper's step is small enough for the theorem.
@@ -22,6 +24,7 @@ package struct Example: Sendable, CustomStringConvertible {
     Example("in the hull", .inHull.scaled(0.3)),
     Example("at a corner", .atCorner.scaled(0.3)),
     Example("outside the hull", .outside.scaled(0.3)),
+    Example("in the hull, every 30", .inHull.scaled(0.3), every: 30),
     Example("in the hull, noise", .inHull.scaled(0.3), seeds: Array(1...20)),
     Example("in the hull, far", .inHull),
   ]
@@ -30,7 +33,8 @@ package struct Example: Sendable, CustomStringConvertible {
   package func descents(_ walker: Walker) -> [Descent] {
     let start = problem.curvature.indices.map { $0 % 2 == 0 ? 1.0 : -1 }
     return (seeds.isEmpty ? [nil] : seeds.map { Noise(seed: $0) }).map {
-      Descent(problem, from: start, size: Self.size, rule: walker.rule, memory: walker.memory, noise: $0)
+      Descent(
+        problem, from: start, size: Self.size, interval: interval, rule: walker.rule, memory: walker.memory, noise: $0)
     }
   }
 
@@ -41,27 +45,26 @@ package struct Example: Sendable, CustomStringConvertible {
 
   /// Follows a rule, with what is measured averaged over seeds.
   ///
-  /// - Returns: A record for each of these steps.
-  package func follow(_ walker: Walker, at steps: [Int]) -> [Record] {
-    let runs = descents(walker).map { follow($0, at: steps) }
-    return steps.indices.map { place in Record.mean(runs.map { $0[place] }) }
+  /// - Returns: A record after each of these updates.
+  package func follow(_ walker: Walker, at updates: [Int]) -> [Record] {
+    let runs = descents(walker).map { follow($0, at: updates) }
+    return updates.indices.map { place in Record.mean(runs.map { $0[place] }) }
   }
 
-  private func follow(_ start: Descent, at steps: [Int]) -> [Record] {
+  private func follow(_ start: Descent, at updates: [Int]) -> [Record] {
     var descent = start
     var records: [Record] = []
     var (sum, total) = ([Double](repeating: 0, count: descent.x.count), 0.0)
-    for step in 1...steps.last! {
-      descent.step()
-      descent.update()
+    for update in 1...updates.last! {
+      descent.advance()
       for j in sum.indices { sum[j] += descent.x[j] }
       total += problem.loss(descent.x)
-      guard step == steps[records.count] else { continue }
+      guard update == updates[records.count] else { continue }
       records.append(
         Record(
-          step: step, divergence: problem.optimum.divergence(from: descent.mixture.weights),
+          update: update, divergence: problem.optimum.divergence(from: descent.mixture.weights),
           distance: distance(descent.x, problem.limit), loss: problem.loss(descent.x),
-          meanLoss: total / Double(step), lossOfMean: problem.loss(sum.map { $0 / Double(step) })))
+          meanLoss: total / Double(update), lossOfMean: problem.loss(sum.map { $0 / Double(update) })))
     }
     return records
   }
@@ -91,20 +94,20 @@ package struct Walker: Sendable {
   }()
 }
 
-/// What is measured after a step.
+/// What is measured after an update.
 package struct Record: Sendable {
-  package var step: Int
+  package var update: Int
   /// The divergence of the optimum from the weights in use, in nats.
   package var divergence: Double
   /// The distance of the parameters from the limit.
   package var distance: Double
-  /// The loss above the limit's of the parameters, its mean over all steps, and that of the mean parameters.
+  /// The loss above the limit's of the parameters, its mean over all updates, and that of the mean parameters.
   package var loss, meanLoss, lossOfMean: Double
 
   static func mean(_ records: [Record]) -> Record {
     func mean(_ value: (Record) -> Double) -> Double { records.reduce(0) { $0 + value($1) } / Double(records.count) }
     return Record(
-      step: records[0].step, divergence: mean(\.divergence), distance: mean(\.distance), loss: mean(\.loss),
+      update: records[0].update, divergence: mean(\.divergence), distance: mean(\.distance), loss: mean(\.loss),
       meanLoss: mean(\.meanLoss), lossOfMean: mean(\.lossOfMean))
   }
 }

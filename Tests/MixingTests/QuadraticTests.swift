@@ -16,8 +16,7 @@ import Testing
     let rule = UpdateRule(eta: 0.01, newWeight: newWeight, recursion: recursion)
     var descent = Descent(problem, from: Self.start, size: 0.1, rule: rule)
     for _ in 0..<40_000 {
-      descent.step()
-      descent.update()
+      descent.advance()
     }
     // The slowest mode of the linearised flow decays by eta times the least positive eigenvalue of the weighted
     // covariance of H c_i (0.37 here), times the new weight if smoothed: 0.00074 a step or more, so by exp(-29) = 3e-13
@@ -36,8 +35,7 @@ import Testing
     let steps = 20_000
     var descent = Descent(.atCorner, from: Self.start, size: 0.1, rule: UpdateRule(eta: 0.05))
     for _ in 0..<steps {
-      descent.step()
-      descent.update()
+      descent.advance()
     }
     // x follows the mixture's mean, so a weight w_i left elsewhere shrinks by eta w_i |H (c_i - c)|^2 or more a step:
     // w_i <= 1 / (eta t |H (c_i - c)|^2), where the squared distance is at least 4 here. Twice that for the others'
@@ -53,8 +51,7 @@ import Testing
     var descent = Descent(
       problem, from: [-1, 2], size: 0.1, rule: UpdateRule(eta: 0.05, newWeight: 0.5))
     for _ in 0..<10_000 {
-      descent.step()
-      descent.update()
+      descent.advance()
     }
     #expect(distance(descent.x, problem.limit) < 1e-9)
     #expect(descent.mixture.weights.values[0] < 1e-9)
@@ -90,43 +87,42 @@ import Testing
   }
 }
 
-/// The bound of docs/theory.md, at every step of its examples.
+/// The bound of docs/theory.md, at every update of its examples.
 @Suite struct QuadraticBoundTests {
-  @Test func `Something is proven of 12 of the examples' walks`() {
+  @Test func `Something is proven of 14 of the examples' walks`() {
     let proven = Example.all.map { example in Walker.all.filter { example.bound($0) != nil }.map(\.name) }
     let smoothed = ["no smoothing", "smoothed"]
     let all = ["no smoothing", "paper", "smoothed"]
-    #expect(proven == [all, all, smoothed, smoothed, smoothed])
+    #expect(proven == [all, all, smoothed, smoothed, smoothed, smoothed])
   }
 
   @Test(arguments: Example.all)
-  func `The mean loss is below the bound at every step, and not far below`(example: Example) {
+  func `The mean loss is below the bound at every update, and not far below`(example: Example) {
     for walker in Walker.all {
       guard let bound = example.bound(walker) else { continue }
       let records = example.follow(walker, at: Array(1...1000))
-      let slacks = records.map { bound.meanLoss(after: $0.step) / $0.meanLoss }
+      let slacks = records.map { bound.meanLoss(after: $0.update) / $0.meanLoss }
       #expect(slacks.min()! >= 1, "\(walker.name): \(slacks.min()!)")
-      #expect(slacks.last! < 10, "\(walker.name): \(slacks.last!)")
+      #expect(slacks.last! < 30, "\(walker.name): \(slacks.last!)")
       // The mean parameters are no worse than the mean loss, since losses are convex.
       #expect(records.allSatisfy { $0.lossOfMean <= $0.meanLoss * (1 + 1e-12) })
     }
   }
 
   @Test(arguments: Example.all.filter(\.seeds.isEmpty))
-  func `The potential falls at every step by the margin times the squared gradient`(example: Example) {
+  func `The potential falls at every update by the margin times the squared gradient`(example: Example) {
     for walker in Walker.all where walker.name != "paper" {
       guard let bound = example.bound(walker) else { continue }
       var descent = example.descents(walker)[0]
       var last = bound.potential(descent.x, descent.raw)
-      #expect(abs(last - bound.start) < 1e-12)
+      #expect(abs(last - bound.start) < 1e-12 * last)
       for _ in 0..<2000 {
-        descent.step()
-        descent.update()
+        descent.advance()
         let weights = walker.rule.newWeight == 1 ? descent.raw : descent.mixture.weights
         let now = bound.potential(descent.x, weights)
         let gradient = distance(
           example.problem.gradient(of: example.problem.limit, at: descent.x), descent.x.map { _ in 0 })
-        #expect(now <= last - Example.size * bound.margin * gradient * gradient + 1e-13)
+        #expect(now <= last - bound.margin * gradient * gradient + 1e-12)
         last = now
       }
       #expect(last < bound.start / 2)
@@ -142,8 +138,7 @@ import Testing
     func distances(_ rule: UpdateRule) -> [Double] {
       var descent = Descent(problem, from: [0.1], size: 0.1, rule: rule)
       return (0..<5000).map { _ in
-        descent.step()
-        descent.update()
+        descent.advance()
         return abs(descent.x[0])
       }
     }
