@@ -27,6 +27,7 @@ package struct Example: Sendable, CustomStringConvertible {
     Example("in the hull, every 30", .inHull.scaled(0.3), every: 30),
     Example("in the hull, noise", .inHull.scaled(0.3), seeds: Array(1...20)),
     Example("in the hull, far", .inHull),
+    Example("farther, every 30", .inHull.scaled(3), every: 30),
   ]
 
   /// A descent with a rule, for each seed.
