@@ -81,8 +81,8 @@ public struct ClusterJob {
       let made = try writer.finish(tree: clustering.tree, clustering: record, shards: shards, report: report)
       if made.domains.count < settings.domains {
         report(
-          "There are \(made.domains.count) clusters instead of \(settings.domains): some nodes of the tree had "
-            + "too few documents with different vectors.")
+          "The corpus has \(Words.count(made.domains.count, "cluster")) instead of \(settings.domains): some nodes of "
+            + "the tree had too few documents with different vectors.")
       }
       return made
     }

@@ -1,4 +1,5 @@
 import Failures
+import Printing
 
 /// What a clustering is asked for.
 public struct ClusterSettings: Sendable {
@@ -40,8 +41,8 @@ public struct ClusterSettings: Sendable {
     guard domains <= documents else {
       throw Failure(
         .usage,
-        "There are \(documents) documents to train on, too few for \(domains) clusters, of which each needs at least "
-          + "one. Ask for fewer with --domains.")
+        "The corpus has \(Words.count(documents, "document")) to train on, too few for \(domains) clusters, of which "
+          + "each needs at least one. Ask for fewer with --domains.")
     }
   }
 }

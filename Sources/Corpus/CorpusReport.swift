@@ -152,9 +152,9 @@ extension CorpusReport {
     }
     lines += [
       "",
-      "Left out: \(removed.duplicates) duplicates, \(removed.targetDocuments) documents that belong to a target, "
-        + "\(removed.empty) empty ones, \(removed.binary) files that are not text; \(removed.repaired) documents had "
-        + "invalid text.",
+      "Left out: \(Words.count(removed.duplicates, "duplicate")), \(Words.count(removed.targetDocuments, "document")) "
+        + "of targets, \(removed.empty) empty, \(Words.count(removed.binary, "file")) not of text; invalid text in "
+        + "\(Words.count(removed.repaired, "document")).",
     ]
     return lines + CorpusReport.lines(of: findings)
   }

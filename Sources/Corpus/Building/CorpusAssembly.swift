@@ -1,3 +1,4 @@
+import Printing
 import Storage
 
 /// The last part of a build, on rank 0: blocks of tokens become the files of a corpus.
@@ -132,15 +133,16 @@ struct CorpusAssembly {
       name: target.name, steering: extents[.steering]!, evaluation: extents[.evaluation]!)
     manifest.targets.append(record)
     observer.note(
-      "Target \(target.name): \(record.steering.documents) documents (\(record.steering.tokens) tokens) steer, "
-        + "\(record.evaluation.documents) (\(record.evaluation.tokens)) are evaluated.")
+      "Target \(target.name): for steering \(Words.count(record.steering.documents, "document")) "
+        + "(\(record.steering.tokens) tokens), for evaluation "
+        + "\(record.evaluation.documents) (\(record.evaluation.tokens)).")
   }
 
   private mutating func describe(_ domain: Recipe.DomainPlan, _ extents: [Manifest.Part: Manifest.Extent]) {
     let (train, validation) = (extents[.train]!, extents[.validation]!)
     table.append(name: domain.name, train: train, validation: validation)
     observer.note(
-      "Domain \(domain.name): \(train.documents) documents (\(train.tokens) tokens) to train on, "
+      "Domain \(domain.name): \(Words.count(train.documents, "document")) (\(train.tokens) tokens) to train on, "
         + "\(validation.documents) (\(validation.tokens)) held out.")
   }
 

@@ -1,3 +1,4 @@
+import Printing
 import Settings
 import Storage
 
@@ -76,7 +77,7 @@ struct CorpusPlanning {
       }
     }
     guard count > 0 else { throw source.emptiness(tally, duplicates.dropped[owner], among: recipe.sources) }
-    watch.observer.note("Read \(source.owner): \(count) documents of \(bytes) bytes.")
+    watch.observer.note("Read \(source.owner): \(Words.count(count, "document")) of \(bytes) bytes.")
     for finding in tally.findings(of: source.owner) { watch.observer.note("  \(finding.words).") }
     return bytes
   }

@@ -1,5 +1,6 @@
 import Failures
 import Foundation
+import Printing
 import Signals
 import Storage
 
@@ -109,6 +110,7 @@ extension Corpus {
     guard shards > documents else { return }
     throw Failure(
       .badConfiguration,
-      "--shards: \(documents) documents to train on cannot be cut into \(shards) shards: each needs at least one.")
+      "--shards: \(Words.count(documents, "document")) to train on cannot be cut into \(shards) shards: each needs at "
+        + "least one.")
   }
 }

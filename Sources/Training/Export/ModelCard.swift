@@ -1,6 +1,7 @@
 import Corpus
 import Failures
 import Foundation
+import Printing
 import Transformer
 
 /// The card of an exported model, `README.md`: what it is, how to load it, where its limits are, and what it was
@@ -32,13 +33,14 @@ struct ModelCard {
     let rows = [
       (
         "model",
-        "GPT-2: \(model.layers) layers, \(model.heads) heads, width \(model.width), \(model.context) tokens of context"
+        "GPT-2: \(Words.count(model.layers, "layer")), \(Words.count(model.heads, "head")), width \(model.width), "
+          + "\(model.context) tokens of context"
       ),
       ("parameters", "\(ParameterLayout(model).elementCount)"),
       ("vocabulary", "\(model.vocabularySize) tokens; \(state.endOfDocument) ends a document"),
       ("corpus", record.corpus), ("target", state.identity["target"]),
       ("mixing method", state.identity["mixture.method"]), ("seed", state.identity["seed"]),
-      ("trained for", "\(state.step) steps, \(state.tokens) tokens"),
+      ("trained for", "\(Words.count(state.step, "step")), \(state.tokens) tokens"),
     ]
     let table = rows.compactMap { name, value in value.map { "| \(name) | \(cell($0)) |" } }
     return "# \(record.run ?? "A model trained with dga")\n\n| | |\n|---|---|\n" + table.joined(separator: "\n")
