@@ -17,15 +17,8 @@ struct ReportSubject: Sendable {
   /// - Throws: `Failure` if there is no study, or a run of it is damaged.
   init(study directory: String, reportingTo report: (String) -> Void) throws {
     let record = try StudyRecord(at: directory)
-    var runs: [String: RunRecord] = [:]
-    for run in record.runs where run.state == .complete {
-      do {
-        runs[run.name] = try RunRecord(at: "\(directory)/\(run.directory)")
-      } catch let failure as Failure where failure.kind == .missingInput {
-        report(failure.message)
-      }
-    }
-    (self.record, self.directory, self.runs) = (record.comparingCosts(runs), directory, runs)
+    let runs = try record.metrics(in: directory, reportingTo: report)
+    (self.record, self.directory, self.runs) = (record.adding(runs), directory, runs)
   }
 
   /// Takes runs for the points of a grid of targets, methods and seeds.
@@ -46,7 +39,7 @@ struct ReportSubject: Sendable {
       comparison: labels.contains("uniform") ? StudyRecord.Comparison(axis: "method", baseline: "uniform") : nil,
       runs: runs)
     self.runs = Dictionary(zip(runs.map(\.name), records)) { $1 }
-    (record, directory) = (study.comparingCosts(self.runs), nil)
+    (record, directory) = (study.adding(self.runs), nil)
   }
 
   private static func distinct(_ values: [String]) -> [String] {

@@ -112,8 +112,8 @@ extension StudyRecord.Comparison {
 /// What names of results stand for.
 enum ResultName {
   private static let first = [
-    "target_loss", "generic_loss", "bits_per_byte", "accuracy", "target_loss_at_equal_cost", "speed_up",
-    "speed_up_by_cost", "tokens", "probe_tokens", "cost_tokens",
+    "target_loss", "best_target_loss", "generic_loss", "bits_per_byte", "accuracy", "target_loss_at_equal_cost",
+    "speed_up", "speed_up_by_cost", "weights_moved", "target_rises", "tokens", "probe_tokens", "cost_tokens",
   ]
 
   /// Names in the order of columns: losses, accuracy, others, costs.
@@ -142,6 +142,10 @@ enum ResultName {
         "Speed up: training tokens of the baseline over those of the run until it reaches the baseline's last loss; "
         + "runs that never do are left out.",
       "speed_up_by_cost": "By cost: the same with probe and upstream tokens.",
+      "best_target_loss": "Best: the lowest of all evaluations.",
+      "weights_moved":
+        "Weights moved: the share of the draws that an update gives to other domains, summed over all updates.",
+      "target_rises": "Target rises: all rises of the target's loss from one evaluation to the next, summed, in nats.",
     ]
     let used = names.compactMap { sentences[$0] }
     return used.isEmpty ? nil : used.joined(separator: " ")

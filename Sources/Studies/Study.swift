@@ -3,6 +3,7 @@ import Foundation
 import Kernels
 import Printing
 import Reporting
+import Storage
 
 /// A grid of runs that is made as far as it is not there yet.
 public struct Study {
@@ -59,6 +60,24 @@ public struct Study {
     var runner = StudyRunner(plan, requests, record, in: files)
     record = try runner.run()
     firstFailure = runner.firstFailure
+  }
+
+  /// The directory that the study writes.
+  public var directory: String { plan.description.directory }
+
+  /// Writes tables and the page of the study: `runs.csv`, `summary.csv` and `report.html` with its figures.
+  ///
+  /// - Returns: Their paths.
+  /// - Throws: `Failure` if something cannot be written.
+  public func tabulate() throws -> [String] {
+    let table = try StudyTable(record, in: directory)
+    var files: [String] = []
+    for (name, text) in table.csv.sorted(by: { $0.key > $1.key }) {
+      try DurableFile.replace("\(directory)/\(name)", with: Data(text.utf8))
+      files.append("\(directory)/\(name)")
+    }
+    guard record.runs.contains(where: { $0.state == .complete && $0.results["target_loss"] != nil }) else { return files }
+    return files + (try Report(of: [directory], title: record.title).write(to: "\(directory)/report.html").prefix(1))
   }
 
   /// What is to be said at the end if not all runs are complete; nil if they are.

@@ -38,7 +38,9 @@ struct StudyCommand: Stoppable {
     }
     Console.note(study.outlook(rate: study.expectedRate))
     try study.run(rerun: rerun)
-    try Console.print(json ? JSON.line.text(study.record) : StudyTable(study.record).text)
+    let files = try study.tabulate()
+    try Console.print(json ? JSON.line.text(study.record) : StudyTable(study.record, in: study.directory).text)
+    Console.note("Tables and page: " + files.joined(separator: ", "))
     if let failure = study.failure { throw failure }
   }
 }
