@@ -16,25 +16,42 @@ enum StudyResults {
     let data = FileManager.default.contents(atPath: file) ?? Data()
     // Making a corpus prints nothing.
     guard !data.allSatisfy({ $0 == UInt8(ascii: "\n") }) else { return [:] }
-    switch try? JSONSerialization.jsonObject(with: data) {
-    case let object as [String: Any]:
-      var results = object.compactMapValues { ($0 as? NSNumber)?.doubleValue }.filter { $0.value.isFinite }
+    if let object = try? JSONDecoder().decode(Numbers.self, from: data) {
+      var results = object.values.filter { $0.value.isFinite }
       for name in left { results[name] = nil }
       if let tokens = results["tokens"], results["target_loss"] != nil {
         results["cost_tokens"] = tokens + (results["probe_tokens"] ?? 0) + upstream
       }
       return results
-    case let parts as [[String: Any]]:
-      var results: [String: Double] = [:]
-      for part in parts {
-        guard let kind = part["kind"] as? String, let name = part["name"] as? String,
-          let loss = part["loss"] as? [String: Any], let nats = (loss["nats"] as? NSNumber)?.doubleValue
-        else { continue }
-        results["\(kind) \(name)"] = nats
-      }
-      return results
-    default: throw Failure(.badData, "\(file) is not the JSON that the command is to end with.")
     }
+    if let parts = try? JSONDecoder().decode([Part].self, from: data) {
+      return Dictionary(parts.map { ("\($0.kind) \($0.name)", $0.loss.nats) }) { first, _ in first }
+    }
+    throw Failure(.badData, "\(file) is not the JSON that the command is to end with.")
+  }
+
+  /// The numbers of a JSON object; what else is in it does not matter.
+  private struct Numbers: Decodable {
+    var values: [String: Double] = [:]
+
+    private struct Key: CodingKey {
+      let stringValue: String
+      var intValue: Int? { nil }
+      init(stringValue: String) { self.stringValue = stringValue }
+      init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Key.self)
+      for key in container.allKeys { values[key.stringValue] = try? container.decode(Double.self, forKey: key) }
+    }
+  }
+
+  /// The loss on a part of a corpus.
+  private struct Part: Decodable {
+    struct Loss: Decodable { let nats: Double }
+    let kind, name: String
+    let loss: Loss
   }
 
   /// The tokens that some runs cost, and those that they build on, each counted once.
