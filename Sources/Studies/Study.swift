@@ -119,7 +119,8 @@ public struct Study {
         isKnown ? String(format: "%.2g", operations / rate / 3600) : "-",
       ])
     }
-    var lines = [table.text]
+    let axes = record.axes.map { "\($0.name): \($0.values.joined(separator: ", "))\n" }
+    var lines = ["\(record.title), in \(directory)\n"] + axes + ["\n", table.text]
     for run in record.runs where run.state == .changed { lines.append("changed: \(run.name): \(run.message ?? "")\n") }
     lines.append(
       "About \(Words.time(total / rate)) for what is to come, at \(String(format: "%.0f", rate / 1e9)) GFLOP/s; "
