@@ -69,7 +69,8 @@ struct ReportPage {
     }
     parts.append(heading("Results"))
     for stage in table.stages {
-      parts.append(show(tables.withRuns(table.summary(of: stage), stage.rows), &content))
+      let summary = table.summary(of: stage)
+      parts.append(show(tables.withRuns(summary.table, summary.rows), &content))
       if let differences = table.differences(of: stage) {
         let rows = stage.rows.flatMap { row in stage.results.filter { row.differences[$0] != nil }.map { _ in row } }
         parts.append(show(tables.withRuns(differences, rows), &content))

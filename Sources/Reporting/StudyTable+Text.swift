@@ -3,7 +3,7 @@ import Printing
 extension StudyTable {
   /// For a terminal: the tables of each stage, then the runs without results.
   public var text: String {
-    var parts = stages.flatMap { [summary(of: $0)] + [differences(of: $0)].compactMap(\.self) }.map(\.text)
+    var parts = stages.flatMap { [summary(of: $0).table] + [differences(of: $0)].compactMap(\.self) }.map(\.text)
     if let missing = missingRuns { parts.append(missing.text) }
     return parts.joined(separator: "\n")
   }
@@ -12,23 +12,45 @@ extension StudyTable {
   /// result.
   public var csv: [String: String] { ["runs.csv": runsCSV, "summary.csv": summaryCSV] }
 
-  /// Means and standard errors of a stage's points.
-  func summary(of stage: Stage) -> Table {
-    var table = Table(
-      "\(stage.name)-results", "\(stage.name): means ± standard errors over seeds",
-      columns: stage.axes + ["seeds"] + stage.results.map(ResultName.title), headings: stage.axes.count,
-      note: ResultName.explanation(of: stage.results))
-    for row in stage.rows {
-      var cells = stage.axes.map { Table.Cell(row.point[$0] ?? "-") } + [Table.Cell(row.runs.count)]
-      for name in stage.results {
-        let estimate = row.results[name]
-        let isPartial = estimate.map { $0.count < row.runs.count } ?? false
-        let text = NumberText.estimate(estimate) + (isPartial ? " (\(estimate!.count) of \(row.runs.count))" : "")
-        cells.append(Table.Cell(estimate?.mean, text, source: source(of: row.runs, name)))
+  /// More columns of results than a screen has room for are rows instead.
+  private static let columns = 10
+
+  /// Means and standard errors of a stage's points, a row each; or one for each point and result, if there are many
+  /// results.
+  ///
+  /// - Returns: The table and the point of each of its rows.
+  func summary(of stage: Stage) -> (table: Table, rows: [Row]) {
+    let points = stage.rows.map { row in stage.axes.map { Table.Cell(row.point[$0] ?? "-") } }
+    let title = "\(stage.name): means ± standard errors over seeds"
+    let name = "\(stage.name)-results"
+    guard stage.results.count > Self.columns else {
+      var table = Table(
+        name, title, columns: stage.axes + ["seeds"] + stage.results.map(ResultName.title),
+        headings: stage.axes.count, note: ResultName.explanation(of: stage.results))
+      table.rows = zip(stage.rows, points).map { row, point in
+        point + [Table.Cell(row.runs.count)] + stage.results.map { cell(of: row, $0) }
       }
-      table.rows.append(cells)
+      return (table, stage.rows)
     }
-    return table
+    var table = Table(
+      name, title, columns: stage.axes + ["result", "seeds", "mean"], headings: stage.axes.count + 1,
+      note: ResultName.explanation(of: stage.results))
+    var rows: [Row] = []
+    for (row, point) in zip(stage.rows, points) {
+      for name in stage.results where row.results[name] != nil {
+        let heading = Table.Cell(ResultName.title(name), value: name)
+        table.rows.append(point + [heading, Table.Cell(row.runs.count), cell(of: row, name)])
+        rows.append(row)
+      }
+    }
+    return (table, rows)
+  }
+
+  private func cell(of row: Row, _ name: String) -> Table.Cell {
+    let estimate = row.results[name]
+    let isPartial = estimate.map { $0.count < row.runs.count } ?? false
+    let text = NumberText.estimate(estimate) + (isPartial ? " (\(estimate!.count) of \(row.runs.count))" : "")
+    return Table.Cell(estimate?.mean, text, source: source(of: row.runs, name))
   }
 
   /// The differences of a stage's points from the baseline; nil if nothing is compared in it.

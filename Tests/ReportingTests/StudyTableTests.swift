@@ -71,6 +71,18 @@ struct StudyTableTests {
     #expect(StudyTable(study).text.contains("small  uniform      0"))
   }
 
+  @Test("Many results are rows instead of columns")
+  func many() {
+    var study = madeUpStudy()
+    for index in study.runs.indices {
+      for domain in 1...12 { study.runs[index].results["domain \(domain)"] = Double(domain) + 0.5 }
+    }
+    let text = StudyTable(study).text
+    #expect(text.contains("small  uniform  domain 12        3         12.500\n"), "\(text)")
+    #expect(text.contains("large  dga      cost tokens      3         12,000\n"))
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
+  }
+
   @Test("Only the results that are wanted, in that order")
   func wanted() {
     let table = StudyTable(madeUpStudy(), results: ["cost_tokens", "target_loss", "accuracy"])
