@@ -35,13 +35,13 @@ extension Chart {
     let heights = Figure.spread(ends.map(\.height), separation: min(0.06, 1 / Double(max(1, ends.count))))
     return zip(ends, heights).map { end, height in
       "set label '■' at graph 1.01, graph \(height) textcolor rgb '\(end.0.colour.onPaper)'\n"
-        + "set label \(Figure.quoted(end.0.label)) at graph 1.05, graph \(height) textcolor rgb '#222222'\n"
+        + "set label \(Figure.quoted(end.0.label(columns: 20))) at graph 1.05, graph \(height) textcolor rgb '#222222'\n"
     }.joined()
   }
 
   private func commands(_ series: Series, _ data: String) -> [String] {
     let colour = "linecolor rgb '\(series.colour.onPaper)'"
-    let title = names == nil ? "notitle" : "title \(Figure.quoted(series.label))"
+    let title = names == nil ? "notitle" : "title \(Figure.quoted(series.label(columns: 24)))"
     let hasErrors = series.points.contains { $0.low != nil }
     switch series.mark {
     case .line:

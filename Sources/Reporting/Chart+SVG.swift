@@ -9,14 +9,17 @@ struct ChartDrawing {
   private let width = 400.0, height: Double
   private let left, right: Double
   private let top: Double, bottom = 40.0
+  /// Where the names of series begin above the panel, in as many rows as they need.
+  private let legendPlaces: [(x: Double, y: Double)]
 
   init(_ chart: Chart) {
     self.chart = chart
     (x, y) = (chart.xAxis, chart.yAxis)
     left = chart.names == nil ? 44 : 116
     right = chart.names == nil ? 132 : 14
-    top = chart.names == nil ? 20 : 30
-    height = chart.names.map { 76 + 18 * Double($0.count) } ?? 270
+    legendPlaces = chart.names == nil ? [] : Self.legendPlaces(chart.series, from: left, to: width)
+    top = chart.names == nil ? 20 : 20 + (legendPlaces.last?.y ?? 10)
+    height = chart.names.map { [top, bottom] in top + bottom + 6 + 18 * Double($0.count) } ?? 270
   }
 
   /// The picture; its colours are variables that the page or `styleSheet` sets.
@@ -155,21 +158,31 @@ struct ChartDrawing {
         let colour = "var(\(end.series.colour.variable))"
         return .all([
           .tag("circle", [("cx", number(width - right + 9)), ("cy", number(middle)), ("r", "4"), ("fill", colour)]),
-          text(Self.short(end.series.label, 18), width - right + 17, middle + 4, "start", "name"),
+          text(end.series.label(columns: 18), width - right + 17, middle + 4, "start", "name"),
         ])
       })
   }
 
-  /// Names in a row above the panel.
+  private static func legendPlaces(
+    _ series: [Chart.Series], from left: Double, to right: Double
+  ) -> [(x: Double, y: Double)] {
+    var (x, y) = (left, 10.0)
+    return series.map { series in
+      let length = 24 + 7 * Double(series.label(columns: 17).count)
+      if x > left && x + length > right { (x, y) = (left, y + 16) }
+      defer { x += length }
+      return (x, y)
+    }
+  }
+
+  /// Names in rows above the panel.
   private var legend: Markup {
-    var place = left
     var parts: [Markup] = []
-    for series in chart.series {
+    for (series, place) in zip(chart.series, legendPlaces) {
       let colour = "var(\(series.colour.variable))"
       let look = series.mark == .rings ? Self.ring(colour) : [("fill", colour)]
-      parts.append(.tag("circle", [("cx", number(place + 5)), ("cy", "10"), ("r", "4")] + look))
-      parts.append(text(Self.short(series.label, 17), place + 13, 14, "start", "name"))
-      place += 24 + 7 * Double(min(17, series.label.count))
+      parts.append(.tag("circle", [("cx", number(place.x + 5)), ("cy", number(place.y)), ("r", "4")] + look))
+      parts.append(text(series.label(columns: 17), place.x + 13, place.y + 4, "start", "name"))
     }
     return .element("g", [], parts)
   }

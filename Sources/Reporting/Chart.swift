@@ -1,4 +1,5 @@
 import Foundation
+import Printing
 
 /// A figure of one panel, which is drawn as SVG and by gnuplot: series over a horizontal axis of numbers, and a
 /// vertical axis of numbers or of names.
@@ -24,10 +25,21 @@ struct Chart: Sendable {
   /// Values that belong together.
   struct Series: Sendable {
     /// What stands beside its end or in the legend.
-    let label: String
+    let name: String
+    /// The last value in words, after the name; empty if it is not told.
+    var value = ""
     let colour: Colour
     let mark: Mark
     var points: [Point]
+
+    /// The name and the value.
+    var label: String { label(columns: .max) }
+
+    /// The name, cut if need be, and the value.
+    func label(columns: Int) -> String {
+      let name = Words.cut(name.printable, columns: value.isEmpty ? columns : columns - value.count - 1)
+      return value.isEmpty ? name : "\(name) \(value)"
+    }
   }
 
   /// The name of its files, without a suffix.

@@ -13,6 +13,18 @@ struct ReportPanel: Sendable {
   /// More lines than colours that can be told apart would tell nothing.
   private static let most = 6
 
+  /// How many runs the values are means of.
+  private static func seeds(_ groups: [SeedGroup]) -> String {
+    let counts = groups.map(\.runs.count)
+    let (least, most) = (counts.min() ?? 1, counts.max() ?? 1)
+    if most == 1 { return "one run each" }
+    return least == most ? "means over \(most) seeds" : "means over \(least) to \(most) seeds"
+  }
+
+  private static func means(_ groups: [SeedGroup], _ shape: String) -> String {
+    seeds(groups) + (groups.contains { $0.runs.count > 1 } ? "; the \(shape) is one standard error each way" : "")
+  }
+
   // MARK: Losses
 
   /// The losses on the target and on all domains against training tokens.
@@ -31,9 +43,9 @@ struct ReportPanel: Sendable {
       let curve = group.curve(\.evaluations, at: \.tokens) { $0[keyPath: loss] }
       let shown = curve.filter { axis.place($0.tokens) >= 0.15 * axis.end || curve.count < 4 }
       lows += shown.flatMap { $0.estimate.ends }
-      let last = curve.last.map { String(format: " %.2f", $0.estimate.mean) } ?? ""
+      let last = curve.last.map { String(format: "%.2f", $0.estimate.mean) } ?? ""
       return Chart.Series(
-        label: group.label + last, colour: group.colour, mark: .line, points: points(curve, axis))
+        name: group.label, value: last, colour: group.colour, mark: .line, points: points(curve, axis))
     }
     let range = lows.isEmpty ? nil : lows.min()!...lows.max()!
     // The first fall from ln V would press everything that matters into the bottom of the picture.
@@ -44,7 +56,7 @@ struct ReportPanel: Sendable {
     }
     return Chart(
       name: "\(self.name)-loss-\(name)", title: title,
-      summary: "Mean over seeds against training tokens; the band is one standard error each way. Last values: "
+      summary: "Against training tokens: \(Self.means(groups, "band")). Last values: "
         + series.map(\.label).joined(separator: ", ") + ".",
       xTitle: axis.title, yTitle: "nats per token", series: cut, range: range)
   }
@@ -80,14 +92,15 @@ struct ReportPanel: Sendable {
       if let last = curve.last, let end = group.runs.compactMap({ $0.evaluations.last?.tokens }).min() {
         if end > last.tokens { curve.append((end, last.estimate)) }
       }
-      let text = curve.last.map { String(format: " %.1f %%", 100 * $0.estimate.mean) } ?? ""
+      let text = curve.last.map { String(format: "%.1f %%", 100 * $0.estimate.mean) } ?? ""
       return Chart.Series(
-        label: domain + text, colour: .number(place), mark: .line, points: points(Array(curve), axis, scale: 100))
+        name: domain, value: text, colour: .number(place), mark: .line,
+        points: points(Array(curve), axis, scale: 100))
     }
     return Chart(
       name: name, title: "Weights: \(group.label)",
-      summary: "The weights of the \(leaders.count) largest domains, mean over seeds; the band is one standard error "
-        + "each way. Last values: " + series.map(\.label).joined(separator: ", ") + ".",
+      summary: "The weights of the \(leaders.count) largest domains: \(Self.means([group], "band")). Last values: "
+        + series.map(\.label).joined(separator: ", ") + ".",
       xTitle: axis.title, yTitle: "weight (%)", series: series)
   }
 
@@ -103,14 +116,14 @@ struct ReportPanel: Sendable {
           x: axis.place(tokens), y: estimate.mean, low: error.map { estimate.mean - $0 },
           high: error.map { estimate.mean + $0 })
       }
-      let text = curve.last.map { String(format: " %.2f", $0.estimate.mean) } ?? ""
-      return Chart.Series(label: domain + text, colour: .number(place), mark: .dottedLine, points: places)
+      let text = curve.last.map { String(format: "%.2f", $0.estimate.mean) } ?? ""
+      return Chart.Series(name: domain, value: text, colour: .number(place), mark: .dottedLine, points: places)
     }
     guard series.contains(where: { !$0.points.isEmpty }) else { return nil }
     return Chart(
       name: name, title: "Scores: \(group.label)",
-      summary: "The scores that the weights follow, where 1 is the target's own text, mean over seeds; bars are the "
-        + "standard error of one run's score. Last values: " + series.map(\.label).joined(separator: ", ") + ".",
+      summary: "The scores that the weights follow, where 1 is the target's own text: \(Self.seeds([group])); each bar "
+        + "is the standard error of one run's score. Last values: " + series.map(\.label).joined(separator: ", ") + ".",
       xTitle: axis.title, yTitle: "score", series: series)
   }
 
@@ -126,15 +139,15 @@ struct ReportPanel: Sendable {
   private func shares(of group: SeedGroup, _ name: String) -> Chart {
     let leaders = group.leaders(12)
     let shares = group.runs.map(\.shares)
-    let dots = { (label: String, mark: Chart.Mark, values: [[String: Double]]) in
+    let dots = { (name: String, mark: Chart.Mark, values: [[String: Double]]) in
       Chart.Series(
-        label: label, colour: mark == .rings ? .baseline : .number(0), mark: mark,
+        name: name, colour: mark == .rings ? .baseline : .number(0), mark: mark,
         points: Self.rows(leaders) { domain in Estimate(values.compactMap { $0[domain].map { 100 * $0 } }) })
     }
     return Chart(
       name: name, title: "Shares of the draws: \(group.label)",
-      summary: "Shares of the sequences over the whole run, as the weights asked for and as they were drawn; means "
-        + "over seeds with one standard error each way.",
+      summary: "Shares of the sequences over the whole run, as the weights asked for and as they were drawn: "
+        + "\(Self.means([group], "bar")).",
       xTitle: "% of the sequences", yTitle: "", names: leaders,
       series: [
         dots("asked for", .rings, shares.map(\.requested)), dots("drawn", .dots, shares.map(\.achieved)),
@@ -147,12 +160,11 @@ struct ReportPanel: Sendable {
     let domains = Array(total.keys.sorted { (total[$1]!, $0) < (total[$0]!, $1) }.prefix(12))
     return Chart(
       name: "\(name)-epochs", title: "Epochs per domain",
-      summary: "How often the domains were read that were read most often, means over seeds with one standard error "
-        + "each way.",
+      summary: "How often the domains were read that were read most often: \(Self.means(groups, "bar")).",
       xTitle: "epochs", yTitle: "", names: domains,
       series: groups.map { group in
         Chart.Series(
-          label: group.label, colour: group.colour, mark: .dots,
+          name: group.label, colour: group.colour, mark: .dots,
           points: Self.rows(domains) { domain in group.estimate { $0.domains.last?.epochs[domain] } })
       })
   }

@@ -53,9 +53,19 @@ struct ReportSubject: Sendable {
     return runs.indices.map { index in
       let rivals = runs.indices.filter { runs[$0].method == runs[index].method }
       let differing = leaves[index].filter { leaf in
-        rivals.contains { rival in !leaves[rival].contains { $0 == leaf } }
+        let values = rivals.map { rival in
+          (value: leaves[rival].first { $0.path == leaf.path }?.value, seed: runs[rival].seed)
+        }
+        return values.contains { $0.value != leaf.value } && !followsSeed(values)
       }
       return ([runs[index].method] + differing.map { "\($0.path) \($0.value)" }).joined(separator: ", ")
+    }
+  }
+
+  /// Whether a setting names another run or file for each seed, such as the reference with the same seed.
+  private static func followsSeed(_ values: [(value: String?, seed: Int)]) -> Bool {
+    values.allSatisfy { one in
+      one.value?.contains("/") == true && values.allSatisfy { ($0.value == one.value) == ($0.seed == one.seed) }
     }
   }
 

@@ -72,7 +72,7 @@ extension StudyTable {
             Table.Cell(ResultName.title(name), value: name),
             Table.Cell(
               paired.difference.mean, NumberText.estimate(paired.difference), source: source(of: row.runs, name)),
-            Table.Cell(paired.t, paired.t.map(NumberText.plain) ?? "-"),
+            Table.Cell(paired.t, paired.t.map { NumberText.plain($0) } ?? "-"),
             Table.Cell(paired.p, NumberText.probability(paired.p)), Table.Cell(paired.difference.count),
             Table.Cell(paired.certainty),
           ])
@@ -89,7 +89,8 @@ extension StudyTable {
       stage.rows.flatMap { row in
         let others = stage.axes.filter { $0 != comparison.axis }
         let point = others.compactMap { axis in row.point[axis].map { "\(axis) \($0)" } }
-        let subject = ([stage.name] + point + [row.point[comparison.axis] ?? "-"]).joined(separator: ", ")
+        let subject = ((stages.count > 1 ? [stage.name] : []) + point + [row.point[comparison.axis] ?? "-"]).joined(
+          separator: ", ")
         return shown.filter { row.differences[$0] != nil }.map { name in
           let paired = row.differences[name]!
           let difference = NumberText.estimate(paired.difference)

@@ -84,7 +84,7 @@ extension StudyTable.Row {
     var differences: [String: PairedDifference] = [:]
     for name in results {
       estimates[name] = Estimate(runs.compactMap { $0.results[name] })
-      guard !ResultName.isCost(name) else { continue }
+      guard ResultName.isCompared(name) else { continue }
       differences[name] = PairedDifference(
         runs.compactMap { run in
           let partner = baseline.first { $0.point[StudyTable.repetition] == run.point[StudyTable.repetition] }
@@ -124,7 +124,10 @@ enum ResultName {
     return names.sorted { (rank($0), $0) < (rank($1), $1) }
   }
 
-  /// Whether a result is what a run costs, so that methods are not compared by it.
+  /// Whether differences in a result say something of their own: bits per byte follow from the loss on the target.
+  static func isCompared(_ name: String) -> Bool { !isCost(name) && name != "bits_per_byte" }
+
+  /// Whether a result is what a run costs.
   static func isCost(_ name: String) -> Bool { name.hasSuffix("tokens") || name == "steps" || isTime(name) }
 
   /// Whether a result depends on the machine, so that it is another one whenever a run is repeated.

@@ -90,11 +90,11 @@ enum NumberText {
     return (count < 0 ? "-" : "") + text
   }
 
-  /// A number: whole ones in full, others with three decimals, or fewer if they are large.
-  static func plain(_ value: Double) -> String {
+  /// A number: whole ones in full, others with some decimals, or none if they are large.
+  static func plain(_ value: Double, decimals: Int = 3) -> String {
     guard abs(value) < 1e15 else { return String(format: "%.3e", value) }
     let isWhole = value == value.rounded() || abs(value) >= 1000
-    return isWhole ? grouped(Int(value.rounded())) : String(format: "%.3f", value)
+    return isWhole ? grouped(Int(value.rounded())) : String(format: "%.\(decimals)f", value)
   }
 
   /// A mean and its standard error, which has two significant digits; an error of 0 is left out.
@@ -102,7 +102,9 @@ enum NumberText {
   /// - Parameter most: The most decimals.
   static func estimate(_ estimate: Estimate?, most: Int = 8) -> String {
     guard let estimate else { return "-" }
-    guard let error = estimate.standardError, error > 0, error.isFinite else { return plain(estimate.mean) }
+    guard let error = estimate.standardError, error > 0, error.isFinite else {
+      return plain(estimate.mean, decimals: min(3, most))
+    }
     let decimals = max(0, min(most, 1 - Int(log10(error).rounded(.down))))
     if decimals == 0 { return "\(plain(estimate.mean.rounded())) ± \(plain(error.rounded()))" }
     let (mean, spread) = (String(format: "%.\(decimals)f", estimate.mean), String(format: "%.\(decimals)f", error))
