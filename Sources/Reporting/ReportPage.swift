@@ -167,7 +167,7 @@ struct ReportPage {
         })
     }
     let id = "table-\(table.name)"
-    var below: [Markup] = table.note.map { [.text($0.replacingOccurrences(of: "\n", with: " ") + " ")] } ?? []
+    var below: [Markup] = table.note.map { [.text($0 + " ")] } ?? []
     if table.rows.count > most { below.append(.text("The first \(most) of \(table.rows.count) rows. ")) }
     below.append(link("\(tablesDirectory)/\(table.name).csv", "CSV"))
     return .all([

@@ -12,8 +12,8 @@ extension StudyTable {
   /// result.
   public var csv: [String: String] { ["runs.csv": runsCSV, "summary.csv": summaryCSV] }
 
-  /// More columns of results than a screen has room for are rows instead.
-  private static let columns = 10
+  /// More columns of results than a page has room for are rows instead.
+  private static let columns = 14
 
   /// Means and standard errors of a stage's points, a row each; or one for each point and result, if there are many
   /// results.
@@ -63,7 +63,7 @@ extension StudyTable {
       "\(stage.name): differences from \(comparison.axis) = \(comparison.baseline), paired by seed",
       columns: stage.axes + ["result", "difference", "t", "p", "pairs", "verdict"], headings: stage.axes.count + 1,
       note: "± is the standard error over pairs; p is two-sided by Student's t with one degree of freedom less than "
-        + "pairs,\nand is not corrected for the number of comparisons.")
+        + "pairs, and is not corrected for the number of comparisons.")
     for row in stage.rows {
       for name in stage.results {
         guard let paired = row.differences[name] else { continue }

@@ -48,11 +48,49 @@ struct Table: Sendable {
     return table
   }
 
-  /// For a terminal: title, columns, note.
+  /// For a terminal: title, columns, note; columns that do not fit into a line are set below, behind the headings.
   var text: String {
-    var table = TextTable(columns, columns.indices.map { $0 < headings || isText($0) ? .left : .right })
-    for row in rows { table.append(row.map { $0.text.printable }) }
-    return "\(title)\n\n\(table.text)" + (note.map { "\n\($0)\n" } ?? "")
+    let tables = blocks(width: 120).map { block in
+      var table = TextTable(block.map { columns[$0] }, block.map { isText($0) ? .left : .right })
+      for row in rows { table.append(block.map { row[$0].text.printable }) }
+      return table.text
+    }
+    let below = note.map { "\n\(Self.filled($0, width: 118))\n" } ?? ""
+    return "\(title)\n\n\(tables.joined(separator: "\n"))\(below)"
+  }
+
+  /// The columns in blocks that a line has room for, the headings first in each.
+  private func blocks(width: Int) -> [[Int]] {
+    let widths = columns.indices.map { column in
+      2 + rows.reduce(columns[column].count) { max($0, $1[column].text.count) }
+    }
+    let start = Array(0..<headings)
+    let begun = widths[..<headings].reduce(0, +)
+    var blocks = [start]
+    var used = begun
+    for column in columns.indices.dropFirst(headings) {
+      if used + widths[column] > width + 2 && blocks[blocks.count - 1].count > headings {
+        blocks.append(start)
+        used = begun
+      }
+      blocks[blocks.count - 1].append(column)
+      used += widths[column]
+    }
+    return blocks
+  }
+
+  /// Text in lines of at most so many characters.
+  private static func filled(_ text: String, width: Int) -> String {
+    var lines = [""]
+    for word in text.split(whereSeparator: \.isWhitespace) {
+      let isFull = lines[lines.count - 1].count + 1 + word.count > width
+      if isFull {
+        lines.append(String(word))
+      } else {
+        lines[lines.count - 1] += (lines[lines.count - 1].isEmpty ? "" : " ") + word
+      }
+    }
+    return lines.joined(separator: "\n")
   }
 
   /// Whether a column holds words, so that it is set from the left.

@@ -83,6 +83,18 @@ struct StudyTableTests {
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
   }
 
+  @Test("Columns that do not fit into a line are set below")
+  func wide() {
+    var study = madeUpStudy()
+    for index in study.runs.indices {
+      for part in 1...8 { study.runs[index].results["a result of part \(part)"] = Double(part) + 0.5 }
+    }
+    let lines = StudyTable(study).text.split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 120 })
+    #expect(lines.filter { $0.hasPrefix("size   method") }.count == 3, "two blocks of means, one of differences")
+    #expect(lines.contains { $0.hasPrefix("large  dga") && $0.hasSuffix("  10,000       12,000") })
+  }
+
   @Test("Only the results that are wanted, in that order")
   func wanted() {
     let table = StudyTable(madeUpStudy(), results: ["cost_tokens", "target_loss", "accuracy"])
