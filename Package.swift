@@ -90,6 +90,11 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: lifetimes),
     .target(
+      name: "Inference",
+      dependencies: [
+        "Failures", "Signals", "Liveness", "Printing", "Storage", "Corpus", "MPI", "Kernels", "Transformer", "Training",
+      ], swiftSettings: lifetimes),
+    .target(
       name: "Reporting", dependencies: ["Failures", "Printing", "Configuration", "Storage"], swiftSettings: strict),
     .target(
       name: "Studies",
@@ -107,7 +112,7 @@ let package = Package(
       name: "dga",
       dependencies: [
         "Failures", "Signals", "Liveness", "Printing", "Corpus", "Runs", "MPI", "Kernels", "Clustering", "Training",
-        "Reporting", "Studies", "Benchmarking",
+        "Inference", "Reporting", "Studies", "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -149,6 +154,9 @@ let package = Package(
         "Failures", "Settings", "Corpus", "Mixing", "Runs", "MPI", "Kernels", "Parallel", "Steering", "Checkpoints",
         "Training",
       ], swiftSettings: strict),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: ["Failures", "Corpus", "MPI", "Kernels", "Transformer", "Inference"], swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting", "Failures"], swiftSettings: strict),
     .testTarget(
       name: "CommandLineTests", dependencies: ["dga", "Launching", "Corpus", "Storage"], swiftSettings: strict),

@@ -122,16 +122,16 @@ public struct Tokenizer: Sendable {
   }
 
   /// Makes an encoder for many texts, which remembers words; copies of it share what they remember.
-  func encoder() -> Encoder { Encoder(kind: kind, words: model.map(WordEncoder.init)) }
+  package func encoder() -> Encoder { Encoder(kind: kind, words: model.map(WordEncoder.init)) }
 
   /// Encodes text after text.
-  struct Encoder {
+  package struct Encoder {
     fileprivate let kind: Kind
     /// Nil unless there is a model.
     fileprivate let words: WordEncoder?
 
     /// Encodes valid UTF-8 text, without an end of document.
-    func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
+    package func encode(_ text: UnsafeRawBufferPointer) throws -> [Int32] {
       if kind == .ids { throw Tokenizer.failureWithoutText }
       guard let words else { return text.map { Int32($0) } }
       return Array(try words.encode(text))

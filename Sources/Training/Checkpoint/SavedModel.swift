@@ -16,7 +16,7 @@ public struct SavedModel: ~Copyable {
   /// What the checkpoint says of the run that wrote it.
   let state: RunState
   /// All parameters, in the model's layout.
-  let parameters: Arena
+  package let parameters: Arena
 
   /// The number of optimizer steps behind it.
   public var step: Int { state.step }
@@ -46,7 +46,7 @@ public struct SavedModel: ~Copyable {
   /// The tokenizer that the model was trained with.
   ///
   /// - Throws: `Failure(.badData)` if the checkpoint lacks its file or has another's.
-  func tokenizer() throws -> Tokenizer {
+  package func tokenizer() throws -> Tokenizer {
     let file = "\(path)/\(Tokenizer.modelFileName)"
     let candidates =
       FileManager.default.fileExists(atPath: file)
@@ -113,15 +113,29 @@ extension SavedModel {
   ///
   /// - Throws: `Failure`: `.missingInput`, `.badData`, or `.badConfiguration` if the node has too little memory.
   init(at path: String, sequences: Int, for purpose: NodeMemory.Purpose, within memory: NodeMemory?) throws {
+    try self.init(at: path, for: purpose, within: memory) {
+      GPT2.activationBytes($0, sequences: sequences, length: $0.context)
+    }
+  }
+
+  /// Reads a checkpoint, or the newest whole one of a run directory, to run its model in so much memory.
+  ///
+  /// - Parameter activationBytes: Bytes of working memory for a model of this shape.
+  /// - Throws: `Failure`: `.missingInput`, `.badData`, or `.badConfiguration` if the node has too little memory.
+  package init(
+    at path: String, for purpose: NodeMemory.Purpose, within memory: NodeMemory?, ranks: Int = 1,
+    report: (String) -> Void = SavedModel.warn, activationBytes: (ModelConfiguration) -> Int
+  ) throws {
     try self.init(
-      at: path,
+      at: path, report: report,
       accept: { model in
         let parts = [
           ("parameters", ParameterLayout(model).arenaCount * MemoryLayout<Float>.stride),
-          ("activations", GPT2.activationBytes(model, sequences: sequences, length: model.context)),
+          ("activations", activationBytes(model)),
         ]
         let bytes = parts.reduce(0.0) { $0 + Double($1.1) }
-        if let warning = try memory?.judge(ranks: 1, bytes: bytes, parts: parts, for: purpose) { Self.warn(warning) }
+        let warning = try memory?.judge(ranks: ranks, bytes: bytes, parts: parts, for: purpose)
+        if let warning { report(warning) }
       })
   }
 }
