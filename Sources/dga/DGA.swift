@@ -19,8 +19,8 @@ struct DGA: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CorpusCommand.self, Cluster.self, Train.self, Align.self, Evaluate.self, StudyCommand.self, PlotCommand.self,
-      ReportCommand.self, Export.self, Benchmark.self,
+      CorpusCommand.self, Cluster.self, Train.self, Align.self, Evaluate.self, Generate.self, StudyCommand.self,
+      PlotCommand.self, ReportCommand.self, Export.self, Benchmark.self,
     ])
 
   static func main() {

@@ -46,9 +46,11 @@ public enum SampleStream: UInt32, Sendable {
   case steering
   /// Sequences of all domains to keep the generic loss low with.
   case retention
+  /// Tokens of text that a model writes.
+  case generation
 
   /// The generator's stream for which domain a slot draws.
-  var domains: UInt32 { rawValue }
+  package var domains: UInt32 { rawValue }
   /// The generator's stream for the order of windows within an epoch; apart from those above.
   var permutations: UInt32 { rawValue | 1 << 31 }
 }
