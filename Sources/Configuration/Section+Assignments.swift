@@ -1,16 +1,35 @@
 import Failures
 
 /// A key with its value as it stands on the command line: `key.path=value`.
-package struct Assignment: Equatable, Sendable {
+package struct Assignment: Sendable {
   /// The dotted path.
   package let key: String
-  /// The value, as YAML on one line.
-  package let value: String
+  private let setting: Setting
 
-  package init(key: String, value: String) { (self.key, self.value) = (key, value) }
+  init(key: String, _ setting: Setting) { (self.key, self.setting) = (key, setting) }
+
+  /// The value, as YAML on one line.
+  package var value: String { setting.flow }
+
+  /// The value if it is a word or a number.
+  package var word: String? {
+    if case .scalar(let text, _) = setting { text } else { nil }
+  }
 
   /// The override that gives the key the value.
   package var text: String { "\(key)=\(value)" }
+
+  /// The same with other words.
+  ///
+  /// - Parameter transform: Is given each word with its dotted path; names of keys have none.
+  package func mapped(_ transform: (_ path: String?, _ word: String) throws -> String) rethrows -> Assignment {
+    Assignment(key: key, try setting.mapped(key, transform))
+  }
+}
+
+extension Assignment: Equatable {
+  /// Whether both say the same.
+  package static func == (one: Assignment, other: Assignment) -> Bool { one.text == other.text }
 }
 
 /// An element of a list that may be a word or a mapping.
@@ -25,18 +44,18 @@ extension Section {
   package func assignments() -> [Assignment] {
     keys.filter { !isAlreadyRead($0) }.map { key in
       markRead(key)
-      return Assignment(key: key, value: entry(key)!.setting.flow)
+      return Assignment(key: key, entry(key)!.setting)
     }
   }
 
-  /// The values of a list, each as YAML on one line; a single value is a list of one.
+  /// The values of a list, each for the key itself; a single value is a list of one.
   ///
   /// - Throws: `Failure(.badConfiguration)` if the key holds a mapping or nothing.
-  package func values(_ key: String) throws -> [String] {
+  package func values(_ key: String) throws -> [Assignment] {
     markRead(key)
     switch entry(key)?.setting {
-    case .list(let elements)? where !elements.isEmpty: return elements.map(\.flow)
-    case .scalar? where contains(key): return [entry(key)!.setting.flow]
+    case .list(let elements)? where !elements.isEmpty: return elements.map { Assignment(key: key, $0) }
+    case .scalar? where contains(key): return [Assignment(key: key, entry(key)!.setting)]
     default: throw failure(key, "A list of values is needed here.", kind: .badConfiguration)
     }
   }
@@ -74,11 +93,27 @@ extension Setting {
   /// The setting as YAML on one line.
   var flow: String {
     switch self {
-    case .scalar(let text, isPlain: true): text.isEmpty ? "~" : text
-    case .scalar(let text, isPlain: false): Self.quoted(text)
+    case .scalar(let text, isPlain: true) where text.isEmpty: "~"
+    // Between brackets some signs mean something that they do not mean on a line of their own.
+    case .scalar(let text, let isPlain): isPlain && !text.contains(/[,\[\]{}:#"']/) ? text : Self.quoted(text)
     case .list(let elements): "[" + elements.map(\.flow).joined(separator: ", ") + "]"
     case .mapping(let entries):
       "{" + entries.map { "\(Self.quoted($0.key)): \($0.setting.flow)" }.joined(separator: ", ") + "}"
+    }
+  }
+
+  fileprivate func mapped(
+    _ path: String, _ transform: (_ path: String?, _ word: String) throws -> String
+  ) rethrows -> Setting {
+    switch self {
+    case .scalar(let text, let isPlain): .scalar(try transform(path, text), isPlain: isPlain)
+    case .list(let elements): .list(try elements.map { try $0.mapped(path, transform) })
+    case .mapping(let entries):
+      .mapping(
+        try entries.map { entry in
+          let setting = try entry.setting.mapped("\(path).\(entry.key)", transform)
+          return Entry(key: try transform(nil, entry.key), origin: entry.origin, setting: setting)
+        })
     }
   }
 

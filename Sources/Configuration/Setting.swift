@@ -3,21 +3,21 @@ import Foundation
 import Yams
 
 /// A node of a configuration before it is read: what stands there, and where that came from.
-indirect enum Setting {
+indirect enum Setting: Sendable {
   /// A single value; `isPlain` is false for quoted text, which is never a number or null.
   case scalar(String, isPlain: Bool)
   case list([Setting])
   case mapping([Entry])
 
   /// One key of a mapping with its value.
-  struct Entry {
+  struct Entry: Sendable {
     let key: String
     var origin: Origin
     var setting: Setting
   }
 
   /// Where a key or value was written.
-  enum Origin {
+  enum Origin: Sendable {
     case line(Int)
     case commandLine(String)
   }

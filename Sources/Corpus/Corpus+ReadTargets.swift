@@ -18,9 +18,9 @@ extension Corpus {
     var domains = domains
     for name in names {
       let target = try target(named: name, for: key)
-      let isTaken = domains.contains { $0.name == name }
-      let text = target.steering
-      domains.added.append(AddedDomain(name: isTaken ? "\(name) (target)" : name, text: text))
+      var free = name
+      while domains.contains(where: { $0.name == free }) { free += " (target)" }
+      domains.added.append(AddedDomain(name: free, text: target.steering))
     }
     return Corpus(self, domains: domains)
   }

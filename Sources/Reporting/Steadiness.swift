@@ -5,7 +5,7 @@ extension RunRecord {
   /// - `best_target_loss`: the lowest loss on the target of all evaluations; below the last one if the run overfitted.
   /// - `target_rises`: the sum of all rises of the target's loss from one evaluation to the next, in nats per token.
   /// - `weights_moved`: the sum over all updates of the total variation between the weights before and after, which is
-  ///   the share of the draws that goes to other domains; absent if the weights stand still or not all are recorded.
+  ///   the share of the mixture that goes to other domains; absent if the weights stand still or not all are recorded.
   var steadiness: [String: Double] {
     let losses = evaluations.map(\.target)
     var results = [

@@ -147,7 +147,7 @@ enum ResultName {
       "speed_up_by_cost": "By cost: the same with probe and upstream tokens.",
       "best_target_loss": "Best: the lowest of all evaluations.",
       "weights_moved":
-        "Weights moved: the share of the draws that an update gives to other domains, summed over all updates.",
+        "Weights moved: the share of the mixture that an update gives to other domains, summed over all updates.",
       "target_rises": "Target rises: all rises of the target's loss from one evaluation to the next, summed, in nats.",
     ]
     let used = names.compactMap { sentences[$0] }

@@ -16,6 +16,9 @@ public struct ModelSettings: Configurable, Sendable {
   /// Whether the shape was chosen, and not left at the default.
   public private(set) var isChosen = false
 
+  /// Whether a shape that was not chosen is that of another run's model.
+  var isInherited = false
+
   /// Makes the defaults.
   public init() {}
 
@@ -28,6 +31,8 @@ public struct ModelSettings: Configurable, Sendable {
   /// Visits the keys.
   public mutating func visit(_ keys: any KeyVisitor) throws {
     if keys.isReading { isChosen = Self.shapeKeys.contains { keys.isGiven($0) } }
+    // The shape of another run's model, which is not known here, cannot be written.
+    guard keys.isReading || keys.isListingAll || !isInherited || isChosen else { return try visitRecompute(keys) }
     var family = Family.gpt2
     try keys.choice("family", &family, "the architecture of the model")
     if keys.isOverridden("preset") { keys.setAside(Array(Self.shapeKeys.dropFirst())) }
@@ -45,15 +50,19 @@ public struct ModelSettings: Configurable, Sendable {
       "heads", \.heads, \.heads, in: 1...10_000, "attention heads per block; they have to divide the width", keys)
     try size("width", \.width, \.width, in: 1...1_000_000, "the width of the residual stream", keys)
     try size("context", \.context, \.context, in: 1...10_000_000, "tokens per sequence", keys)
-    try keys.flag(
-      "recompute", &recompute,
-      "whether blocks keep their inputs only and compute the rest again in the backward pass: a tenth of the memory "
-        + "for activations, a sixth more arithmetic, the same bits")
+    try visitRecompute(keys)
     let shape = configuration(vocabularySize: 1)
     guard shape.width % shape.heads == 0 else {
       throw keys.failure(
         "heads", "\(shape.heads) heads do not divide a width of \(shape.width); choose a divisor of it")
     }
+  }
+
+  private mutating func visitRecompute(_ keys: any KeyVisitor) throws {
+    try keys.flag(
+      "recompute", &recompute,
+      "whether blocks keep their inputs only and compute the rest again in the backward pass: a tenth of the memory "
+        + "for activations, a sixth more arithmetic, the same bits")
   }
 
   private mutating func size(
@@ -76,6 +85,7 @@ public struct ModelSettings: Configurable, Sendable {
   public mutating func take(_ model: ModelConfiguration) {
     preset = nil
     (layers, heads, width, context) = (model.layers, model.heads, model.width, model.context)
+    isChosen = true
   }
 
   /// The shape for a vocabulary of `vocabularySize` tokens.

@@ -117,6 +117,7 @@ public struct RunDescription: Configurable, Sendable {
       "init", &initial,
       "a run, or one of its checkpoints, whose parameters this run starts with, to tune them further. Steps, learning "
         + "rate and AdamW's moments start anew. The model has the same shape, which need not be given")
+    model.isInherited = initial != nil
     try keys.section("model") { try model.visit($0) }
     try keys.section("batch") { try batch.visit($0) }
     try keys.amount(

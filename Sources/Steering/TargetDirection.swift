@@ -76,7 +76,9 @@ package struct TargetDirection: ~Copyable {
     var generic: MixtureSampler?
     if terms.contains(where: { $0.target == nil }) {
       var sampler = MixtureSampler(windowCounts: plan.windowCounts, seed: plan.seed, stream: .retention)
-      try sampler.setWeights(plan.windowCounts.map { $0 > 0 ? 1 : 0 }) { plan.domains.name($0) }
+      // A target that is read is no part of the generic loss.
+      let weights = plan.windowCounts.enumerated().map { $1 > 0 && !plan.domains.isTarget($0) ? 1.0 : 0 }
+      try sampler.setWeights(weights) { plan.domains.name($0) }
       generic = sampler
     }
     self.plan = plan

@@ -15,12 +15,13 @@ public struct Study {
 
   /// Works out a study, and looks what of it is there; writes nothing.
   ///
+  /// - Parameter parse: Checks the arguments of dga's commands.
   /// - Throws: `Failure`: `.badConfiguration` and others, if runs are not possible; `.cannotCreate` if the directory
   ///   belongs to somebody else.
-  public init(_ description: StudyDescription) throws {
+  public init(_ description: StudyDescription, parse: @escaping ([String]) throws -> Void) throws {
     plan = try StudyPlan(description)
     try StudyFiles.checkOwner(description.directory)
-    requests = try StudyRequests(plan)
+    requests = try StudyRequests(plan, parse: parse)
     var axes = description.axes
     for axis in description.stages.flatMap(\.own) where !axes.contains(where: { $0.name == axis.name }) {
       axes.append(axis)
@@ -107,14 +108,14 @@ public struct Study {
       let runs = plan.runs.indices.filter { plan.runs[$0].stage.name == stage.name }
       let coming = runs.filter { record.runs[$0].state != .complete }
       let prices = runs.map { requests[plan.runs[$0]] }
-      let tokens = prices.compactMap(\.tokens)
-      let operations = coming.reduce(0) { $0 + (requests[plan.runs[$1]].operations ?? 0) }
+      let tokens = prices.compactMap(\.price?.tokens)
+      let operations = coming.reduce(0) { $0 + (requests[plan.runs[$1]].price?.operations ?? 0) }
       total += operations
-      let isKnown = prices.allSatisfy { $0.operations != nil }
+      let isKnown = prices.allSatisfy { $0.price != nil }
       let span = tokens.min() == tokens.max() ? "\(tokens.first ?? 0)" : "\(tokens.min()!) to \(tokens.max()!)"
       table.append([
         stage.name, "\(runs.count)", "\(runs.count - coming.count)", tokens.isEmpty ? "-" : span,
-        isKnown ? "\(coming.reduce(0) { $0 + (requests[plan.runs[$1]].tokens ?? 0) })" : "-",
+        isKnown ? "\(coming.reduce(0) { $0 + (requests[plan.runs[$1]].price?.tokens ?? 0) })" : "-",
         isKnown ? String(format: "%.3g", operations / 1e15) : "-",
         isKnown ? String(format: "%.2g", operations / rate / 3600) : "-",
       ])

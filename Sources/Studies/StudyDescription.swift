@@ -110,18 +110,13 @@ public struct StudyDescription: Sendable {
       let values =
         grid.isMapping(name)
         ? try grid.entries(name).map { Value(label: $0.name, settings: $0.section.assignments()) }
-        : try grid.values(name).map { Value(label: label(of: $0), settings: [Assignment(key: name, value: $0)]) }
+        : try grid.values(name).map { Value(label: $0.word ?? $0.value, settings: [$0]) }
       guard !values.isEmpty else { throw grid.failure(name, "At least one value is needed here.") }
       for (index, value) in values.enumerated() where values[..<index].contains(where: { $0.label == value.label }) {
         throw grid.failure(name, "The value \(value.label) stands there twice.")
       }
       return Axis(name: name, values: values)
     }
-  }
-
-  /// A value without the quotes that YAML may have wanted.
-  private static func label(of value: String) -> String {
-    value.count > 1 && value.hasPrefix("\"") && value.hasSuffix("\"") ? String(value.dropFirst().dropLast()) : value
   }
 
   private static func comparison(_ root: Section, among axes: [Axis]) throws -> StudyRecord.Comparison? {
@@ -170,14 +165,17 @@ private struct StageReader {
     let name = try section.string("name")
     var work = StudyDescription.Stage.Work.train
     if section.contains("cluster") { work = .cluster(corpus: try section.string("cluster")) }
-    if section.contains("evaluate") { work = .evaluate(run: try section.string("evaluate")) }
-    var shared = axes
+    if section.contains("evaluate") {
+      guard work.trains else { throw section.failure("evaluate", "A stage clusters or evaluates; give one of them.") }
+      work = .evaluate(run: try section.string("evaluate"))
+    }
+    var shared = try only(section)
     if section.contains("axes") {
       let names = try section.strings("axes")
       for name in names where !axes.contains(where: { $0.name == name }) {
         throw section.failure("axes", "The grid has no axis '\(name)'.")
       }
-      shared = axes.filter { names.contains($0.name) }
+      shared = shared.filter { names.contains($0.name) }
     }
     let own = try StudyDescription.axes(section, "grid")
     for axis in own where axes.contains(where: { $0.name == axis.name }) {
@@ -185,6 +183,21 @@ private struct StageReader {
     }
     return StudyDescription.Stage(
       name: name, work: work, shared: shared, own: own, settings: section.assignments(), place: section.place(of: "name"))
+  }
+
+  /// The axes of the grid with those of their values for which there is the stage.
+  private func only(_ section: Section) throws -> [StudyDescription.Axis] {
+    let chosen = try section.section("only")
+    let shared = try axes.map { axis in
+      guard chosen.contains(axis.name) else { return axis }
+      let labels = try chosen.strings(axis.name)
+      for label in labels where !axis.values.contains(where: { $0.label == label }) {
+        throw chosen.failure(axis.name, "The axis has no value '\(label)'.")
+      }
+      return StudyDescription.Axis(name: axis.name, values: axis.values.filter { labels.contains($0.label) })
+    }
+    try chosen.finish()
+    return shared
   }
 
   private func check(_ name: String, _ earlier: [StudyDescription.Stage], at place: String) throws {

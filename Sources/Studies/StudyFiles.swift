@@ -12,6 +12,7 @@ import Storage
 final class StudyFiles {
   let directory: String
   private let lock: FileLock
+  private static let directories = ["asked", "outcomes", "logs", "runs"]
 
   /// Creates the directory, or takes hold of one that a study has written.
   ///
@@ -29,7 +30,7 @@ final class StudyFiles {
     }
     self.lock = lock
     if let warning = lock.warning { Console.note("warning: \(warning)") }
-    for name in ["asked", "outcomes", "logs", "runs"] {
+    for name in Self.directories {
       _ = try OutputDirectory.createDirectories("\(directory)/\(name)")
     }
   }
@@ -37,7 +38,7 @@ final class StudyFiles {
   /// Checks that there is nothing, or a study.
   static func checkOwner(_ directory: String) throws {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    let foreign = entries.sorted().first { $0 != "lock" }
+    let foreign = entries.sorted().first { !(Self.directories + ["lock"]).contains($0) }
     guard let foreign, !entries.contains(StudyRecord.fileName) else { return }
     throw Failure(
       .cannotCreate,
@@ -64,12 +65,16 @@ final class StudyFiles {
     let results = FileManager.default.contents(atPath: outcome).flatMap {
       try? JSONDecoder().decode([String: Double].self, from: $0)
     }
-    if let before, before != wanted, isBegun || results != nil {
-      let changes = (try? Section.changes(from: before, to: wanted)) ?? []
-      let what = changes.isEmpty ? "a run that it builds on has changed" : Words.list(changes)
-      return (.changed, "It was made with other settings: \(what).", [:])
+    if let before, isBegun || results != nil {
+      let changes = StudyChanges.between(before, wanted)
+      if !changes.isEmpty { return (.changed, "It was made with other settings: \(Words.list(changes)).", [:]) }
     }
     return results.map { (.complete, nil, $0) } ?? (.waiting, nil, [:])
+  }
+
+  /// Whether a corpus that a run makes is there, and whole.
+  static func hasCorpus(_ run: StudyPlan.Run) -> Bool {
+    FileManager.default.fileExists(atPath: "\(run.directory)/manifest.json")
   }
 
   /// Notes what a run is asked for, before it begins.

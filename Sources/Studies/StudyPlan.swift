@@ -62,28 +62,27 @@ struct StudyPlan {
     after earlier: ArraySlice<StudyDescription.Stage>, in directory: String
   ) throws -> Run {
     let point = Dictionary(uniqueKeysWithValues: zip(stage.axes.map(\.name), values.map(\.label)))
-    var settings: [Assignment] = []
-    if case .train = stage.work { settings = values.flatMap(\.settings) } else {
-      // Options of a command are not keys of a run: of the grid only the stage's own axes set some.
-      settings = values.dropFirst(stage.shared.count).flatMap(\.settings)
-    }
-    settings = (settings + stage.settings).map { Assignment(key: $0.key, value: filled($0.value, point)) }
     var buildsOn: [String] = []
-    func resolved(_ value: String) throws -> String {
-      guard let other = earlier.first(where: { $0.name == value }) else { return value }
+    /// The directory of another stage's run, if that is what a word stands for.
+    func resolved(_ word: String) throws -> String {
+      guard let other = earlier.first(where: { $0.name == word }) else { return word }
       let name = try Self.name(of: other, at: point, for: stage)
       if !buildsOn.contains(name) { buildsOn.append(name) }
       return Self.directory(of: name, in: directory)
     }
-    settings = try settings.map { setting in
-      guard referring.contains(setting.key), stage.work.trains else { return setting }
-      return Assignment(key: setting.key, value: try resolved(setting.value))
+    // Options of a command are not keys of a run: of the grid only the stage's own axes set some.
+    let given = stage.work.trains ? values : Array(values.dropFirst(stage.shared.count))
+    let settings = try (given.flatMap(\.settings) + stage.settings).map { setting in
+      try setting.mapped { path, word in
+        let word = filled(word, point)
+        return stage.work.trains && path.map(referring.contains) ?? false ? try resolved(word) : word
+      }
     }
     let input =
       switch stage.work {
       case .train: ""
-      case .cluster(let corpus): try resolved(corpus)
-      case .evaluate(let run): try resolved(run)
+      case .cluster(let corpus): try resolved(filled(corpus, point))
+      case .evaluate(let run): try resolved(filled(run, point))
       }
     let name = Self.name(of: stage, at: point)
     return Run(
@@ -91,20 +90,28 @@ struct StudyPlan {
       directory: Self.directory(of: name, in: directory))
   }
 
-  /// A value in which the name of an axis in braces stands for its value.
-  private static func filled(_ value: String, _ point: [String: String]) -> String {
-    point.reduce(value) { $0.replacing("{\($1.key)}", with: $1.value) }
+  /// A word in which the name of an axis in braces stands for its value.
+  private static func filled(_ word: String, _ point: [String: String]) -> String {
+    point.reduce(word) { $0.replacing("{\($1.key)}", with: $1.value) }
   }
 
   /// The run of another stage at a point of this one.
   private static func name(
     of other: StudyDescription.Stage, at point: [String: String], for stage: StudyDescription.Stage
   ) throws -> String {
-    if let axis = other.axes.first(where: { point[$0.name] == nil }) {
-      throw Failure(
-        .badConfiguration,
-        "\(stage.place): The stage '\(stage.name)' builds on '\(other.name)', of which there are several for each of "
-          + "its points, one for each value of '\(axis.name)'.")
+    for axis in other.axes {
+      guard let label = point[axis.name] else {
+        throw Failure(
+          .badConfiguration,
+          "\(stage.place): The stage '\(stage.name)' builds on '\(other.name)', of which there are several for each of "
+            + "its points, one for each value of '\(axis.name)'.")
+      }
+      guard axis.values.contains(where: { $0.label == label }) else {
+        throw Failure(
+          .badConfiguration,
+          "\(stage.place): The stage '\(stage.name)' builds on '\(other.name)', which is not made where '\(axis.name)' "
+            + "is '\(label)'.")
+      }
     }
     return name(of: other, at: point)
   }

@@ -7,6 +7,10 @@ final class StudyProcess {
   private let process = Process()
   private let log: FileHandle, output: FileHandle
 
+  private let logPath: String
+  /// The length of the log before the run.
+  private let logStart: UInt64
+
   /// Starts dga with some arguments, under `mpirun` if there are several ranks.
   ///
   /// Called from the main thread only: a process whose parent's thread has ended is told to end, too.
@@ -14,17 +18,11 @@ final class StudyProcess {
   /// - Throws: `Failure`: `.cannotCreate` if log files cannot be written, `.missingInput` if a program is missing.
   init(_ run: StudyPlan.Run, _ arguments: [String], ranks: Int, isCrowded: Bool, in files: StudyFiles) throws {
     self.run = run
-    log = try Self.open(files.log(of: run.name), O_APPEND)
+    logPath = files.log(of: run.name)
+    log = try Self.open(logPath, O_APPEND)
     output = try Self.open(files.output(of: run.name), O_TRUNC)
-    var command = ["/proc/self/exe"]
-    if let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") { command = [own] }
-    command += arguments
-    if ranks > 1 {
-      let crowding = isCrowded ? ["--oversubscribe", "--mca", "mpi_yield_when_idle", "1"] : []
-      command = ["mpirun", "--quiet", "-np", "\(ranks)", "--use-hwthread-cpus", "--bind-to", "none"] + crowding + command
-    }
-    // The kernel tells the process to leave with a checkpoint when this one is gone, however it ended.
-    if let setpriv = Self.find("setpriv") { command = [setpriv, "--pdeathsig", "TERM"] + command }
+    logStart = (try? log.seekToEnd()) ?? 0
+    let command = Self.command(arguments, ranks: ranks, isCrowded: isCrowded)
     guard let program = Self.find(command[0]) else {
       throw Failure(.missingInput, "The program \(command[0]) is not on the PATH.")
     }
@@ -41,6 +39,18 @@ final class StudyProcess {
     do { try process.run() } catch {
       throw Failure(.internalError, "\(program) does not start: \(error.localizedDescription)")
     }
+  }
+
+  private static func command(_ arguments: [String], ranks: Int, isCrowded: Bool) -> [String] {
+    // This very program, also when another one has been built in its place meanwhile.
+    var command = ["/proc/\(getpid())/exe"] + arguments
+    if ranks > 1 {
+      let crowding = isCrowded ? ["--oversubscribe", "--mca", "mpi_yield_when_idle", "1"] : []
+      command = ["mpirun", "--quiet", "-np", "\(ranks)", "--use-hwthread-cpus", "--bind-to", "none"] + crowding + command
+    }
+    // When this process is gone, however it ended, the kernel asks the run to leave with a checkpoint.
+    guard let setpriv = find("setpriv") else { return command }
+    return [setpriv, "--pdeathsig", "USR1"] + command
   }
 
   private static func open(_ path: String, _ flag: Int32) throws -> FileHandle {
@@ -65,6 +75,13 @@ final class StudyProcess {
     return process.terminationReason == .uncaughtSignal ? 128 + status : status
   }
 
-  /// Asks the run to write a checkpoint and leave.
+  /// What the run said last of an error; nil if it said nothing.
+  var lastError: String? {
+    guard let data = FileManager.default.contents(atPath: logPath)?.dropFirst(Int(logStart)) else { return nil }
+    let line = String(decoding: data, as: UTF8.self).split(separator: "\n").last { $0.hasPrefix("error: ") }
+    return line.map { String($0.dropFirst("error: ".count)) }
+  }
+
+  /// Asks the run to write a checkpoint and leave; asked again, it makes no difference.
   func stop() { kill(process.processIdentifier, SIGUSR1) }
 }

@@ -18,6 +18,8 @@ struct StudyRunner {
   private var fruitless: [String: (starts: Int, step: String)] = [:]
   private let line = MovingLine()
   private let start = ContinuousClock.now
+  /// When runs were asked to stop last.
+  private var asked: ContinuousClock.Instant?
   private var done = 0.0
 
   /// Exit codes after which a run goes on from its checkpoint: stopped, lost a peer, killed.
@@ -34,12 +36,9 @@ struct StudyRunner {
   /// - Throws: `Failure(.preempted)` after a signal, once all runs at work have left with a checkpoint.
   mutating func run() throws -> StudyRecord {
     try files.write(record)
-    var isStopping = false
     while true {
-      if !isStopping, StopSignal.request == .stop {
-        isStopping = true
-        for process in processes { process.stop() }
-      }
+      let isStopping = StopSignal.request == .stop
+      if isStopping { askToStop() }
       try collect(isStopping: isStopping)
       if !isStopping { try startReady() }
       guard !processes.isEmpty || (!isStopping && isAnyReady) else { break }
@@ -47,13 +46,20 @@ struct StudyRunner {
       usleep(100_000)
     }
     line.finish()
-    if isStopping {
+    if StopSignal.request == .stop {
       throw Failure(
         .preempted,
         "Stopped by \(StopSignal.name ?? "a signal") with \(count(.complete)) of \(record.runs.count) runs complete; "
           + "the same command goes on.")
     }
     return record
+  }
+
+  /// Asks all runs to stop, again and again: an `mpirun` that is just starting may not pass a signal on.
+  private mutating func askToStop() {
+    guard asked.map({ $0.duration(to: .now) > .seconds(2) }) ?? true else { return }
+    asked = .now
+    for process in processes { process.stop() }
   }
 
   private func count(_ state: StudyRecord.Run.State) -> Int { record.runs.count { $0.state == state } }
@@ -75,7 +81,12 @@ struct StudyRunner {
       try files.note(run, asked: request.text)
       let arguments =
         request.arguments.isEmpty ? ["train", files.asked(of: run.name), "--resume", "--json"] : request.arguments
-      let ranks = plan.description.ranks
+      if case .cluster = run.stage.work, StudyFiles.hasCorpus(run) {
+        // It was made by a study that was killed before it could say so.
+        try complete(run, with: [:])
+        continue
+      }
+      let ranks = run.stage.work.trains ? plan.description.ranks : 1
       processes.append(
         try StudyProcess(
           run, arguments, ranks: ranks,
@@ -90,28 +101,38 @@ struct StudyRunner {
       processes.removeAll { $0 === process }
       let index = index(of: process.run)
       if code == 0 {
-        try finish(process.run, index)
+        try finish(process.run)
       } else if Self.resumable.contains(code), isStopping || mayGoOn(process.run) {
         continue
       } else {
-        fail(index, code)
+        let reason = process.lastError ?? "see \(files.log(of: process.run.name))"
+        // A run that was given up cannot be resumed, whatever its last start ended with.
+        let kind = Failure.Kind(rawValue: Int32(code)).flatMap { [.preempted, .lostPeer].contains($0) ? nil : $0 }
+        fail(index, Failure(kind ?? .internalError, "It ended with exit code \(code): \(reason)"))
       }
       try files.write(record)
     }
   }
 
-  private mutating func finish(_ run: StudyPlan.Run, _ index: Int) throws {
+  private mutating func finish(_ run: StudyPlan.Run) throws {
     do {
-      let upstream = StudyResults.cost(of: run.buildsOn, in: record)
-      let results = try StudyResults.read(files.output(of: run.name), upstream: upstream)
-      try files.note(run, results: results)
-      (record.runs[index].state, record.runs[index].results) = (.complete, results)
-      done += requests[run].operations ?? 0
-      line.note("\(count(.complete)) of \(record.runs.count): \(run.name)  \(StudyResults.summary(results))")
-    } catch let failure as Failure {
-      (record.runs[index].state, record.runs[index].message) = (.failed, failure.message)
-      firstFailure = firstFailure ?? failure.kind
+      var results: [String: Double] = [:]
+      if case .cluster = run.stage.work {} else {
+        let upstream = StudyResults.cost(of: run.buildsOn, in: record)
+        results = try StudyResults.read(files.output(of: run.name), upstream: upstream)
+      }
+      try complete(run, with: results)
+    } catch let failure as Failure where failure.kind == .badData {
+      fail(index(of: run), failure)
     }
+  }
+
+  private mutating func complete(_ run: StudyPlan.Run, with results: [String: Double]) throws {
+    try files.note(run, results: results)
+    let index = index(of: run)
+    (record.runs[index].state, record.runs[index].results) = (.complete, results)
+    done += requests[run].price?.operations ?? 0
+    line.note("\(count(.complete)) of \(record.runs.count): \(run.name)  \(StudyResults.summary(results))")
   }
 
   /// Whether a run that was stopped is started again: not if it has made no new checkpoint several times.
@@ -124,14 +145,11 @@ struct StudyRunner {
     return starts < Self.mostFruitlessStarts
   }
 
-  private mutating func fail(_ index: Int, _ code: Int) {
+  private mutating func fail(_ index: Int, _ failure: Failure) {
     let name = record.runs[index].name
-    let log = (try? String(contentsOfFile: files.log(of: name), encoding: .utf8)) ?? ""
-    let reason = log.split(separator: "\n").last { $0.hasPrefix("error: ") }.map { $0.dropFirst("error: ".count) }
-    let text = "It ended with exit code \(code): \(reason ?? "see \(files.log(of: name))")"
-    (record.runs[index].state, record.runs[index].message) = (.failed, text)
-    firstFailure = firstFailure ?? Failure.Kind(rawValue: Int32(code)) ?? .internalError
-    line.note("failed: \(name): \(text)")
+    (record.runs[index].state, record.runs[index].message) = (.failed, failure.message)
+    firstFailure = firstFailure ?? failure.kind
+    line.note("failed: \(name): \(failure.message)")
     block(after: name)
   }
 
@@ -156,7 +174,7 @@ struct StudyRunner {
     let elapsed = start.duration(to: .now) / .seconds(1)
     guard done > 0 else { return nil }
     let left = plan.runs.filter { record.runs[index(of: $0)].state == .waiting }
-      .reduce(0) { $0 + (requests[$1].operations ?? 0) }
+      .reduce(0) { $0 + (requests[$1].price?.operations ?? 0) }
     return left / done * elapsed
   }
 }

@@ -73,9 +73,11 @@ extension Trainer {
   private func begin(_ parameters: inout Parameters<Whole>, over world: borrowing Communicator) throws {
     let layout = replica.model.layout
     guard let initial = plan.initial else { return parameters.initialize(layout, seed: plan.seed) }
+    // A run that is alive may write another checkpoint meanwhile: all ranks read the one that the root rank found.
+    let path = String(decoding: try world.broadcast(Array(initial.path.utf8), root: 0), as: UTF8.self)
     try world.agree {
       var values = parameters.mutableSpan
-      try TensorFiles.read(&values, layout: layout, from: "\(initial.path)/\(TensorFiles.parametersFile)")
+      try TensorFiles.read(&values, layout: layout, from: "\(path)/\(TensorFiles.parametersFile)")
     }
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Failures
 import Printing
 import Reporting
 import Studies
@@ -31,16 +32,26 @@ struct StudyCommand: Stoppable {
   var json = false
 
   func run() throws {
-    var study = try Study(StudyDescription(contentsOf: file, overrides: overrides, isQuick: quick))
+    let description = try StudyDescription(contentsOf: file, overrides: overrides, isQuick: quick)
+    var study = try Study(description) { arguments in
+      do {
+        _ = try DGA.parseAsRoot(arguments)
+      } catch {
+        throw Failure(.usage, DGA.message(for: error))
+      }
+    }
     if dryRun {
       try Console.print(study.outlook(rate: study.expectedRate))
       return
     }
     Console.note(study.outlook(rate: study.expectedRate))
     try study.run(rerun: rerun)
-    let files = try study.tabulate()
     try Console.print(json ? JSON.line.text(study.record) : StudyTable(study.record, in: study.directory).text)
-    Console.note("Tables and page: " + files.joined(separator: ", "))
+    do {
+      Console.note("Tables and page: " + (try study.tabulate()).joined(separator: ", "))
+    } catch let failure as Failure {
+      Console.note("warning: \(failure.message)")
+    }
     if let failure = study.failure { throw failure }
   }
 }

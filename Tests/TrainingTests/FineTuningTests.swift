@@ -61,6 +61,7 @@ extension MiddleTests {
       }
       let whole = try tune("whole", steps: 8)
       _ = try tune("parts", steps: 5)
+      try FileManager.default.removeItem(atPath: "\(directory.path)/base")
       let parts = try tune("parts", steps: 8, resume: true)
       #expect(parts.parameters_hash == whole.parameters_hash && parts.batches_hash == whole.batches_hash)
     }

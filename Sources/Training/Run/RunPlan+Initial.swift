@@ -1,3 +1,4 @@
+import Checkpoints
 import Corpus
 import Failures
 import Runs
@@ -12,7 +13,12 @@ extension RunPlan {
   static func initial(
     _ description: RunDescription, _ corpus: Corpus, report: (String) -> Void
   ) throws -> SavedModel.Reference? {
-    guard let run = description.initial else { return nil }
+    guard let initial = description.initial else { return nil }
+    // A run that has a checkpoint goes on from that: the other run may be gone.
+    let store = CheckpointStore(path: RunDirectory.checkpoints(of: description.run), keep: 1)
+    let hasBegun = store.holdsCheckpoints
+    if hasBegun, description.model.isChosen { return nil }
+    let run = hasBegun ? description.run : initial
     do {
       let reference = try SavedModel.Reference(run, report: report)
       try reference.check(corpus, context: 1)

@@ -82,7 +82,7 @@ public struct RunPlan: Sendable {
     windowCounts = text.windowCounts(context: model.context)
     try Self.checkText(windowCounts, corpus, model.context)
     let clock = StepClock(
-      sequences: batch.sequences, context: model.context, windows: windowCounts.reduce(0, +))
+      sequences: batch.sequences, context: model.context, windows: text.windowsOfEpoch(windowCounts))
     self.clock = clock
     let total = try clock.steps(ofRun: description.duration)
     steps = total
@@ -91,6 +91,8 @@ public struct RunPlan: Sendable {
     let every = description.mixture.every ?? description.mixture.defaultInterval(steps: total)
     var resolved = description
     (resolved.optimizer.warmup, resolved.mixture.every) = (warmup, every)
+    // Said in so many words, they are there for whoever takes another method.
+    resolved.readTargets = text.targets
     self.description = resolved
     schedule = LearningRateSchedule(description.optimizer, warmupSteps: clock.steps(warmup), totalSteps: total)
     evaluateEvery = description.evaluation.every.map { max(1, clock.steps($0)) }

@@ -13,6 +13,8 @@ struct RunText {
   private let built: Corpus
   /// The targets that are read.
   let targets: [String]
+  /// Whether the method reads nothing but targets.
+  private let readsTargetsAlone: Bool
   /// Tokens of every domain that may be read, (domains).
   let tokens: [Int]
 
@@ -28,12 +30,20 @@ struct RunText {
     }
     let read = try corpus.reading(targets: targets, for: "read_targets")
     (built, self.corpus, self.targets) = (corpus, read, targets)
+    readsTargetsAlone = description.mixture.readsTargets
     // What is scarce in an experiment are domains, not the target.
     let limit = description.tokensPerDomain ?? .max
     tokens = read.domains.indices.map { domain in
       let all = read.domains.trainTokens(domain)
       return read.domains.isTarget(domain) ? all : min(all, limit)
     }
+  }
+
+  /// The windows that an epoch has: those of all domains, or of the targets if a method reads nothing else.
+  ///
+  /// - Parameter counts: The windows of every domain, (domains).
+  func windowsOfEpoch(_ counts: [Int]) -> Int {
+    readsTargetsAlone ? counts.suffix(targets.count).reduce(0, +) : counts.reduce(0, +)
   }
 
   /// The windows of every domain, (domains).
