@@ -84,7 +84,7 @@ extension StudyTable.Row {
     var differences: [String: PairedDifference] = [:]
     for name in results {
       estimates[name] = Estimate(runs.compactMap { $0.results[name] })
-      guard ResultName.isCompared(name) else { continue }
+      guard ResultName.isCompared(name, among: results) else { continue }
       differences[name] = PairedDifference(
         runs.compactMap { run in
           let partner = baseline.first { $0.point[StudyTable.repetition] == run.point[StudyTable.repetition] }
@@ -124,8 +124,13 @@ enum ResultName {
     return names.sorted { (rank($0), $0) < (rank($1), $1) }
   }
 
-  /// Whether differences in a result say something of their own: bits per byte follow from the loss on the target.
-  static func isCompared(_ name: String) -> Bool { !isCost(name) && name != "bits_per_byte" }
+  /// What an evaluation counts or knows before: nothing that methods differ in.
+  private static let given: Set = ["standard_error", "chance", "n", "shots", "cut_prompts", "bytes", "words"]
+
+  /// Whether differences in a result say something of their own; bits per byte follow from the loss on the target.
+  static func isCompared(_ name: String, among results: [String]) -> Bool {
+    !isCost(name) && !given.contains(name) && !(name == "bits_per_byte" && results.contains("target_loss"))
+  }
 
   /// Whether a result is what a run costs.
   static func isCost(_ name: String) -> Bool { name.hasSuffix("tokens") || name == "steps" || isTime(name) }

@@ -43,6 +43,11 @@ struct StudyTableTests {
     let dga = try #require(stage.rows[1].differences["target_loss"])
     #expect(abs(dga.difference.mean + 0.5) < 1e-12 && abs(dga.t! + 8.660254037844386) < 1e-9)
     #expect(stage.rows[1].differences.keys.sorted() == ["target_loss"], "costs are not compared")
+    var study = madeUpStudy()
+    for index in study.runs.indices {
+      study.runs[index].results = ["accuracy": 0.3, "standard_error": 0.01, "chance": 0.25, "n": 100]
+    }
+    #expect(StudyTable(study).stages[0].rows[1].differences.keys.sorted() == ["accuracy"])
     #expect(abs(stage.rows[3].results["target_loss"]!.mean - 3.7) < 1e-12)
   }
 
