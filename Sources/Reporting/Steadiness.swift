@@ -20,7 +20,8 @@ extension RunRecord {
   }
 
   private static func variation(_ one: [String: Double], _ other: [String: Double]) -> Double {
-    Set(one.keys).union(other.keys).reduce(0) { $0 + abs((one[$1] ?? 0) - (other[$1] ?? 0)) } / 2
+    // Sums depend on the order, and that of a set changes from one process to the next.
+    Set(one.keys).union(other.keys).sorted().reduce(0) { $0 + abs((one[$1] ?? 0) - (other[$1] ?? 0)) } / 2
   }
 }
 
