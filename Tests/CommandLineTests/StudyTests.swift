@@ -57,8 +57,10 @@ extension CommandLineTests {
 
       // What is complete is not repeated.
       let runs = try workshop.listing().filter { $0.contains("metrics.jsonl") }
+      let page = try workshop.read("study/report.html")
       let again = try study(workshop)
       #expect(again.status == 0 && again.output.contains("tune: differences from method = uniform"), "\(again.output)")
+      #expect(try workshop.read("study/report.html") == page, "another process writes the same bytes")
       #expect(try workshop.listing().filter { $0.contains("metrics.jsonl") } == runs)
       #expect(workshop.exists("study/summary.csv") && workshop.exists("study/report.html"))
     }
