@@ -52,6 +52,6 @@ public struct TokenChoice: Sendable {
       if rest < 0 { return Int32(place) }
     }
     // Rounding has left a little: the last that has any weight.
-    return Int32(places.last { weights[$0] > 0 }!)
+    return Int32(places.last { weights[$0] > 0 } ?? places[places.startIndex])
   }
 }

@@ -25,7 +25,7 @@ extension Evaluate {
     append("all", result.overall)
     let cut = result.cut_prompts
     return table.text
-      + (cut == 0 ? "" : "\nThe beginning of \(cut) prompts was cut, since they are longer than the model's context.\n")
+      + (cut == 0 ? "" : "\nThe beginning of \(Words.count(cut, "prompt")) was cut, to fit the model's context.\n")
   }
 
   static func table(_ result: TextLikelihood) -> String {

@@ -138,7 +138,8 @@ struct Evaluate: Stoppable {
     }
     if test.scarceSubjects > 0, world.rank == 0 {
       Console.note(
-        "note: \(test.scarceSubjects) subjects have fewer than \(shots ?? 0) examples; they get what they have")
+        "note: Fewer than \(shots ?? 0) examples are there for \(Words.count(test.scarceSubjects, "subject")); they are "
+          + "all used.")
     }
     let result = try test.run(on: &model, over: world, progress: progress)
     return json ? try JSON.line.text(result) + "\n" : Self.table(result)
