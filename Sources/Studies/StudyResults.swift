@@ -8,7 +8,8 @@ enum StudyResults {
   /// Numbers of a training run that say nothing about what it has learned.
   private static let left = ["steps", "tokens_per_second", "flops_share", "overhead_share"]
 
-  /// Reads what a command has printed: the numbers of an object, or the losses of an evaluation's parts.
+  /// Reads what a command has printed: the numbers of an object, or of an evaluation's parts the loss on each target
+  /// and the mean over domains.
   ///
   /// - Parameter upstream: Tokens that the runs cost which this one builds on.
   /// - Throws: `Failure(.badData)` if that is no such JSON.
@@ -23,7 +24,11 @@ enum StudyResults {
       return results
     }
     if let parts = try? JSONDecoder().decode([Part].self, from: data) {
-      return Dictionary(parts.map { ("\($0.kind) \($0.name)", $0.loss.nats) }) { first, _ in first }
+      let domains = parts.filter { $0.kind == "domain" }.map(\.loss.nats)
+      var results = Dictionary(
+        parts.filter { $0.kind == "target" }.map { ("loss on \($0.name)", $0.loss.nats) }) { first, _ in first }
+      if !domains.isEmpty { results["generic_loss"] = domains.reduce(0, +) / Double(domains.count) }
+      return results
     }
     throw Failure(.badData, "\(file) is not the JSON that the command is to end with.")
   }

@@ -191,7 +191,7 @@ extension CommandLineTests {
         """)
       let outcome = try study(workshop, "--quick", "--json")
       try #require(outcome.status == 0, "\(outcome.output)")
-      #expect(!workshop.exists("long") && outcome.standardOutput.contains("\"target other\""), "\(outcome.output)")
+      #expect(!workshop.exists("long") && outcome.standardOutput.contains("\"loss on other\""), "\(outcome.output)")
       let mixture = try workshop.mixture("short/runs/train_target-other")
       #expect(mixture.weights["other"] == 0.5 && mixture.weights["twin"] == 0)
     }
