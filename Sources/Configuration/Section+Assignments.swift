@@ -79,7 +79,8 @@ extension Section {
       case .scalar(let text, _) where !element.isNull: .word(text)
       case .mapping(let entries):
         .mapping(
-          Section(path: "\(keyPath(key))[\(index)]", file: file, origin: entries.first?.origin ?? origin, entries: entries))
+          Section(
+            path: "\(keyPath(key))[\(index)]", file: file, origin: entries.first?.origin ?? origin, entries: entries))
       default:
         throw failure(
           key, "Element \(index + 1) of the list has to be a word or a mapping, not \(element.description).",

@@ -77,7 +77,9 @@ public struct Study {
       try DurableFile.replace("\(directory)/\(name)", with: Data(text.utf8))
       files.append("\(directory)/\(name)")
     }
-    guard record.runs.contains(where: { $0.state == .complete && $0.results["target_loss"] != nil }) else { return files }
+    guard record.runs.contains(where: { $0.state == .complete && $0.results["target_loss"] != nil }) else {
+      return files
+    }
     return files + (try Report(of: [directory], title: record.title).write(to: "\(directory)/report.html").prefix(1))
   }
 

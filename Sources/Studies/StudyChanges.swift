@@ -33,5 +33,7 @@ enum StudyChanges {
   }
 
   /// The lines that name what is used, with a checksum behind a colon.
-  private static func comments(_ text: String) -> [Substring] { text.split(separator: "\n").filter { $0.hasPrefix("#") } }
+  private static func comments(_ text: String) -> [Substring] {
+    text.split(separator: "\n").filter { $0.hasPrefix("#") }
+  }
 }

@@ -84,7 +84,9 @@ public struct StudyDescription: Sendable {
     if isQuick {
       let root = try Section(contentsOf: path)
       quick = try root.section("quick").assignments()
-      guard !quick.isEmpty else { throw root.failure("quick", "The study has no quick size: give the settings of one.") }
+      guard !quick.isEmpty else {
+        throw root.failure("quick", "The study has no quick size: give the settings of one.")
+      }
     }
     let root = try Section(contentsOf: path, overrides: quick.map(\.text) + overrides)
     _ = try root.section("quick").assignments()
@@ -182,7 +184,8 @@ private struct StageReader {
       throw section.failure("grid", "The study's grid has the axis '\(axis.name)' already.")
     }
     return StudyDescription.Stage(
-      name: name, work: work, shared: shared, own: own, settings: section.assignments(), place: section.place(of: "name"))
+      name: name, work: work, shared: shared, own: own, settings: section.assignments(),
+      place: section.place(of: "name"))
   }
 
   /// The axes of the grid with those of their values for which there is the stage.

@@ -46,7 +46,8 @@ final class StudyProcess {
     var command = ["/proc/\(getpid())/exe"] + arguments
     if ranks > 1 {
       let crowding = isCrowded ? ["--oversubscribe", "--mca", "mpi_yield_when_idle", "1"] : []
-      command = ["mpirun", "--quiet", "-np", "\(ranks)", "--use-hwthread-cpus", "--bind-to", "none"] + crowding + command
+      command =
+        ["mpirun", "--quiet", "-np", "\(ranks)", "--use-hwthread-cpus", "--bind-to", "none"] + crowding + command
     }
     // When this process is gone, however it ended, the kernel asks the run to leave with a checkpoint.
     guard let setpriv = find("setpriv") else { return command }

@@ -26,7 +26,8 @@ enum StudyResults {
     if let parts = try? JSONDecoder().decode([Part].self, from: data) {
       let domains = parts.filter { $0.kind == "domain" }.map(\.loss.nats)
       var results = Dictionary(
-        parts.filter { $0.kind == "target" }.map { ("loss on \($0.name)", $0.loss.nats) }) { first, _ in first }
+        parts.filter { $0.kind == "target" }.map { ("loss on \($0.name)", $0.loss.nats) }
+      ) { first, _ in first }
       if !domains.isEmpty { results["generic_loss"] = domains.reduce(0, +) / Double(domains.count) }
       return results
     }

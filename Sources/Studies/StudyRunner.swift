@@ -117,7 +117,8 @@ struct StudyRunner {
   private mutating func finish(_ run: StudyPlan.Run) throws {
     do {
       var results: [String: Double] = [:]
-      if case .cluster = run.stage.work {} else {
+      if case .cluster = run.stage.work {
+      } else {
         let upstream = StudyResults.cost(of: run.buildsOn, in: record)
         results = try StudyResults.read(files.output(of: run.name), upstream: upstream)
       }

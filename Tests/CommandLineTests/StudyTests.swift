@@ -80,7 +80,9 @@ extension CommandLineTests {
         kill(try #require(program.identifier), SIGKILL)
         #expect(try program.wait().status == 128 + SIGKILL)
         let deadline = ContinuousClock.now.advanced(by: .seconds(20))
-        while runs.contains(where: { kill($0, 0) == 0 && isAtWork($0) }), ContinuousClock.now < deadline { usleep(20_000) }
+        while runs.contains(where: { kill($0, 0) == 0 && isAtWork($0) }), ContinuousClock.now < deadline {
+          usleep(20_000)
+        }
         #expect(!runs.contains { kill($0, 0) == 0 && isAtWork($0) })
       }
       let outcome = try study(workshop)
@@ -117,7 +119,8 @@ extension CommandLineTests {
       let workshop = try Workshop()
       let text = Self.study(workshop).replacingOccurrences(
         of: "uniform: {mixture.method: uniform}",
-        with: "uniform: {mixture.method: uniform, optimizer.learning_rate: 900, optimizer.clip: 0, optimizer.outlier: 1.5}")
+        with:
+          "uniform: {mixture.method: uniform, optimizer.learning_rate: 900, optimizer.clip: 0, optimizer.outlier: 1.5}")
       try workshop.write("study.yaml", text)
       let outcome = try study(workshop)
       #expect(outcome.status == 79, "\(outcome.output)")
@@ -157,7 +160,9 @@ extension CommandLineTests {
       #expect(unknown.status == 78 && unknown.output.contains("Did you mean 'method'?"), "\(unknown.output)")
       #expect(unknown.output.contains("train_method-no-average_seed-1, train_method-no-average_seed-2"))
       let reference = try message { $0.replacing("init: train", with: "init: trian") }
-      #expect(reference.status == 66 && reference.output.contains("There is no checkpoint or run trian"), "\(reference.output)")
+      #expect(
+        reference.status == 66 && reference.output.contains("There is no checkpoint or run trian"),
+        "\(reference.output)")
       let twice = try message { $0.replacing("seed: [1, 2]", with: "seed: [1, 1]") }
       #expect(twice.status == 78 && twice.output.contains("The value 1 stands there twice."), "\(twice.output)")
       let base = try message { $0.replacing("/run.yaml", with: "/rum.yaml") }

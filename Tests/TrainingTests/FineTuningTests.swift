@@ -29,7 +29,8 @@ extension MiddleTests {
       } catch { return (error as? Failure)?.message ?? "\(error)" }
     }
 
-    @Test func `A run starts with the parameters of another, takes its shape, and moves only by its own steps`() throws {
+    @Test func `A run starts with the parameters of another, takes its shape, and moves only by its own steps`() throws
+    {
       let directory = try TemporaryDirectory()
       let base = try train(directory, "base")
       // Without a learning rate nothing moves, so what is there at the end is what was there at the start.
