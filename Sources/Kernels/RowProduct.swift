@@ -55,7 +55,8 @@ public func attentionRow(joint: Matrix, heads: Int, scores: Matrix, into output:
   }
 }
 
-/// Replaces a row of logits x by e^(factor (x - max)), which are in proportion to the softmax at temperature 1 / factor.
+/// Replaces a row of logits x by e^(factor (x - max)), which are in proportion to the softmax at the temperature
+/// 1 / factor.
 public func exponentials(of logits: Matrix, factor: Float) {
   scale(logits.base, logits.columns, by: factor)
   _ = exponentiate(logits.base, logits.columns)

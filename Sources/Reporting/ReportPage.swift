@@ -51,8 +51,8 @@ struct ReportPage {
   }
 
   private static let lead =
-    "Losses are nats per token. ± is one standard error over seeds, and so is the half width of a band. Differences are "
-    + "paired: each run with the baseline's run of the same seed; t and p are Student's, two-sided, and p is not "
+    "Losses are nats per token. ± is one standard error over seeds, and so is the half width of a band. Differences "
+    + "are paired: each run with the baseline's run of the same seed; t and p are Student's, two-sided, and p is not "
     + "corrected for the number of comparisons. Numbers of runs lead to the list of runs, which names the directory, "
     + "file and step that they were taken from."
 

@@ -1,7 +1,7 @@
 import Configuration
 import Runs
 
-/// What is different between what a run was asked for and what it is asked for now, as far as results depend on it.
+/// The differences between two requests for the same run, as far as results depend on them.
 enum StudyChanges {
   /// Keys that do not change results: where things are, when checkpoints are written, how ranks wait.
   private static let idle = ["run", "corpus", "placement", "threads", "checkpoint", "watchdog", "time_limit", "faults"]

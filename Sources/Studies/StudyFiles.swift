@@ -55,7 +55,7 @@ final class StudyFiles {
 
   /// How far a run has come, by what is in the directory.
   ///
-  /// - Parameter wanted: What it is asked for now.
+  /// - Parameter wanted: The request by the present study, which is compared with the one that the run was made for.
   static func state(
     of run: StudyPlan.Run, wanted: String, in directory: String
   ) -> (state: StudyRecord.Run.State, message: String?, results: [String: Double]) {

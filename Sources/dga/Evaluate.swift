@@ -138,8 +138,8 @@ struct Evaluate: Stoppable {
     }
     if test.scarceSubjects > 0, world.rank == 0 {
       Console.note(
-        "note: Fewer than \(shots ?? 0) examples are there for \(Words.count(test.scarceSubjects, "subject")); they are "
-          + "all used.")
+        "note: Fewer than \(shots ?? 0) examples are there for \(Words.count(test.scarceSubjects, "subject")); they "
+          + "are all used.")
     }
     let result = try test.run(on: &model, over: world, progress: progress)
     return json ? try JSON.line.text(result) + "\n" : Self.table(result)

@@ -88,6 +88,19 @@ struct Bench: ~Copyable {
   }
 }
 
+/// Runs a bench's description in a directory, from its first step or its checkpoint to the end.
+func train(
+  _ directory: TemporaryDirectory, _ run: String, resume: Bool = false,
+  _ change: (inout RunDescription) -> Void = { _ in }
+) throws -> RunOutcome {
+  let plan = try Bench.plan {
+    $0.run = "\(directory.path)/\(run)"
+    change(&$0)
+  }
+  var trainer = try Trainer(plan, rank: 0)
+  return try trainer.run(resume: resume, over: Communicator.alone())
+}
+
 /// The elements of a row.
 func values(_ row: Matrix) -> [Float] { (0..<row.columns).map { row[0, $0] } }
 

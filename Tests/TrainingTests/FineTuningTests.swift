@@ -10,18 +10,6 @@ import Training
 extension MiddleTests {
   /// Runs that start with another's parameters, and those that read a target.
   @Suite struct FineTuningTests {
-    private func train(
-      _ directory: TemporaryDirectory, _ run: String, resume: Bool = false,
-      _ change: (inout RunDescription) -> Void = { _ in }
-    ) throws -> RunOutcome {
-      let plan = try Bench.plan {
-        $0.run = "\(directory.path)/\(run)"
-        change(&$0)
-      }
-      var trainer = try Trainer(plan, rank: 0)
-      return try trainer.run(resume: resume, over: Communicator.alone())
-    }
-
     private func message(_ body: () throws -> Void) -> String {
       do {
         try body()

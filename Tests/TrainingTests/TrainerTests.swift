@@ -12,18 +12,6 @@ import Training
 extension MiddleTests {
   /// Whole runs, the plan, the journal and the store of checkpoints.
   @Suite struct TrainerTests {
-    private func train(
-      _ directory: TemporaryDirectory, _ run: String, resume: Bool = false,
-      _ change: (inout RunDescription) -> Void = { _ in }
-    ) throws -> RunOutcome {
-      let plan = try Bench.plan {
-        $0.run = "\(directory.path)/\(run)"
-        change(&$0)
-      }
-      var trainer = try Trainer(plan, rank: 0)
-      return try trainer.run(resume: resume, over: Communicator.alone())
-    }
-
     @Test func `A run described in code learns, moves its weights, and goes on with the same bits`() throws {
       let directory = try TemporaryDirectory()
       let whole = try train(directory, "whole")

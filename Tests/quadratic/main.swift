@@ -3,8 +3,8 @@ import Foundation
 import Printing
 
 // Run as: launch/studies/quadratic, which builds and draws, or .build/release/quadratic DIRECTORY
-// Prints a table and writes quadratic.txt for gnuplot: a block for each example and rule, a line for each update with the
-// weights' divergence, the distance, the loss, its mean, the loss of the mean parameters, and the bound (NaN: none).
+// Prints a table and writes quadratic.txt for gnuplot: a block for each example and rule, a line for each update with
+// the weights' divergence, the distance, the loss, its mean, the loss of the mean parameters, and the bound (NaN: none).
 
 guard CommandLine.arguments.count == 2 else {
   FileHandle.standardError.write(Data("Usage: quadratic DIRECTORY\n".utf8))
